@@ -1,0 +1,78 @@
+//! *Outil de recherche du compte unifié*: looks one's account name up, from managed networks only.
+
+use guichet_core::aws;
+use guichet_core::class::Class;
+use guichet_core::config::ConfigError;
+use guichet_core::mailbox::MailAddress;
+use guichet_core::person::{PersonName, fold};
+use guichet_core::store::Table;
+use guichet_core::store::directory::Directory;
+use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route};
+use lambda_http::{Request, tracing};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What the function needs.
+pub struct Context {
+    site: Site,
+    directory: Directory,
+}
+
+impl Context {
+    /// As the template's variables say.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let client = aws::dynamodb(&aws::config().await);
+        Ok(Self { site: Site::from_env()?, directory: Directory(Table::from_env(&client, "DIRECTORY_TABLE")?) })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Form {
+    Name(NameForm),
+    Email(EmailForm),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NameForm {
+    family_name: String,
+    given_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EmailForm {
+    email: String,
+}
+
+/// Answers `POST /api/find-account`.
+pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    match route(&request) {
+        "POST /api/find-account" => find(&context, &request).await,
+        _ => Err(ApiError::NoRoute),
+    }
+}
+
+async fn find(context: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::of(request, &context.site)?;
+    if caller.class != Class::M {
+        return Err(ApiError::NetworkNotManaged);
+    }
+    let found = match json_body(request)? {
+        Form::Name(NameForm { family_name, given_name }) => {
+            if fold(&family_name).is_empty() || fold(&given_name).is_empty() {
+                return Err(ApiError::InvalidRequest);
+            }
+            context.directory.accounts_named(&PersonName { given_name, family_name }).await?
+        }
+        Form::Email(EmailForm { email }) => {
+            let email = MailAddress::parse(&email).ok_or(ApiError::InvalidRequest)?;
+            context.directory.accounts_with(&email).await?
+        }
+    };
+    tracing::info!(found = found.len(), device = caller.device, "searched");
+    let accounts = found.iter().map(|found| json!({ "account": found.account, "name": found.name.display() }));
+    Ok(json(&json!({ "accounts": accounts.collect::<Vec<_>>() })))
+}

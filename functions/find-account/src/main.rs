@@ -1,0 +1,10 @@
+//! The Lambda function `find-account`.
+
+use find_account::{Context, handle};
+use guichet_http::serve;
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(Context::from_env().await?, handle).await
+}

@@ -1,0 +1,10 @@
+//! The Lambda function `login`.
+
+use guichet_http::serve;
+use lambda_http::Error;
+use login::{Context, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(Context::from_env().await?, handle).await
+}

@@ -1,0 +1,255 @@
+//! The letters: static texts with places to fill, in the language of the directory.
+
+use guichet_core::clock::UnixTime;
+use guichet_core::config::{self, ConfigError};
+use guichet_core::person::Language;
+use guichet_core::secret::PlainToken;
+use guichet_core::store::directory::Entry;
+use guichet_core::store::tokens::Purpose;
+use jiff::tz::TimeZone;
+
+/// A letter, ready to be sent.
+pub(crate) struct Letter {
+    pub(crate) subject: &'static str,
+    pub(crate) text: String,
+    pub(crate) html: String,
+}
+
+/// Who writes: the desk, at its portal, in its time zone.
+pub(crate) struct Desk {
+    name: String,
+    phone: String,
+    portal: String,
+    time_zone: TimeZone,
+}
+
+struct Wording {
+    subject: &'static str,
+    text: &'static str,
+    html: &'static str,
+}
+
+const LINK_FR: Wording = Wording {
+    subject: "Changement de mot de passe",
+    text: include_str!("../mails/link.fr.txt"),
+    html: include_str!("../mails/link.fr.html"),
+};
+const LINK_EN: Wording = Wording {
+    subject: "Password change",
+    text: include_str!("../mails/link.en.txt"),
+    html: include_str!("../mails/link.en.html"),
+};
+const NOTICE_FR: Wording = Wording {
+    subject: "Votre mot de passe a été changé",
+    text: include_str!("../mails/notice.fr.txt"),
+    html: include_str!("../mails/notice.fr.html"),
+};
+const NOTICE_EN: Wording = Wording {
+    subject: "Your password was changed",
+    text: include_str!("../mails/notice.en.txt"),
+    html: include_str!("../mails/notice.en.html"),
+};
+
+impl Desk {
+    /// `DESK_NAME`, `DESK_PHONE`, `PORTAL_URL`, `DESK_TIME_ZONE`.
+    pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self {
+            name: config::text("DESK_NAME")?,
+            phone: config::text("DESK_PHONE")?,
+            portal: config::text("PORTAL_URL")?,
+            time_zone: config::parsed("DESK_TIME_ZONE", |name| TimeZone::get(name).map_err(|error| error.to_string()))?,
+        })
+    }
+
+    /// The letter with a link to set a password.
+    pub(crate) fn link(&self, to: &Entry, purpose: Purpose, token: &PlainToken, expires_at: UnixTime) -> Letter {
+        let (wording, asked) = match (to.language, purpose) {
+            (Language::Fr, Purpose::Register) => (&LINK_FR, "Vous avez demandé de vous inscrire au service"),
+            (Language::Fr, Purpose::RequestReset) => (&LINK_FR, "Vous avez signalé avoir oublié votre mot de passe"),
+            (Language::En, Purpose::Register) => (&LINK_EN, "You asked to register for the service"),
+            (Language::En, Purpose::RequestReset) => (&LINK_EN, "You told us that you forgot your password"),
+        };
+        let token = token.reveal();
+        let link = format!("{}/changer-mon-mot-de-passe#{token}", self.portal);
+        let until = self.local(expires_at, to.language);
+        self.fill(wording, to, &[("asked", asked), ("link", &link), ("until", &until), ("token", &token)])
+    }
+
+    /// The notice after a change of the password.
+    pub(crate) fn notice(&self, to: &Entry, changed_at: UnixTime) -> Letter {
+        let wording = match to.language {
+            Language::Fr => &NOTICE_FR,
+            Language::En => &NOTICE_EN,
+        };
+        self.fill(wording, to, &[("when", &self.local(changed_at, to.language))])
+    }
+
+    fn fill(&self, wording: &Wording, to: &Entry, places: &[(&str, &str)]) -> Letter {
+        let name = to.name.display();
+        let phone = match (self.phone.as_str(), to.language) {
+            ("", _) => String::new(),
+            (phone, Language::Fr) => format!("Téléphone\u{a0}: {phone}"),
+            (phone, Language::En) => format!("Telephone: {phone}"),
+        };
+        let common = [
+            ("name", name.as_str()),
+            ("account", to.account.as_str()),
+            ("desk", self.name.as_str()),
+            ("phone", &phone),
+            ("portal", &self.portal),
+        ];
+        let places: Vec<_> = common.iter().chain(places).copied().collect();
+        Letter {
+            subject: wording.subject,
+            text: fill(wording.text, &places, str::to_owned),
+            html: fill(wording.html, &places, escape),
+        }
+    }
+
+    /// Day and hour where the desk is: `10 h 14, le 25 novembre 2026` or `10:14 a.m. on November 25, 2026`.
+    fn local(&self, time: UnixTime, language: Language) -> String {
+        let moment = jiff::Timestamp::from_second(time.0).unwrap_or(jiff::Timestamp::MAX);
+        let local = jiff::ZonedDateTime::new(moment, self.time_zone.clone());
+        let month = usize::from(local.month().unsigned_abs()) - 1;
+        let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
+        match language {
+            Language::Fr => {
+                let day = if day == 1 { "1er".to_owned() } else { day.to_string() };
+                format!("{hour}\u{a0}h\u{a0}{minute:02}, le {day} {} {year}", MONTHS_FR[month])
+            }
+            Language::En => {
+                let half = if hour < 12 { "a.m." } else { "p.m." };
+                let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
+                format!("{hour}:{minute:02} {half} on {} {day}, {year}", MONTHS_EN[month])
+            }
+        }
+    }
+}
+
+const MONTHS_FR: [&str; 12] = [
+    "janvier",
+    "février",
+    "mars",
+    "avril",
+    "mai",
+    "juin",
+    "juillet",
+    "août",
+    "septembre",
+    "octobre",
+    "novembre",
+    "décembre",
+];
+const MONTHS_EN: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
+/// Fills the `{{places}}` of a text, in one pass: what fills one is never read for others.
+fn fill(text: &str, places: &[(&str, &str)], write: impl Fn(&str) -> String) -> String {
+    let mut parts = text.split("{{");
+    let mut filled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (place, rest) = part.split_once("}}").unwrap_or((part, ""));
+        let value = places.iter().find(|(name, _)| *name == place).map_or("", |(_, value)| value);
+        filled.push_str(&write(value));
+        filled.push_str(rest);
+    }
+    filled
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use guichet_core::account::AccountName;
+    use guichet_core::person::PersonName;
+
+    fn desk() -> Desk {
+        Desk {
+            name: "Centre de services".into(),
+            phone: "514 555-0123".into(),
+            portal: "https://acces.example".into(),
+            time_zone: TimeZone::get("America/Toronto").unwrap(),
+        }
+    }
+
+    fn entry(language: Language) -> Entry {
+        Entry {
+            account: AccountName::parse("tremblam").unwrap(),
+            email: None,
+            name: PersonName { given_name: "Anne <b>".into(), family_name: "{{link}} O'Hara".into() },
+            language,
+            active: true,
+            shared_mailbox: false,
+        }
+    }
+
+    #[test]
+    fn every_letter_is_filled_and_its_html_is_escaped() {
+        let token = PlainToken::from_random([1; 32]);
+        for language in [Language::Fr, Language::En] {
+            let letters = [
+                desk().link(&entry(language), Purpose::Register, &token, UnixTime(1_795_601_640)),
+                desk().link(&entry(language), Purpose::RequestReset, &token, UnixTime(1_795_601_640)),
+                desk().notice(&entry(language), UnixTime(1_795_601_640)),
+            ];
+            for letter in letters {
+                assert!(letter.text.contains("Anne <b> {{link}} O'Hara"), "{}", letter.text);
+                assert!(letter.html.contains("Anne &lt;b&gt; {{link}} O&#39;Hara"), "{}", letter.html);
+                for body in [&letter.text, &letter.html] {
+                    assert_eq!(body.matches("{{").count(), body.matches("{{link}} O").count(), "{body}");
+                    assert!(
+                        body.contains("tremblam")
+                            && body.contains("514 555-0123")
+                            && body.contains("Centre de services")
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_link_and_the_code_stand_on_lines_of_their_own() {
+        let token = PlainToken::from_random([1; 32]);
+        let letter = desk().link(&entry(Language::Fr), Purpose::Register, &token, UnixTime(1_795_601_640));
+        let link = format!("https://acces.example/changer-mon-mot-de-passe#{}", token.reveal());
+        assert!(letter.text.lines().any(|line| line == link), "{}", letter.text);
+        assert!(letter.text.lines().any(|line| line == token.reveal()), "{}", letter.text);
+        assert!(letter.html.contains(&format!("href=\"{link}\"")), "{}", letter.html);
+    }
+
+    #[test]
+    fn hours_are_those_of_the_desk() {
+        let local = |second, language| desk().local(UnixTime(second), language);
+        assert_eq!(local(1_795_601_640, Language::Fr), "5\u{a0}h\u{a0}14, le 25 novembre 2026");
+        assert_eq!(local(1_795_601_640, Language::En), "5:14 a.m. on November 25, 2026");
+        // Summer time, noon and the first of the month.
+        assert_eq!(local(1_782_921_600, Language::Fr), "12\u{a0}h\u{a0}00, le 1er juillet 2026");
+        assert_eq!(local(1_782_921_600, Language::En), "12:00 p.m. on July 1, 2026");
+    }
+}

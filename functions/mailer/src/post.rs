@@ -1,0 +1,94 @@
+//! Sending through SES.
+
+use crate::letter::Letter;
+use aws_config::SdkConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use guichet_core::config::{self, ConfigError};
+use guichet_core::mailbox::MailAddress;
+use lambda_runtime::tracing;
+use std::time::Duration;
+
+/// SES gets one attempt per delivery: what timed out may have been sent, and only the request's own count of attempts
+/// knows how often that may happen.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// SES refuses these for good; another attempt would be refused alike.
+const FOR_GOOD: [&str; 5] = [
+    "MessageRejected",
+    "MailFromDomainNotVerifiedException",
+    "AccountSuspendedException",
+    "BadRequestException",
+    "NotFoundException",
+];
+
+/// What came of a delivery.
+#[must_use]
+pub(crate) enum Posted {
+    /// SES took the mail.
+    Accepted,
+    /// SES refused it for good.
+    Refused,
+    /// It could not be had, or its answer was lost.
+    TryAgain,
+}
+
+/// The way to SES.
+pub(crate) struct Post {
+    ses: aws_sdk_sesv2::Client,
+    from: String,
+    configuration_set: String,
+}
+
+impl Post {
+    /// `MAIL_FROM`, `DESK_NAME`, `MAIL_CONFIGURATION_SET`.
+    pub(crate) fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        let limits = TimeoutConfig::builder().operation_timeout(ATTEMPT).operation_attempt_timeout(ATTEMPT).build();
+        let ses =
+            aws_sdk_sesv2::config::Builder::from(aws).retry_config(RetryConfig::disabled()).timeout_config(limits);
+        Ok(Self {
+            ses: aws_sdk_sesv2::Client::from_conf(ses.build()),
+            from: config::text("MAIL_FROM")?,
+            configuration_set: config::text("MAIL_CONFIGURATION_SET")?,
+        })
+    }
+
+    /// Sends a letter.
+    pub(crate) async fn send(&self, to: &MailAddress, letter: &Letter) -> Posted {
+        let content = match content(letter) {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!(%error, "a mail could not be made");
+                return Posted::Refused;
+            }
+        };
+        let sent = self
+            .ses
+            .send_email()
+            .from_email_address(&self.from)
+            .destination(Destination::builder().to_addresses(to.as_str()).build())
+            .content(content)
+            .configuration_set_name(&self.configuration_set)
+            .send()
+            .await;
+        let Err(error) = sent else { return Posted::Accepted };
+        let refused =
+            error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| FOR_GOOD.contains(&code));
+        // The address is not logged; SES's own words may quote it, so only the code is.
+        let code = error.as_service_error().map_or_else(
+            || DisplayErrorContext(&error).to_string(),
+            |error| error.code().unwrap_or("unnamed").to_owned(),
+        );
+        tracing::error!(ses.error = code, refused, "a mail was not taken");
+        if refused { Posted::Refused } else { Posted::TryAgain }
+    }
+}
+
+fn content(letter: &Letter) -> Result<EmailContent, BuildError> {
+    let utf8 = |text: &str| Content::builder().data(text).charset("UTF-8").build();
+    let body = Body::builder().text(utf8(&letter.text)?).html(utf8(&letter.html)?).build();
+    let message = Message::builder().subject(utf8(letter.subject)?).body(body).build();
+    Ok(EmailContent::builder().simple(message).build())
+}

@@ -1,0 +1,102 @@
+//! A signed-in person changes their password with the current one, in the same budget as sign-in. This session is
+//! kept, all others end.
+
+use guichet_core::config::{self, ConfigError};
+use guichet_core::keys::{AccountKey, Secret};
+use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::session::SignedIn;
+use guichet_core::store::Table;
+use guichet_core::store::credentials::Credential;
+use guichet_core::store::events::What;
+use guichet_core::store::password_change::{Change, Changed, PasswordChange};
+use guichet_core::store::sessions::Sessions;
+use guichet_core::store::sign_in::look_up;
+use guichet_core::store::throttles::Reservation;
+use guichet_core::throttle::{Counter, SIGN_IN};
+use guichet_core::{aws, chance};
+use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
+use lambda_http::{Request, tracing};
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// What the function needs.
+pub struct Context {
+    site: Site,
+    names: Secret,
+    pepper: Secret,
+    policy: PasswordPolicy,
+    sessions: Sessions,
+    change: PasswordChange,
+}
+
+impl Context {
+    /// As the template's variables say.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let aws = aws::config().await;
+        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
+        let pepper = Secret::new(&aws, config::text("PEPPER_SECRET")?);
+        tokio::join!(names.warm_up(), pepper.warm_up());
+        let client = aws::dynamodb(&aws);
+        Ok(Self {
+            site: Site::from_env()?,
+            names,
+            pepper,
+            policy: config::password_policy()?,
+            sessions: Sessions(Table::from_env(&client, "SESSIONS_TABLE")?),
+            change: PasswordChange::from_env(&client)?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Form {
+    current: String,
+    password: String,
+    confirmation: String,
+}
+
+/// Answers `POST /api/password`.
+pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    match route(&request) {
+        "POST /api/password" => change(&context, &request).await,
+        _ => Err(ApiError::NoRoute),
+    }
+}
+
+async fn change(context: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::of(request, &context.site)?;
+    let form: Form = json_body(request)?;
+    let (ticket, transport) = caller.ticket()?;
+    let tables = &context.change;
+    let signed_in = context.sessions.signed_in(&tables.credentials, ticket, transport, caller.now).await?;
+    let SignedIn { session, name } = signed_in.ok_or(ApiError::NotSignedIn)?;
+    let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
+
+    let (names, peppers) = tokio::try_join!(context.names.ring(), context.pepper.ring())?;
+    let key = AccountKey::of(&session.account, names);
+    let counter = Counter::sign_in(&key, caller.class);
+    let (credential, tries) = look_up(&tables.credentials, &tables.throttles, &session.account, &counter).await?;
+    if let Reservation::Refused(wait) = tables.throttles.reserve(&counter, SIGN_IN, tries, caller.now).await? {
+        return Err(ApiError::TooManyAttempts(wait));
+    }
+    let hasher = Hasher::new(peppers);
+    let stored = credential.as_ref().and_then(Credential::hash);
+    if !hasher.verify(&Password::typed(&form.current), stored.as_ref())? {
+        tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
+        return Err(ApiError::InvalidCredentials);
+    }
+
+    let change = Change {
+        account: &session.account,
+        account_key: &key,
+        version: session.version,
+        hash: &hasher.hash(&password, chance::bytes())?,
+        now: caller.now,
+        origin: &caller.origin(),
+    };
+    let changed = tables.keep_session(&context.sessions, &session, &change).await?;
+    tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password changed");
+    // Where the session ended meanwhile, nobody is signed in any more.
+    if changed == Changed::Yes { Ok(no_content()) } else { Err(ApiError::NotSignedIn) }
+}

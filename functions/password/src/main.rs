@@ -1,0 +1,10 @@
+//! The Lambda function `password`.
+
+use guichet_http::serve;
+use lambda_http::Error;
+use password::{Context, handle};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(Context::from_env().await?, handle).await
+}

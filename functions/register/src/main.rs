@@ -1,0 +1,9 @@
+//! The Lambda function `register`.
+
+use guichet_http::{Door, serve};
+use lambda_http::Error;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    serve(Door::from_env().await?, register::handle).await
+}

@@ -1,0 +1,157 @@
+//! *Changer mon mot de passe*: the page behind the link. Opening it changes nothing; the one POST that sets the
+//! password uses the link, or nothing happens at all.
+
+use guichet_core::clock::UnixTime;
+use guichet_core::config::{self, ConfigError};
+use guichet_core::keys::{AccountKey, KeyRing, Secret};
+use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::secret::PlainToken;
+use guichet_core::store::Table;
+use guichet_core::store::credentials::Holder;
+use guichet_core::store::password_change::{Change, Changed, PasswordChange};
+use guichet_core::store::tokens::{Repeat, Token, Tokens};
+use guichet_core::{aws, chance};
+use guichet_http::{ApiError, Caller, Response, Site, json, json_body, new_password, no_content, route};
+use lambda_http::{Request, tracing};
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What the function needs.
+pub struct Context {
+    site: Site,
+    names: Secret,
+    pepper: Secret,
+    policy: PasswordPolicy,
+    tokens: Tokens,
+    change: PasswordChange,
+}
+
+impl Context {
+    /// As the template's variables say.
+    pub async fn from_env() -> Result<Self, ConfigError> {
+        let aws = aws::config().await;
+        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
+        let pepper = Secret::new(&aws, config::text("PEPPER_SECRET")?);
+        tokio::join!(names.warm_up(), pepper.warm_up());
+        let client = aws::dynamodb(&aws);
+        Ok(Self {
+            site: Site::from_env()?,
+            names,
+            pepper,
+            policy: config::password_policy()?,
+            tokens: Tokens(Table::from_env(&client, "TOKENS_TABLE")?),
+            change: PasswordChange::from_env(&client)?,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CheckForm {
+    token: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ResetForm {
+    token: String,
+    password: String,
+    confirmation: String,
+}
+
+/// Answers `POST /api/reset/check` and `POST /api/reset`.
+pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
+    let caller = Caller::of(&request, &context.site)?;
+    match route(&request) {
+        "POST /api/reset/check" => check(&context, &caller, json_body(&request)?).await,
+        "POST /api/reset" => reset(&context, &caller, json_body(&request)?).await,
+        _ => Err(ApiError::NoRoute),
+    }
+}
+
+async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Response, ApiError> {
+    let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
+    let (token, holder) = find(context, &plain).await?;
+    refuse_dead(&token, holder, caller.now)?;
+    Ok(json(&json!({
+        "account": token.account,
+        "purpose": token.purpose,
+        "expires_at": token.expires_at.rfc3339(),
+        "policy": context.policy,
+    })))
+}
+
+async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Response, ApiError> {
+    let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
+    let (names, peppers) = tokio::try_join!(context.names.ring(), context.pepper.ring())?;
+    let (token, holder) = find(context, &plain).await?;
+    let holder = match refuse_dead(&token, holder.clone(), caller.now) {
+        Ok(holder) => holder,
+        Err(dead) => {
+            return repeated(context, caller, &form, &plain, peppers, (&token, holder)).await.unwrap_or(Err(dead));
+        }
+    };
+    let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
+
+    let key = AccountKey::of(&token.account, names);
+    let change = Change {
+        account: &token.account,
+        account_key: &key,
+        version: token.version,
+        hash: &Hasher::new(peppers).hash(&password, chance::bytes())?,
+        now: caller.now,
+        origin: &caller.origin(),
+    };
+    let receipt = plain.receipt(&password, peppers.current());
+    let changed = context.change.spend_token(&context.tokens, &token, &receipt, &change).await?;
+    tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
+    match changed {
+        Changed::Yes => Ok(no_content()),
+        // Somebody was faster, with this link or another one.
+        Changed::No => Err(ApiError::LinkUsed),
+    }
+}
+
+async fn find(context: &Context, plain: &PlainToken) -> Result<(Token, Option<Holder>), ApiError> {
+    let token = context.tokens.find(&plain.hash()).await?.ok_or(ApiError::LinkUnknown)?;
+    let holder = context.change.credentials.holder(&token.account).await?;
+    Ok((token, holder))
+}
+
+/// Whose password the link may set now.
+fn refuse_dead(token: &Token, holder: Option<Holder>, now: UnixTime) -> Result<Holder, ApiError> {
+    if token.used_at.is_some() {
+        return Err(ApiError::LinkUsed);
+    }
+    if token.expires_at <= now {
+        return Err(ApiError::LinkExpired);
+    }
+    holder.filter(|holder| holder.standing.active && holder.standing.version == token.version).ok_or(ApiError::LinkUsed)
+}
+
+/// The same POST again, its answer lost on the way: within ten minutes, at most three times, and only while the
+/// password that it set is still the last one. `None` where this is none.
+async fn repeated(
+    context: &Context,
+    caller: &Caller,
+    form: &ResetForm,
+    plain: &PlainToken,
+    peppers: &KeyRing,
+    (token, holder): (&Token, Option<Holder>),
+) -> Option<Result<Response, ApiError>> {
+    let password = Password::typed(&form.password);
+    let ours = |receipt: &String| peppers.accepted().any(|pepper| plain.receipt(&password, pepper) == *receipt);
+    let same = form.password == form.confirmation
+        && token.may_repeat(caller.now)
+        && token.receipt.as_ref().is_some_and(ours)
+        && holder.is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
+    if !same {
+        return None;
+    }
+    match context.tokens.count_repeat(&token.token_hash).await {
+        Ok(Repeat::Granted) => Some(Ok(no_content())),
+        Ok(Repeat::Refused) => None,
+        Err(error) => Some(Err(error.into())),
+    }
+}

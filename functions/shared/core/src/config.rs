@@ -1,0 +1,44 @@
+//! The environment, read here only: each function knows what the template's `Variables` give it.
+
+use crate::class::ManagedNetworks;
+use crate::password::PasswordPolicy;
+use std::time::Duration;
+
+/// A variable is missing or says what it cannot.
+#[derive(Debug, thiserror::Error)]
+#[error("environment variable {name}: {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    problem: String,
+}
+
+/// The text of a variable, which must be there (it may be empty).
+pub fn text(name: &'static str) -> Result<String, ConfigError> {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    std::env::var(name).map_err(|error| ConfigError { name, problem: error.to_string() })
+}
+
+/// A variable, read by this parser, whose error says what is wanted.
+pub fn parsed<T>(name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
+    parse(&text(name)?).map_err(|problem| ConfigError { name, problem })
+}
+
+/// `PASSWORD_MIN_LENGTH` and `PASSWORD_NEEDS_LETTER_AND_DIGIT`.
+pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
+    let min_length = parsed("PASSWORD_MIN_LENGTH", |text| text.parse().map_err(|_| "a whole number is wanted".into()))?;
+    let both =
+        parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
+    Ok(PasswordPolicy::new(min_length, both))
+}
+
+/// `LINK_LIFETIME_MINUTES`: how long a mailed link works.
+pub fn link_lifetime() -> Result<Duration, ConfigError> {
+    let minutes: u64 =
+        parsed("LINK_LIFETIME_MINUTES", |text| text.parse().map_err(|_| "a whole number of minutes is wanted".into()))?;
+    Ok(Duration::from_mins(minutes))
+}
+
+/// `MANAGED_NETWORKS`: CIDRs separated by commas.
+pub fn managed_networks() -> Result<ManagedNetworks, ConfigError> {
+    parsed("MANAGED_NETWORKS", |text| ManagedNetworks::parse(text).map_err(|error| error.to_string()))
+}

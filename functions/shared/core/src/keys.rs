@@ -1,0 +1,158 @@
+//! The keys, from Secrets Manager. A secret is `{"id": …, "key": …}`; while a key is rotated it carries the one
+//! before under `previous`, in the same form.
+
+use crate::account::AccountName;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use tokio::sync::OnceCell;
+
+/// A secret cannot be had, or is not in its form.
+#[derive(Debug, thiserror::Error)]
+#[error("secret {name}: {problem}")]
+pub struct KeyError {
+    name: String,
+    problem: String,
+}
+
+/// A key with its name. Never printed, so it has no `Debug`.
+#[derive(Deserialize)]
+pub struct Key {
+    /// Which key this is; kept beside what was made with it.
+    pub id: String,
+    key: String,
+}
+
+impl Key {
+    /// The key's bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.key.as_bytes()
+    }
+
+    /// HMAC-SHA256 over the fields, each with its length before it, so that no two lists of fields are the same text.
+    #[must_use]
+    pub fn mac(&self, fields: &[&[u8]]) -> [u8; 32] {
+        let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(self.as_bytes()) else {
+            unreachable!("HMAC takes a key of any length")
+        };
+        for field in fields {
+            mac.update(&(field.len() as u64).to_be_bytes());
+            mac.update(field);
+        }
+        mac.finalize().into_bytes().into()
+    }
+}
+
+/// The current key and, while rotating, the one before.
+#[derive(Deserialize)]
+pub struct KeyRing {
+    #[serde(flatten)]
+    current: Key,
+    previous: Option<Key>,
+}
+
+impl KeyRing {
+    /// The key that new things are made with.
+    #[must_use]
+    pub fn current(&self) -> &Key {
+        &self.current
+    }
+
+    /// The key of this name, if it is still accepted.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Key> {
+        Some(&self.current).filter(|key| key.id == id).or_else(|| self.previous.as_ref().filter(|key| key.id == id))
+    }
+
+    /// Both keys, the current first.
+    pub fn accepted(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.current).chain(&self.previous)
+    }
+}
+
+/// A secret of Secrets Manager, read once and then kept; until it could be read, each use tries again.
+pub struct Secret {
+    client: Client,
+    name: String,
+    ring: OnceCell<KeyRing>,
+}
+
+impl Secret {
+    /// The secret with this name or ARN.
+    #[must_use]
+    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
+        Self { client: Client::new(config), name, ring: OnceCell::new() }
+    }
+
+    /// The keys that the secret holds.
+    pub async fn ring(&self) -> Result<&KeyRing, KeyError> {
+        self.ring.get_or_try_init(|| self.read()).await
+    }
+
+    /// Reads the secret ahead of its first use. A failure is no end: the first use tries again.
+    pub async fn warm_up(&self) {
+        if let Err(error) = self.ring().await {
+            tracing::warn!(%error, "a secret is not at hand yet");
+        }
+    }
+
+    async fn read(&self) -> Result<KeyRing, KeyError> {
+        let problem = |problem| KeyError { name: self.name.clone(), problem };
+        let answer = self.client.get_secret_value().secret_id(&self.name).send().await;
+        let answer = answer.map_err(|error| problem(DisplayErrorContext(error).to_string()))?;
+        // What the parser says would quote the secret.
+        serde_json::from_str(answer.secret_string().unwrap_or_default())
+            .map_err(|_| problem(r#"not {"id": …, "key": …}"#.into()))
+    }
+}
+
+/// The keyed hash of an account name: what keys of tables and logs carry in the place of what was typed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AccountKey(String);
+
+impl AccountKey {
+    /// The keyed hash of this name; the same for a name that nobody bears.
+    #[must_use]
+    pub fn of(account: &AccountName, names: &KeyRing) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(names.current().mac(&[b"account", account.as_str().as_bytes()])))
+    }
+
+    /// The hash, 43 characters of base64url.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Its beginning, enough to follow one account through a log.
+    #[must_use]
+    pub fn brief(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ring_accepts_its_two_keys_and_no_other() {
+        let text = r#"{"id": "2", "key": "new", "previous": {"id": "1", "key": "old"}}"#;
+        let ring: KeyRing = serde_json::from_str(text).unwrap();
+        assert_eq!(ring.current().id, "2");
+        assert_eq!(ring.by_id("1").unwrap().as_bytes(), b"old");
+        assert!(ring.by_id("3").is_none());
+        assert_eq!(ring.accepted().count(), 2);
+    }
+
+    #[test]
+    fn fields_cannot_run_into_each_other() {
+        let key = Key { id: "1".into(), key: "k".into() };
+        assert_ne!(key.mac(&[b"ab", b"c"]), key.mac(&[b"a", b"bc"]));
+    }
+}

@@ -1,0 +1,21 @@
+//! What Guichet is about, below HTTP and Lambda: accounts, link tokens, passwords, sessions, the clients' classes,
+//! and the tables that keep them.
+//!
+//! Knows the tables' layout (`store`), the secrets and the configuration. Does not know requests, responses, status
+//! codes, mails or the Lambda runtime. Time and chance are handed in; [`clock`] and [`chance`] are the only doors to
+//! the real ones.
+
+pub mod account;
+pub mod aws;
+pub mod chance;
+pub mod class;
+pub mod clock;
+pub mod config;
+pub mod keys;
+pub mod mailbox;
+pub mod password;
+pub mod person;
+pub mod secret;
+pub mod session;
+pub mod store;
+pub mod throttle;

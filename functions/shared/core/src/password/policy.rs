@@ -1,0 +1,137 @@
+//! The rule for new passwords. Existing ones are never held to it.
+
+use super::Password;
+use crate::account::AccountName;
+use crate::person::{PersonName, fold};
+use serde::Serialize;
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
+
+/// The longest password, in code points: twice what OWASP ASVS 5.0 6.2.9 asks for.
+pub const MAX_LENGTH: usize = 128;
+/// The longest password, in bytes of UTF-8: 128 code points of four bytes.
+const MAX_BYTES: usize = 512;
+/// A name this long (in letters) may not stand anywhere in a password; a shorter one may not be all its letters.
+const LONG_NAME: usize = 4;
+
+/// What a new password must have. Serializes to the contract's `policy`.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct PasswordPolicy {
+    min_length: usize,
+    max_length: usize,
+    needs_letter: bool,
+    needs_digit: bool,
+}
+
+/// What a new password lacks. Serializes to the contract's `violations`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Violation {
+    /// Fewer code points than the policy's `min_length`.
+    TooShort,
+    /// More than 128 code points or 512 bytes.
+    TooLong,
+    /// No letter (Unicode L).
+    NeedsLetter,
+    /// No digit (Unicode Nd).
+    NeedsDigit,
+    /// The account's name stands in it.
+    ContainsAccount,
+    /// One of the person's names stands in it.
+    ContainsName,
+}
+
+impl PasswordPolicy {
+    /// At least this many code points and, where asked for, a letter and a digit.
+    #[must_use]
+    pub fn new(min_length: usize, needs_letter_and_digit: bool) -> Self {
+        Self {
+            min_length,
+            max_length: MAX_LENGTH,
+            needs_letter: needs_letter_and_digit,
+            needs_digit: needs_letter_and_digit,
+        }
+    }
+
+    /// Everything that is wrong with this password for this person; empty where it may be set.
+    #[must_use]
+    pub fn violations(&self, password: &Password, account: &AccountName, name: &PersonName) -> Vec<Violation> {
+        let text = password.as_str();
+        let length = text.chars().count();
+        let has = |wanted: fn(char) -> bool| text.chars().any(wanted);
+        let names = [&name.given_name, &name.family_name];
+        let findings = [
+            (length < self.min_length, Violation::TooShort),
+            (length > self.max_length || text.len() > MAX_BYTES, Violation::TooLong),
+            (self.needs_letter && !has(is_letter), Violation::NeedsLetter),
+            (self.needs_digit && !has(is_digit), Violation::NeedsDigit),
+            (gives_away(text, account.as_str()), Violation::ContainsAccount),
+            (names.into_iter().any(|name| gives_away_name(text, name)), Violation::ContainsName),
+        ];
+        findings.into_iter().filter_map(|(found, violation)| found.then_some(violation)).collect()
+    }
+}
+
+fn is_letter(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Letter
+}
+
+fn is_digit(c: char) -> bool {
+    c.general_category() == GeneralCategory::DecimalNumber
+}
+
+/// Each part of a compound name counts, and so does the whole.
+fn gives_away_name(password: &str, name: &str) -> bool {
+    name.split([' ', '-', '\'', '’']).chain([name]).any(|part| gives_away(password, part))
+}
+
+fn gives_away(password: &str, word: &str) -> bool {
+    let (password, word) = (fold(password), fold(word));
+    if word.chars().count() >= LONG_NAME {
+        password.contains(&word)
+    } else {
+        !word.is_empty() && password.chars().filter(|c| is_letter(*c)).eq(word.chars())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violations(policy: PasswordPolicy, password: &str) -> Vec<Violation> {
+        let name = PersonName { given_name: "Marie-Ève".into(), family_name: "Roy".into() };
+        policy.violations(&Password::typed(password), &AccountName::parse("tremblam").unwrap(), &name)
+    }
+
+    #[test]
+    fn the_default_rule_is_four_characters_a_letter_and_a_digit() {
+        let policy = PasswordPolicy::new(4, true);
+        for good in ["abc1", "é1é2", "٣abc", "    a1", "a1🙂🙂", &"a1".repeat(64)] {
+            assert_eq!(violations(policy, good), [], "{good:?}");
+        }
+        assert_eq!(violations(policy, "ab1"), [Violation::TooShort]);
+        assert_eq!(violations(policy, "abcd"), [Violation::NeedsDigit]);
+        assert_eq!(violations(policy, "1234"), [Violation::NeedsLetter]);
+        assert_eq!(violations(policy, ""), [Violation::TooShort, Violation::NeedsLetter, Violation::NeedsDigit]);
+        // A Roman numeral sign is a letter number, ² is no decimal digit; NFKC makes them I and 2.
+        assert_eq!(violations(policy, "Ⅰ²ab"), []);
+        assert_eq!(violations(policy, &format!("1{}", "a".repeat(128))), [Violation::TooLong]);
+        assert_eq!(violations(policy, &format!("a1{}", "🙂".repeat(127))), [Violation::TooLong]);
+    }
+
+    #[test]
+    fn the_conforming_profile_asks_for_length_alone() {
+        let policy = PasswordPolicy::new(15, false);
+        assert_eq!(violations(policy, "quinze lettres!"), []);
+        assert_eq!(violations(policy, "quatorze      "), [Violation::TooShort]);
+    }
+
+    #[test]
+    fn who_one_is_is_no_password() {
+        let policy = PasswordPolicy::new(4, true);
+        assert_eq!(violations(policy, "xTremblaM9"), [Violation::ContainsAccount]);
+        assert_eq!(violations(policy, "marié2026"), [Violation::ContainsName]);
+        // "Roy" and "Ève" are short: refused where they are all the letters, not where they happen to stand in a word.
+        assert_eq!(violations(policy, "roy2026"), [Violation::ContainsName]);
+        assert_eq!(violations(policy, "royaume7"), []);
+    }
+}

@@ -1,0 +1,164 @@
+//! Credentials: the password hash of an account, and the version that ends everything older when it rises.
+
+use super::{Item, StoreError, Table, failed, number, read, text, write};
+use crate::account::AccountName;
+use crate::clock::UnixTime;
+use crate::password::StoredHash;
+use crate::person::PersonName;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
+use serde::{Deserialize, Serialize};
+
+/// Whether an account may be used, and the version of its credentials. What the mailer may know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Raised by every change of the password and by a deactivation. Links and sessions of an older version are dead.
+    pub version: u64,
+    /// Whether the account may be used.
+    pub active: bool,
+}
+
+/// The standing and the name: what may be known without the hash.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Whose.
+    pub account: AccountName,
+    /// May it be used, and which version is it.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// The person's name.
+    #[serde(flatten)]
+    pub name: PersonName,
+}
+
+/// Everything, for the one who verifies a password.
+#[derive(Clone, Deserialize)]
+pub struct Credential {
+    /// All but the hash.
+    #[serde(flatten)]
+    pub holder: Holder,
+    phc: Option<String>,
+    key_id: Option<String>,
+}
+
+impl Credential {
+    /// The hash, where a password was set.
+    #[must_use]
+    pub fn hash(&self) -> Option<StoredHash> {
+        Some(StoredHash { phc: self.phc.clone()?, key_id: self.key_id.clone()? })
+    }
+}
+
+/// The Credentials table.
+pub struct Credentials(pub Table);
+
+impl Credentials {
+    /// The standing of an account, read consistently.
+    pub async fn standing(&self, account: &AccountName) -> Result<Option<Standing>, StoreError> {
+        self.project(account, "account, version, active").await
+    }
+
+    /// The standing and name of an account, read consistently.
+    pub async fn holder(&self, account: &AccountName) -> Result<Option<Holder>, StoreError> {
+        self.project(account, HOLDER).await
+    }
+
+    async fn project<T: serde::de::DeserializeOwned>(
+        &self,
+        account: &AccountName,
+        attributes: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .get_item()
+            .table_name(name)
+            .set_key(Some(key(account)))
+            .projection_expression(attributes)
+            .consistent_read(true)
+            .send()
+            .await;
+        answer.map_err(failed("read credentials"))?.item.map(read).transpose()
+    }
+
+    /// The standing and names of up to 100 accounts, those that there are.
+    pub async fn holders(&self, accounts: &[AccountName]) -> Result<Vec<Holder>, StoreError> {
+        const DOING: &str = "read credentials";
+        let keys = KeysAndAttributes::builder()
+            .set_keys(Some(accounts.iter().map(key).collect()))
+            .projection_expression(HOLDER)
+            .consistent_read(true)
+            .build();
+        self.0.read_batch(keys.map_err(failed(DOING))?, DOING).await
+    }
+
+    /// Makes room for up to 25 accounts that had none: version 0, no password.
+    pub async fn admit(&self, holders: &[Holder]) -> Result<(), StoreError> {
+        self.0.write_batch(holders.iter().map(write).collect::<Result<_, _>>()?, "admit accounts").await
+    }
+
+    /// Follows the directory for an account that is there: its name, and whether it may be used. What ends with a
+    /// deactivation (`raise`) is dead for good, also where the account comes back.
+    pub async fn follow(
+        &self,
+        account: &AccountName,
+        name: &PersonName,
+        active: bool,
+        raise: bool,
+    ) -> Result<(), StoreError> {
+        let Table { client, name: table } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(table)
+            .set_key(Some(key(account)))
+            .update_expression(
+                "SET active = :active, given_name = :given_name, family_name = :family_name, version = version + :raise",
+            )
+            .condition_expression("attribute_exists(account)")
+            .expression_attribute_values(":active", AttributeValue::Bool(active))
+            .expression_attribute_values(":given_name", text(&name.given_name))
+            .expression_attribute_values(":family_name", text(&name.family_name))
+            .expression_attribute_values(":raise", number(u8::from(raise)))
+            .send()
+            .await;
+        answer.map(drop).map_err(failed("follow the directory"))
+    }
+
+    /// In a transaction: the new hash and the next version, if the account is active and at this version.
+    pub(super) fn set_password(
+        &self,
+        account: &AccountName,
+        version: u64,
+        hash: &StoredHash,
+        now: UnixTime,
+    ) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.0.name)
+            .set_key(Some(key(account)))
+            .update_expression("SET phc = :phc, key_id = :key_id, changed_at = :now, version = :next")
+            .condition_expression("version = :version AND active = :yes")
+            .expression_attribute_values(":phc", text(&hash.phc))
+            .expression_attribute_values(":key_id", text(&hash.key_id))
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":version", number(version))
+            .expression_attribute_values(":next", number(version + 1))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(failed("set a password"))?).build())
+    }
+}
+
+/// For a batch: the item of an account, whole or these attributes of it, read consistently.
+pub(super) fn keys(account: &AccountName, attributes: Option<&str>) -> Result<KeysAndAttributes, StoreError> {
+    KeysAndAttributes::builder()
+        .keys(key(account))
+        .set_projection_expression(attributes.map(str::to_owned))
+        .consistent_read(true)
+        .build()
+        .map_err(failed("read credentials"))
+}
+
+/// The attributes of a [`Holder`]: all but the hash.
+pub(super) const HOLDER: &str = "account, version, active, given_name, family_name";
+
+fn key(account: &AccountName) -> Item {
+    [("account".to_owned(), text(account.as_str()))].into()
+}

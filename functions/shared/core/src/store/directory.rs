@@ -1,0 +1,108 @@
+//! Directory: who bears an account. Written by the import alone.
+
+use super::{Item, StoreError, Table, failed, read, text, write};
+use crate::account::AccountName;
+use crate::mailbox::MailAddress;
+use crate::person::{Language, PersonName};
+use aws_sdk_dynamodb::types::KeysAndAttributes;
+use serde::{Deserialize, Serialize};
+
+/// Most accounts that a look-up answers.
+pub const MAX_FOUND: i32 = 20;
+
+/// A line of the directory.
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The account.
+    pub account: AccountName,
+    /// Where the person gets mail, if anywhere.
+    pub email: Option<MailAddress>,
+    /// The person's name.
+    #[serde(flatten)]
+    pub name: PersonName,
+    /// The language of their mail.
+    pub language: Language,
+    /// Whether the account may be used. Only active accounts can be found.
+    pub active: bool,
+    /// Whether an active colleague's account has the same mail address, who would get the link too.
+    pub shared_mailbox: bool,
+}
+
+/// An item with the keys of the two sparse indexes.
+#[derive(Serialize)]
+struct Indexed<'a> {
+    #[serde(flatten)]
+    entry: &'a Entry,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    folded_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_hash: Option<String>,
+}
+
+/// What a look-up tells: the account and the name, nothing else.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Found {
+    /// The account.
+    pub account: AccountName,
+    /// Whose it is.
+    #[serde(flatten)]
+    pub name: PersonName,
+}
+
+/// The Directory table.
+pub struct Directory(pub Table);
+
+impl Directory {
+    /// The entry of an account.
+    pub async fn entry(&self, account: &AccountName) -> Result<Option<Entry>, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client.get_item().table_name(name).key("account", text(account.as_str())).send().await;
+        answer.map_err(failed("read the directory"))?.item.map(read).transpose()
+    }
+
+    /// The active accounts of people with this name (at most 20), however it is spelled.
+    pub async fn accounts_named(&self, name: &PersonName) -> Result<Vec<Found>, StoreError> {
+        self.find("by_name", "folded_name", name.folded()).await
+    }
+
+    /// The active accounts with this mail address (at most 20).
+    pub async fn accounts_with(&self, email: &MailAddress) -> Result<Vec<Found>, StoreError> {
+        self.find("by_email", "email_hash", email.hash()).await
+    }
+
+    async fn find(&self, index: &str, attribute: &str, value: String) -> Result<Vec<Found>, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .query()
+            .table_name(name)
+            .index_name(index)
+            .key_condition_expression(format!("{attribute} = :value"))
+            .expression_attribute_values(":value", text(value))
+            .projection_expression("account, given_name, family_name")
+            .limit(MAX_FOUND)
+            .send()
+            .await;
+        answer.map_err(failed("search the directory"))?.items.unwrap_or_default().into_iter().map(read).collect()
+    }
+
+    /// The entries of up to 100 accounts, those that there are.
+    pub async fn entries(&self, accounts: &[AccountName]) -> Result<Vec<Entry>, StoreError> {
+        const DOING: &str = "read the directory";
+        let keys = accounts.iter().map(|account| [("account".to_owned(), text(account.as_str()))].into());
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true).build();
+        self.0.read_batch(keys.map_err(failed(DOING))?, DOING).await
+    }
+
+    /// Writes up to 25 entries over what was there.
+    pub async fn put(&self, entries: &[Entry]) -> Result<(), StoreError> {
+        self.0.write_batch(entries.iter().map(item).collect::<Result<_, _>>()?, "write the directory").await
+    }
+}
+
+fn item(entry: &Entry) -> Result<Item, StoreError> {
+    write(&Indexed {
+        entry,
+        folded_name: entry.active.then(|| entry.name.folded()),
+        email_hash: entry.email.as_ref().filter(|_| entry.active).map(MailAddress::hash),
+    })
+}

@@ -1,0 +1,323 @@
+//! `MailRequests`: the outbox. What is asked for is put here and mailed from here, whoever is killed in between.
+
+use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use crate::account::AccountName;
+use crate::class::Class;
+use crate::clock::UnixTime;
+use crate::keys::AccountKey;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// One request for a name and kind in so long; what comes within is the same request.
+const BUCKET: i64 = 120;
+/// A mailer that took a request has so long; then another may take it.
+const LEASE: Duration = Duration::from_mins(1);
+/// Mails of one request at most, whatever goes wrong.
+pub const MAX_ATTEMPTS: u32 = 3;
+/// What was not mailed within an hour is not mailed any more.
+const LIFE: Duration = Duration::from_hours(1);
+/// How long a request can be looked at afterwards.
+const KEPT: Duration = Duration::from_hours(30 * 24);
+/// The one partition of the sparse index: what is not at its end.
+const DUE: &str = "due";
+
+/// What is to be mailed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// A link to set the first password.
+    Register,
+    /// A link to set a new one.
+    RequestReset,
+    /// The notice that the password was changed.
+    Notice,
+}
+
+impl Kind {
+    /// As it is written in keys and logs.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::RequestReset => "request-reset",
+            Self::Notice => "notice",
+        }
+    }
+}
+
+/// Where a request stands. `Pending` and `Sending` are under way, all else is the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Waits for a mailer.
+    Pending,
+    /// A mailer has it.
+    Sending,
+    /// SES took the mail.
+    Sent,
+    /// Nobody has this account.
+    NoAccount,
+    /// The account may not be used.
+    Inactive,
+    /// The directory has no mail address for it.
+    NoMailbox,
+    /// A colleague has the same mail address.
+    SharedMailbox,
+    /// SES refused for good, or three times.
+    Failed,
+    /// Not sent within an hour.
+    Expired,
+}
+
+impl Status {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Sending => "sending",
+            Self::Sent => "sent",
+            Self::NoAccount => "no-account",
+            Self::Inactive => "inactive",
+            Self::NoMailbox => "no-mailbox",
+            Self::SharedMailbox => "shared-mailbox",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Which request: the keyed hash of the name; kind, class and time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestId {
+    /// The keyed hash of the name that was typed.
+    pub name_key: AccountKey,
+    /// Kind ‖ class ‖ 2-minute bucket, or kind ‖ version for a notice.
+    pub request: String,
+}
+
+/// A request, as a mailer takes it.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct MailRequest {
+    /// Which.
+    #[serde(flatten)]
+    pub id: RequestId,
+    /// The name that was typed, in canonical form. Kept until the end state only.
+    pub typed: AccountName,
+    /// What is to be mailed.
+    pub kind: Kind,
+    /// From where it was asked.
+    pub client_class: Class,
+    /// The coarse device it was asked from.
+    pub device: String,
+    /// When.
+    pub created_at: UnixTime,
+    /// How many mailers have taken it, this one included.
+    pub attempts: u32,
+}
+
+#[derive(Serialize)]
+struct NewItem<'a> {
+    #[serde(flatten)]
+    request: &'a MailRequest,
+    status: Status,
+    due: &'static str,
+    due_at: UnixTime,
+    ttl: UnixTime,
+}
+
+impl MailRequest {
+    /// A request at the door.
+    #[must_use]
+    pub fn at_the_door(
+        typed: AccountName,
+        name_key: AccountKey,
+        kind: Kind,
+        class: Class,
+        device: String,
+        now: UnixTime,
+    ) -> Self {
+        let request = format!("{}#{}#{}", kind.as_str(), class.letter(), now.0 / BUCKET);
+        Self {
+            id: RequestId { name_key, request },
+            typed,
+            kind,
+            client_class: class,
+            device,
+            created_at: now,
+            attempts: 0,
+        }
+    }
+
+    /// The notice of the change that made this version.
+    #[must_use]
+    pub fn notice(
+        account: AccountName,
+        name_key: AccountKey,
+        version: u64,
+        class: Class,
+        device: String,
+        now: UnixTime,
+    ) -> Self {
+        let request = format!("{}#{version}", Kind::Notice.as_str());
+        let id = RequestId { name_key, request };
+        Self { id, typed: account, kind: Kind::Notice, client_class: class, device, created_at: now, attempts: 0 }
+    }
+
+    /// Whether it is too old to be mailed.
+    #[must_use]
+    pub fn is_too_old(&self, now: UnixTime) -> bool {
+        self.created_at + LIFE <= now
+    }
+
+    fn item(&self) -> Result<Item, StoreError> {
+        let ttl = self.created_at + KEPT;
+        write(&NewItem { request: self, status: Status::Pending, due: DUE, due_at: self.created_at, ttl })
+    }
+}
+
+/// What came of the attempt to take a request.
+#[must_use]
+pub enum Claim {
+    /// It is ours for a minute.
+    Taken(Box<MailRequest>),
+    /// Another mailer has it, or it is at its end.
+    NotDue,
+    /// It was taken three times and never came to an end.
+    Exhausted,
+}
+
+/// The `MailRequests` table.
+pub struct MailRequests(pub Table);
+
+impl MailRequests {
+    /// Accepts a request; a second one of its kind within two minutes is the first.
+    pub async fn accept(&self, request: &MailRequest) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .put_item()
+            .table_name(name)
+            .set_item(Some(request.item()?))
+            .condition_expression("attribute_not_exists(name_key)")
+            .send()
+            .await;
+        if_held(answer, PutItemError::is_conditional_check_failed_exception, "accept a mail request").map(drop)
+    }
+
+    /// In a transaction: puts a notice, once for each version.
+    pub(super) fn put_notice(&self, notice: &MailRequest) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.0.name)
+            .set_item(Some(notice.item()?))
+            .condition_expression("attribute_not_exists(name_key)")
+            .build();
+        Ok(TransactWriteItem::builder().put(put.map_err(failed("queue a notice"))?).build())
+    }
+
+    /// Takes a request that waits, or whose mailer has not come to an end in its minute.
+    pub async fn claim(&self, id: &RequestId, now: UnixTime) -> Result<Claim, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(id)))
+            .update_expression("SET #status = :sending, attempts = attempts + :one, due_at = :lease_end")
+            // A fresh one is taken at once, also by a mailer whose clock is behind the one that put it.
+            .condition_expression(
+                "attempts < :max AND ((#status = :pending AND attempts = :none) \
+                 OR (#status IN (:pending, :sending) AND due_at <= :now))",
+            )
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":pending", text(Status::Pending.as_str()))
+            .expression_attribute_values(":sending", text(Status::Sending.as_str()))
+            .expression_attribute_values(":none", number(0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":max", number(MAX_ATTEMPTS))
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":lease_end", number((now + LEASE).0))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match answer {
+            Ok(taken) => Ok(Claim::Taken(Box::new(read(taken.attributes.unwrap_or_default())?))),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
+                    let old = refused.item().cloned().unwrap_or_default();
+                    Ok(if is_exhausted(old, now) { Claim::Exhausted } else { Claim::NotDue })
+                }
+                _ => Err(failed("take a mail request")(error)),
+            },
+        }
+    }
+
+    /// Brings a request to its end; the typed name goes. Nothing happens where another mailer has taken it since
+    /// (`attempts` is then another), or where it is at its end already.
+    pub async fn finish(&self, id: &RequestId, attempts: u32, status: Status) -> Result<(), StoreError> {
+        self.settle(id, attempts, "SET #status = :status REMOVE typed, due, due_at", status, None).await
+    }
+
+    /// Gives a request back, to be taken again after a while.
+    pub async fn put_back(&self, id: &RequestId, attempts: u32, until: UnixTime) -> Result<(), StoreError> {
+        self.settle(id, attempts, "SET #status = :status, due_at = :until", Status::Pending, Some(until)).await
+    }
+
+    async fn settle(
+        &self,
+        id: &RequestId,
+        attempts: u32,
+        update: &str,
+        status: Status,
+        until: Option<UnixTime>,
+    ) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let mut call = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(id)))
+            .update_expression(update)
+            .condition_expression("attempts = :attempts AND attribute_exists(due)")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":status", text(status.as_str()))
+            .expression_attribute_values(":attempts", number(attempts));
+        if let Some(until) = until {
+            call = call.expression_attribute_values(":until", number(until.0));
+        }
+        let answer = call.send().await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "settle a mail request").map(drop)
+    }
+
+    /// The requests that are due, oldest first, at most `limit`.
+    pub async fn due(&self, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .query()
+            .table_name(name)
+            .index_name("by_due")
+            .key_condition_expression("due = :due AND due_at <= :now")
+            .projection_expression("name_key, #request")
+            .expression_attribute_names("#request", "request")
+            .expression_attribute_values(":due", text(DUE))
+            .expression_attribute_values(":now", number(now.0))
+            .limit(limit)
+            .send()
+            .await;
+        let items = answer.map_err(failed("look for due mail requests"))?.items.unwrap_or_default();
+        items.into_iter().map(read).collect()
+    }
+}
+
+fn is_exhausted(item: Item, now: UnixTime) -> bool {
+    #[derive(Deserialize)]
+    struct Lease {
+        attempts: u32,
+        due_at: Option<UnixTime>,
+    }
+    read::<Lease>(item)
+        .is_ok_and(|lease| lease.attempts >= MAX_ATTEMPTS && lease.due_at.is_some_and(|due_at| due_at <= now))
+}
+
+fn key(id: &RequestId) -> Item {
+    [("name_key".to_owned(), text(id.name_key.as_str())), ("request".to_owned(), text(&id.request))].into()
+}

@@ -1,0 +1,148 @@
+//! The tables. One file each; attribute names and expressions are spelled here only. Methods say what happens to a
+//! person's things, and their outcomes are enums; that a store does not answer is a [`StoreError`], never an outcome.
+
+pub mod credentials;
+pub mod directory;
+pub mod events;
+pub mod mail_requests;
+pub mod password_change;
+pub mod sessions;
+pub mod sign_in;
+pub mod throttles;
+pub mod tokens;
+mod transaction;
+
+use crate::config::{self, ConfigError};
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::error::Error;
+use std::time::Duration;
+
+/// What a table could not be asked or told. Its source has the reason.
+#[derive(Debug, thiserror::Error)]
+#[error("the store could not {doing}")]
+pub struct StoreError {
+    doing: &'static str,
+    #[source]
+    source: Box<dyn Error + Send + Sync>,
+}
+
+impl StoreError {
+    fn new(doing: &'static str, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { doing, source: source.into() }
+    }
+}
+
+/// Turns any error into the one of this doing.
+fn failed<E: Into<Box<dyn Error + Send + Sync>>>(doing: &'static str) -> impl FnOnce(E) -> StoreError {
+    move |source| StoreError::new(doing, source)
+}
+
+/// The answer of a conditional write; `None` where its condition did not hold.
+fn if_held<T, E>(
+    answer: Result<T, SdkError<E>>,
+    refused: fn(&E) -> bool,
+    doing: &'static str,
+) -> Result<Option<T>, StoreError>
+where
+    E: Error + Send + Sync + 'static,
+{
+    match answer {
+        Ok(answer) => Ok(Some(answer)),
+        Err(error) if error.as_service_error().is_some_and(refused) => Ok(None),
+        Err(error) => Err(failed(doing)(error)),
+    }
+}
+
+/// Tries of a batch of which a part was left; the pauses between them add up to about 3 s.
+const BATCH_TRIES: u32 = 6;
+
+async fn pause(attempt: u32) {
+    tokio::time::sleep(Duration::from_millis(50 << attempt)).await;
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+fn read<T: DeserializeOwned>(item: Item) -> Result<T, StoreError> {
+    serde_dynamo::from_item(item).map_err(failed("read an item in its form"))
+}
+
+fn write(record: &impl Serialize) -> Result<Item, StoreError> {
+    serde_dynamo::to_item(record).map_err(failed("write an item in its form"))
+}
+
+fn text(value: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(value.into())
+}
+
+fn number(value: impl Into<i128>) -> AttributeValue {
+    AttributeValue::N(value.into().to_string())
+}
+
+/// One table: the client and the table's physical name.
+#[derive(Clone)]
+pub struct Table {
+    client: Client,
+    name: String,
+}
+
+impl Table {
+    /// The table whose name stands in this environment variable.
+    pub fn from_env(client: &Client, variable: &'static str) -> Result<Self, ConfigError> {
+        Ok(Self::new(client, config::text(variable)?))
+    }
+
+    /// Reads up to 100 items, those that there are.
+    async fn read_batch<T: DeserializeOwned>(
+        &self,
+        keys: KeysAndAttributes,
+        doing: &'static str,
+    ) -> Result<Vec<T>, StoreError> {
+        let (mut asked, mut found) = (keys, Vec::new());
+        for attempt in 0..BATCH_TRIES {
+            let answer = self.client.batch_get_item().request_items(&self.name, asked).send().await;
+            let mut answer = answer.map_err(failed(doing))?;
+            let items = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name)).unwrap_or_default();
+            for item in items {
+                found.push(read(item)?);
+            }
+            match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
+                Some(left) => asked = left,
+                None => return Ok(found),
+            }
+            pause(attempt).await;
+        }
+        Err(StoreError::new(doing, "a part of the batch was left each time"))
+    }
+
+    /// Writes up to 25 items over what was there.
+    async fn write_batch(&self, items: Vec<Item>, doing: &'static str) -> Result<(), StoreError> {
+        let put = |item| {
+            PutRequest::builder()
+                .set_item(Some(item))
+                .build()
+                .map(|put| WriteRequest::builder().put_request(put).build())
+        };
+        let mut writes = items.into_iter().map(put).collect::<Result<Vec<_>, _>>().map_err(failed(doing))?;
+        for attempt in 0..BATCH_TRIES {
+            let answer = self.client.batch_write_item().request_items(&self.name, writes).send().await;
+            let left = answer.map_err(failed(doing))?.unprocessed_items;
+            match left.and_then(|mut tables| tables.remove(&self.name)) {
+                Some(left) if !left.is_empty() => writes = left,
+                _ => return Ok(()),
+            }
+            pause(attempt).await;
+        }
+        Err(StoreError::new(doing, "a part of the batch was left each time"))
+    }
+
+    /// The table of this name.
+    #[must_use]
+    pub fn new(client: &Client, name: String) -> Self {
+        Self { client: client.clone(), name }
+    }
+}

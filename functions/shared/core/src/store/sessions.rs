@@ -1,0 +1,138 @@
+//! Sessions: who is signed in, and where.
+
+use super::credentials::{Credentials, HOLDER, Holder, keys as credential_keys};
+use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use crate::account::AccountName;
+use crate::clock::UnixTime;
+use crate::secret::SessionKeyHash;
+use crate::session::{Session, SessionTicket, SignedIn, TOUCH_INTERVAL, Transport};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
+
+/// The Sessions table.
+pub struct Sessions(pub Table);
+
+impl Sessions {
+    /// Who presents this ticket, if the session is open, of this transport, of an active account and of its
+    /// credentials' version. One consistent batch read.
+    pub async fn signed_in(
+        &self,
+        credentials: &Credentials,
+        ticket: &SessionTicket,
+        transport: Transport,
+        now: UnixTime,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let key =
+            KeysAndAttributes::builder().keys(key(&ticket.account, &ticket.key.hash())).consistent_read(true).build();
+        let mut answer = self
+            .0
+            .client
+            .batch_get_item()
+            .request_items(&self.0.name, key.map_err(failed("read a session"))?)
+            .request_items(&credentials.0.name, credential_keys(&ticket.account, Some(HOLDER))?)
+            .send()
+            .await
+            .map_err(failed("read a session"))?;
+        if answer.unprocessed_keys.as_ref().is_some_and(|left| !left.is_empty()) {
+            return Err(StoreError::new("read a session", "a part of the batch was not processed"));
+        }
+        let mut take = |table: &str| answer.responses.as_mut().and_then(|tables| tables.remove(table)?.pop());
+        let (Some(session), Some(holder)) = (take(&self.0.name), take(&credentials.0.name)) else { return Ok(None) };
+        let (session, holder): (Session, Holder) = (read(session)?, read(holder)?);
+        let good = session.transport == transport
+            && session.is_open(now)
+            && holder.standing.active
+            && holder.standing.version == session.version;
+        Ok(good.then_some(SignedIn { session, name: holder.name }))
+    }
+
+    /// Notes that a session was used: its idle end moves on. Written at most once a minute.
+    pub async fn touch(&self, session: &mut Session, now: UnixTime) -> Result<(), StoreError> {
+        if now < session.last_used_at + TOUCH_INTERVAL {
+            return Ok(());
+        }
+        (session.last_used_at, session.idle_ends_at) = (now, now + session.remember.idle());
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(&session.account, &session.secret_hash)))
+            .update_expression("SET last_used_at = :now, idle_ends_at = :idle_ends_at")
+            // One that was ended meanwhile does not come back.
+            .condition_expression("attribute_exists(account)")
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":idle_ends_at", number(session.idle_ends_at.0))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "note the use of a session").map(drop)
+    }
+
+    /// The open sessions of an account at this version of its credentials, newest first.
+    pub async fn open(&self, account: &AccountName, version: u64, now: UnixTime) -> Result<Vec<Session>, StoreError> {
+        let mut sessions = self.all(account).await?;
+        sessions.retain(|session| session.version == version && session.is_open(now));
+        Ok(sessions)
+    }
+
+    /// All sessions of an account that are still in the table, newest first.
+    pub(super) async fn all(&self, account: &AccountName) -> Result<Vec<Session>, StoreError> {
+        let Table { client, name } = &self.0;
+        let items = client
+            .query()
+            .table_name(name)
+            .key_condition_expression("account = :account")
+            .expression_attribute_values(":account", text(account.as_str()))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        let mut sessions: Vec<Session> =
+            items.map_err(failed("read the sessions"))?.into_iter().map(read).collect::<Result<_, _>>()?;
+        sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
+        Ok(sessions)
+    }
+
+    /// Ends a session. One that is not there is ended already.
+    pub async fn end(&self, account: &AccountName, hash: &SessionKeyHash) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client.delete_item().table_name(name).set_key(Some(key(account, hash))).send().await;
+        answer.map(drop).map_err(failed("end a session"))
+    }
+
+    /// In a transaction: puts a new session.
+    pub(super) fn put(&self, session: &Session) -> Result<TransactWriteItem, StoreError> {
+        let mut item = write(session)?;
+        item.insert("ttl".into(), number(session.ends_at.0));
+        let put = Put::builder()
+            .table_name(&self.0.name)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(account)")
+            .build();
+        Ok(TransactWriteItem::builder().put(put.map_err(failed("put a session"))?).build())
+    }
+
+    /// In a transaction: ends a session.
+    pub(super) fn delete(&self, account: &AccountName, hash: &SessionKeyHash) -> Result<TransactWriteItem, StoreError> {
+        let delete = Delete::builder().table_name(&self.0.name).set_key(Some(key(account, hash))).build();
+        Ok(TransactWriteItem::builder().delete(delete.map_err(failed("end a session"))?).build())
+    }
+
+    /// In a transaction: takes a session along to the credentials' next version.
+    pub(super) fn keep(&self, session: &Session) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.0.name)
+            .set_key(Some(key(&session.account, &session.secret_hash)))
+            .update_expression("SET version = :next")
+            .condition_expression("version = :version")
+            .expression_attribute_values(":version", number(session.version))
+            .expression_attribute_values(":next", number(session.version + 1))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(failed("keep a session"))?).build())
+    }
+}
+
+fn key(account: &AccountName, hash: &SessionKeyHash) -> Item {
+    [("account".to_owned(), text(account.as_str())), ("secret_hash".to_owned(), text(hash.as_str()))].into()
+}

@@ -1,0 +1,112 @@
+//! Who calls: from which network and device, for which site, with which ticket.
+
+use crate::read::refuse_other_bodies;
+use crate::{ApiError, cookie, device};
+use guichet_core::class::{Class, ManagedNetworks};
+use guichet_core::clock::{self, UnixTime};
+use guichet_core::config::{self, ConfigError};
+use guichet_core::session::{SessionTicket, Transport};
+use guichet_core::store::events::{Event, Origin, What};
+use lambda_http::http::{HeaderName, Method, header};
+use lambda_http::request::RequestContext;
+use lambda_http::{Request, RequestExt};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// What the functions know of the site they serve.
+pub struct Site {
+    origin: String,
+    networks: ManagedNetworks,
+}
+
+impl Site {
+    /// `PORTAL_URL` and `MANAGED_NETWORKS`.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Ok(Self { origin: config::text("PORTAL_URL")?, networks: config::managed_networks()? })
+    }
+}
+
+/// Who calls, and when.
+pub struct Caller {
+    /// When the request was taken up.
+    pub now: UnixTime,
+    /// The class of the client.
+    pub class: Class,
+    /// Its coarse device.
+    pub device: String,
+    ticket: Option<(SessionTicket, Transport)>,
+}
+
+impl Caller {
+    /// Reads who calls. Refuses, in the order of what the checks cost, a body that no route takes and what another
+    /// site's page makes a browser send.
+    pub fn of(request: &Request, site: &Site) -> Result<Self, ApiError> {
+        if request.method() == Method::POST {
+            refuse_other_bodies(request)?;
+        }
+        refuse_cross_site(request, &site.origin)?;
+        let address = match request.request_context_ref() {
+            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().unwrap_or_default(),
+            _ => "",
+        };
+        Ok(Self {
+            now: clock::now(),
+            class: site.networks.class_of(address),
+            device: device::coarse(text_header(request, &header::USER_AGENT)),
+            ticket: ticket(request),
+        })
+    }
+
+    /// The ticket that the client presents, and the way it came.
+    pub fn ticket(&self) -> Result<(&SessionTicket, Transport), ApiError> {
+        self.presented().ok_or(ApiError::NotSignedIn)
+    }
+
+    /// The ticket that the client presents, if it does.
+    #[must_use]
+    pub fn presented(&self) -> Option<(&SessionTicket, Transport)> {
+        self.ticket.as_ref().map(|(ticket, transport)| (ticket, *transport))
+    }
+
+    /// From where, for an event.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin { client_class: self.class, device: self.device.clone() }
+    }
+
+    /// Something that this caller did or met just now.
+    #[must_use]
+    pub fn event(&self, what: What) -> Event {
+        Event { happened_at: self.now, what, origin: self.origin() }
+    }
+}
+
+/// What changes something must come from our own page: browsers say so in `Sec-Fetch-Site`, older ones in `Origin`.
+/// What sends neither is no browser, and nobody can make it send what its user does not want.
+fn refuse_cross_site(request: &Request, origin: &str) -> Result<(), ApiError> {
+    if request.method() == Method::GET {
+        return Ok(());
+    }
+    let headers = request.headers();
+    let ours = match (headers.get(SEC_FETCH_SITE), headers.get(header::ORIGIN)) {
+        (Some(site), _) => site == "same-origin",
+        (None, Some(sender)) => sender == origin,
+        (None, None) => true,
+    };
+    ours.then_some(()).ok_or(ApiError::CrossSite)
+}
+
+fn ticket(request: &Request) -> Option<(SessionTicket, Transport)> {
+    let authorization = text_header(request, &header::AUTHORIZATION);
+    if let Some((scheme, token)) = authorization.split_once(' ')
+        && scheme.eq_ignore_ascii_case("bearer")
+    {
+        return Some((SessionTicket::parse(token.trim())?, Transport::Bearer));
+    }
+    let value = cookie::value(text_header(request, &header::COOKIE), cookie::SESSION)?;
+    Some((SessionTicket::parse(value)?, Transport::Cookie))
+}
+
+fn text_header<'a>(request: &'a Request, name: &HeaderName) -> &'a str {
+    request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

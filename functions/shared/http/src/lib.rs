@@ -1,0 +1,20 @@
+//! Requests in, responses out: what the HTTP functions share.
+//!
+//! Knows HTTP, JSON, cookies, the contract's codes, where a client comes from, and the door at which mails are asked
+//! for. What else a function reads and writes is its own story.
+
+mod caller;
+mod cookie;
+mod device;
+mod door;
+mod error;
+mod read;
+mod reply;
+mod serve;
+
+pub use caller::{Caller, Site};
+pub use door::Door;
+pub use error::ApiError;
+pub use read::{json_body, new_password, path_parameter, route};
+pub use reply::{Response, accepted, json, no_content, session_cookie, session_cookie_cleared, with_cookie};
+pub use serve::serve;

@@ -1,0 +1,78 @@
+//! Responses: JSON, and the headers that every answer of the API has.
+
+use crate::cookie;
+use guichet_core::session::{Remember, SessionTicket};
+use lambda_http::Body;
+use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+/// An answer of the API.
+pub type Response = lambda_http::Response<Body>;
+
+/// On every answer: nothing of the API is kept by a cache, sniffed, framed or run.
+const HEADERS: [(HeaderName, &str); 5] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'; sandbox"),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::STRICT_TRANSPORT_SECURITY, "max-age=63072000; includeSubDomains"),
+];
+
+pub(crate) fn bytes(status: StatusCode, content_type: &'static str, body: impl Into<Body>) -> Response {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !content_type.is_empty() {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+/// 200 with a JSON body.
+#[must_use]
+pub fn json(body: &impl Serialize) -> Response {
+    with_json(StatusCode::OK, body)
+}
+
+/// 202 `{}`: the request is taken, and that is all that is told.
+#[must_use]
+pub fn accepted() -> Response {
+    with_json(StatusCode::ACCEPTED, &serde_json::json!({}))
+}
+
+/// 204.
+#[must_use]
+pub fn no_content() -> Response {
+    bytes(StatusCode::NO_CONTENT, "", Body::Empty)
+}
+
+fn with_json(status: StatusCode, body: &impl Serialize) -> Response {
+    // What the contract answers are maps of strings and numbers, which always serialize.
+    let body = serde_json::to_string(body).unwrap_or_default();
+    bytes(status, "application/json; charset=utf-8", body)
+}
+
+/// The session's cookie: it outlives the browser only where the person wants to be remembered.
+#[must_use]
+pub fn session_cookie(ticket: &SessionTicket, remember: Remember) -> String {
+    let lifetime = (remember == Remember::Me).then(|| remember.absolute());
+    cookie::session(&ticket.reveal(), lifetime)
+}
+
+/// Takes the session's cookie back.
+#[must_use]
+pub fn session_cookie_cleared() -> String {
+    cookie::session("", Some(std::time::Duration::ZERO))
+}
+
+/// Adds a `Set-Cookie`.
+#[must_use]
+pub fn with_cookie(mut response: Response, cookie: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! From the gateway's event to a handler and back.
+
+use crate::{ApiError, Response};
+use lambda_http::http::HeaderValue;
+use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Error, Request, Service, service_fn, tracing};
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+
+/// The headers that some function reads.
+const READ_HEADERS: [&str; 6] = ["authorization", "content-type", "cookie", "origin", "sec-fetch-site", "user-agent"];
+
+/// Answers the gateway's events with this handler until the end of the process.
+///
+/// A refusal becomes its response; the reason of one that is not the client's doing is logged here, once.
+pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
+where
+    Context: Send + Sync + 'static,
+    Handler: Fn(Arc<Context>, Request) -> Answer,
+    Answer: Future<Output = Result<Response, ApiError>> + Send + 'static,
+{
+    tracing::init_default_subscriber();
+    let context = Arc::new(context);
+    let mut adapter = Adapter::from(service_fn(|request| {
+        let answer = handler(Arc::clone(&context), request);
+        async move { Ok::<_, Error>(answer.await.unwrap_or_else(|refusal| refuse(&refusal))) }
+    }));
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        let request = serde_json::from_value::<LambdaRequest>(plain(&event.payload));
+        let answer = request.map(|request| adapter.call(LambdaEvent::new(request, event.context)));
+        async move { answer?.await }
+    }))
+    .await
+}
+
+/// The event with just what a function reads of it. `lambda_http` panics on a malformed query, `Host` or
+/// `X-Forwarded-Proto`, and refuses an event with a header that is no ASCII; so none of these gets to it.
+fn plain(event: &Value) -> Value {
+    let sound = |(name, value): (&&str, &Value)| {
+        let text = value.as_str()?;
+        HeaderValue::from_str(text).ok().map(|_| ((*name).to_owned(), Value::from(text)))
+    };
+    let mut headers: Map<String, Value> =
+        READ_HEADERS.iter().filter_map(|name| Some((name, event["headers"].get(name)?))).filter_map(sound).collect();
+    if let Some(cookies) = event["cookies"].as_array() {
+        let cookies: Vec<_> = cookies.iter().filter_map(Value::as_str).collect();
+        headers.extend(sound((&"cookie", &Value::from(cookies.join("; ")))));
+    }
+    let context = &event["requestContext"];
+    json!({
+        "version": "2.0",
+        "routeKey": event["routeKey"],
+        "rawPath": "/",
+        "rawQueryString": "",
+        "headers": headers,
+        "pathParameters": event.get("pathParameters").unwrap_or(&json!({})),
+        "body": event["body"],
+        "isBase64Encoded": event["isBase64Encoded"].as_bool().unwrap_or(false),
+        "requestContext": {
+            "routeKey": event["routeKey"],
+            "http": { "method": context["http"]["method"], "sourceIp": context["http"]["sourceIp"] },
+        },
+    })
+}
+
+fn refuse(refusal: &ApiError) -> Response {
+    if let ApiError::Unavailable(reason) = refusal {
+        let mut chain = vec![reason.to_string()];
+        let mut cause = reason.source();
+        while let Some(error) = cause {
+            chain.push(error.to_string());
+            cause = error.source();
+        }
+        tracing::error!(error.chain = chain.join(": "), "unavailable");
+    }
+    refusal.response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use lambda_http::RequestExt;
+
+    #[test]
+    fn no_event_keeps_a_request_from_its_handler() {
+        let event = json!({
+            "version": "2.0",
+            "routeKey": "DELETE /api/sessions/{id}",
+            "rawPath": "/api/%zz/../\u{0}",
+            "rawQueryString": "a=%zz& \u{7f}é",
+            "cookies": ["a=é", "b=\u{1}"],
+            "headers": {
+                "host": "a b\u{7f}", "x-forwarded-proto": ":/", "x-any": "é", "content-type": "a\nb", "origin": "https://a.example",
+            },
+            "pathParameters": { "id": "%zz" },
+            "requestContext": {
+                "http": { "method": "DELETE", "path": "é", "sourceIp": "::1", "userAgent": "é" }, "domainName": "é:é",
+            },
+        });
+        let request = Request::from(serde_json::from_value::<LambdaRequest>(plain(&event)).unwrap());
+        assert_eq!(crate::route(&request), "DELETE /api/sessions/{id}");
+        assert_eq!(request.method(), "DELETE");
+        assert_eq!(request.path_parameters().first("id"), Some("%zz"));
+        assert_eq!(request.headers().keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["origin"]);
+    }
+}
