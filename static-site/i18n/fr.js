@@ -1,0 +1,100 @@
+/** What the scripts say, in French of Québec. `{name}` is filled in; `\u00a0` is the no-break space of the OQLF's rules. */
+export default {
+  "errors.title-prefix": "Erreur\u00a0: {title}",
+  "send.busy": "Un instant…",
+
+  "missing.account": "Entrez votre nom d'utilisateur.",
+  "missing.password": "Entrez votre mot de passe.",
+  "missing.new-password": "Entrez le nouveau mot de passe.",
+  "missing.current": "Entrez votre mot de passe actuel.",
+  "missing.confirmation": "Entrez le nouveau mot de passe une seconde fois.",
+  "missing.token": "Collez le code ou le lien qui se trouve dans le courriel.",
+  "missing.family_name": "Entrez le nom de famille.",
+  "missing.given_name": "Entrez le prénom.",
+  "missing.person": "Entrez soit le nom de famille et le prénom, soit l'adresse de courriel.",
+  "both-ways": "Cherchez soit par le nom, soit par le courriel, mais non par les deux à la fois. Videz les champs de trop.",
+
+  "refused.invalid-request": "Vérifiez ce que vous avez tapé, puis réessayez.",
+  "refused.invalid-account":
+    "Vérifiez le nom d'utilisateur\u00a0: de 1 à 64 lettres sans accent, chiffres, points, tirets, soulignés ou @, sans espace.",
+  "refused.invalid-credentials": "Le nom d'utilisateur ou le mot de passe n'est pas le bon.",
+  "refused.invalid-current": "Ce n'est pas votre mot de passe actuel.",
+  "refused.confirmation-differs": "Les deux mots de passe ne sont pas identiques. Tapez le même dans les deux champs.",
+  "refused.network-not-managed":
+    "La recherche n'est possible qu'à partir d'un poste de travail de l'organisation. Ailleurs, communiquez avec le Centre de services, qui trouvera votre nom d'utilisateur.",
+  "refused.cross-site": "La demande n'est pas partie de cette page. Rechargez la page, puis réessayez.",
+  "refused.too-large": "C'est trop long. Vérifiez ce que vous avez tapé, puis réessayez.",
+  "refused.unavailable": "Le service ne répond pas pour le moment. {kept}Réessayez {wait}.",
+  "refused.offline": "Impossible de joindre le service. {kept}Vérifiez votre connexion au réseau, puis réessayez.",
+  "refused.kept": "Ce que vous avez tapé est encore là. ",
+  "refused.unexpected":
+    "Quelque chose d'imprévu s'est produit. Réessayez; si rien n'y fait, communiquez avec le Centre de services.",
+
+  "throttled.sign-in": "Trop d'essais. Réessayez {wait}, ou demandez un lien par courriel.",
+  "throttled.only-a-link":
+    "Trop d'essais. Pour entrer, demandez maintenant un lien par courriel\u00a0: il vous permettra de choisir un nouveau mot de passe.",
+  "throttled.ask":
+    "Trop de demandes pour ce nom d'utilisateur. Les liens déjà reçus par courriel restent bons\u00a0: servez-vous-en. Sinon, réessayez {wait}.",
+  "throttled.link": "Trop de liens essayés à partir de votre réseau. Réessayez {wait}.",
+  "throttled.search": "Trop de recherches à partir de votre réseau. Réessayez {wait}.",
+  "throttled.other": "Trop de demandes. Réessayez {wait}.",
+  "throttled.ask-for-link": "Demander un lien par courriel",
+
+  "violation.too-short": "Le mot de passe est trop court. Choisissez-en un plus long.",
+  "violation.too-long": "Le mot de passe est trop long. Choisissez-en un plus court.",
+  "violation.needs-letter": "Le mot de passe doit contenir au moins une lettre.",
+  "violation.needs-digit": "Le mot de passe doit contenir au moins un chiffre.",
+  "violation.too-common": "Ce mot de passe est trop courant, donc facile à deviner. Choisissez-en un autre.",
+  "violation.contains-account": "Le mot de passe ne doit pas contenir votre nom d'utilisateur.",
+  "violation.contains-name": "Le mot de passe ne doit contenir ni votre prénom ni votre nom de famille.",
+  "violation.other": "Ce mot de passe ne convient pas. Choisissez-en un autre.",
+
+  "rule.length": "De {min_length} à {max_length} caractères",
+  "rule.letter": "Au moins une lettre",
+  "rule.digit": "Au moins un chiffre",
+  "rule.account": "Sans votre nom d'utilisateur",
+  "rule.unseen": "Sans votre prénom ni votre nom, et pas trop courant (vérifié à l'envoi)",
+  "rule.met": "\u00a0: respecté",
+  "rule.unmet": "\u00a0: pas encore respecté",
+
+  "reveal.show": "Afficher",
+  "reveal.hide": "Masquer",
+  "reveal.what": "{action}\u00a0: {label}",
+
+  "arrived.password-set": "Votre mot de passe est changé. Connectez-vous maintenant avec le nouveau.",
+  "arrived.account-found": "Voici votre nom d'utilisateur. Entrez maintenant votre mot de passe.",
+  "arrived.sign-in-first": "Connectez-vous pour continuer. Une session inutilisée prend fin d'elle-même.",
+  "arrived.signed-out": "Votre session est terminée. À\u00a0bientôt!",
+
+  "found.none": "Aucun compte trouvé. Vérifiez ce que vous avez tapé, ou communiquez avec le Centre de services.",
+  "found.one": "1 compte trouvé",
+  "found.many": "{count} comptes trouvés",
+  "found.most": "Les {count} premiers comptes trouvés",
+
+  "link.valid-until": "Ce lien est valide jusqu'{moment}.",
+  "session.device-unknown": "Appareil inconnu",
+  "session.ended": "La session est terminée.",
+  "session.others-ended": "Toutes les autres sessions sont terminées.",
+  "password.changed": "Votre mot de passe est changé, et vos autres sessions sont terminées.",
+
+  "event.link-requested": "Lien demandé",
+  "event.link-mailed": "Lien envoyé par courriel",
+  "event.password-set": "Mot de passe choisi par un lien reçu",
+  "event.password-changed": "Mot de passe changé",
+  "event.signed-in": "Connexion",
+  "event.sign-in-refused": "Connexion refusée",
+  "event.signed-out": "Déconnexion",
+  "event.sessions-ended": "Sessions terminées",
+  "event.other": "Autre activité",
+  "network.managed": "Réseau de l'organisation",
+  "network.outside": "Hors du réseau de l'organisation",
+
+  "time.today": "aujourd'hui à\u00a0{hour}",
+  "time.yesterday": "hier à\u00a0{hour}",
+  "time.date": "le {date} à\u00a0{hour}",
+  "time.until-today": "à\u00a0{hour}",
+  "time.until-date": "au {date} à\u00a0{hour}",
+  "wait.unknown": "dans quelques instants",
+  "wait.moment": "dans moins d'une minute",
+  "wait.for": "dans {duration}",
+};

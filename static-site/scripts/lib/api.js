@@ -1,0 +1,52 @@
+// Past a cold start and a password hash on a slow line; then it is better to say so than to leave a button turning.
+const PATIENCE_MS = 30_000;
+
+/** A request that did not succeed. `code` is the problem's (RFC 9457), or `offline` where no answer came. */
+export class Refusal extends Error {
+  constructor(code, details = {}) {
+    super(code);
+    this.code = code;
+    this.violations = details.violations ?? [];
+    this.retryAfter = details.retryAfter;
+  }
+}
+
+/** Asks the API and gives the answer's JSON, or null where the answer is empty; throws a `Refusal` otherwise. */
+export async function ask(method, path, body) {
+  const [response, answer] = await exchange(method, path, body);
+  if (response.ok) return answer;
+  throw new Refusal(answer?.code ?? codeOf(response.status), {
+    violations: answer?.violations,
+    retryAfter: Number(response.headers.get("Retry-After")),
+  });
+}
+
+async function exchange(method, path, body) {
+  try {
+    const response = await fetch(path, {
+      method,
+      headers: body && { "Content-Type": "application/json" },
+      body: body && JSON.stringify(body),
+      cache: "no-store",
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const content = await response.text();
+    return [response, parsed(content)];
+  } catch {
+    throw new Refusal("offline");
+  }
+}
+
+/** The gateway and the edge have answers of their own, which are not always JSON. */
+function parsed(content) {
+  try {
+    return JSON.parse(content);
+  } catch {
+    return null;
+  }
+}
+
+function codeOf(status) {
+  if (status === 429) return "too-many-attempts";
+  return status >= 500 ? "unavailable" : "unexpected";
+}

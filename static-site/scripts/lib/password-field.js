@@ -1,0 +1,53 @@
+import { text } from "/scripts/lib/text.js";
+
+/** Gives each password field of the form its show / hide button. What is shown is hidden again on sending. */
+export function revealable(form) {
+  for (const button of form.querySelectorAll(".reveal")) {
+    const input = document.getElementById(button.getAttribute("aria-controls"));
+    const [label] = input.labels;
+    const set = (shown) => {
+      const action = text(shown ? "reveal.hide" : "reveal.show");
+      input.type = shown ? "text" : "password";
+      button.textContent = action;
+      button.setAttribute("aria-label", text("reveal.what", { action, label: label.textContent }));
+    };
+    button.addEventListener("click", () => set(input.type === "password"));
+    form.addEventListener("submit", () => set(false));
+    set(false);
+    button.hidden = false;
+  }
+}
+
+/** Shows the server's `policy` as a list and ticks off what `input` holds while it is typed. */
+export function showRules(list, input, policy, account) {
+  const rules = [
+    ["rule.length", (typed) => within([...typed].length, policy)],
+    policy.needs_letter && ["rule.letter", (typed) => /\p{L}/u.test(typed)],
+    policy.needs_digit && ["rule.digit", (typed) => /\p{Nd}/u.test(typed)],
+    ["rule.account", (typed) => typed !== "" && !typed.toLowerCase().includes(account)],
+  ].filter(Boolean);
+  const entries = rules.map(([key, holds]) => entry(text(key, policy), holds));
+  list.replaceChildren(...entries.map(({ element }) => element), entry(text("rule.unseen")).element);
+  const tick = () => {
+    // As the server counts: composed form, code points.
+    const typed = input.value.normalize("NFKC");
+    for (const { update } of entries) update(typed);
+  };
+  input.oninput = tick;
+  tick();
+}
+
+const within = (length, { min_length, max_length }) => length >= min_length && length <= max_length;
+
+function entry(words, holds) {
+  const element = document.createElement("li");
+  const state = document.createElement("span");
+  state.className = "visually-hidden";
+  element.append(words, state);
+  const update = (typed) => {
+    const met = holds(typed);
+    element.classList.toggle("met", met);
+    state.textContent = text(met ? "rule.met" : "rule.unmet");
+  };
+  return { element, update };
+}
