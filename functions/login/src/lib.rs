@@ -77,7 +77,7 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let tables = &context.tables;
     let (credential, tries) = look_up(&tables.credentials, &tables.throttles, &account, &counter).await?;
     if let Reservation::Refused(wait) = tables.throttles.reserve(&counter, SIGN_IN, tries, caller.now).await? {
-        tracing::warn!(account.key = key.brief(), client.class = caller.class.letter(), "budget spent");
+        tracing::info!(account.key = key.brief(), client.class = caller.class.letter(), "budget spent");
         return Err(ApiError::TooManyAttempts(wait));
     }
 

@@ -102,6 +102,6 @@ mod tests {
         assert_eq!(crate::route(&request), "DELETE /api/sessions/{id}");
         assert_eq!(request.method(), "DELETE");
         assert_eq!(request.path_parameters().first("id"), Some("%zz"));
-        assert_eq!(request.headers().keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["origin"]);
+        assert_eq!(request.headers().keys().map(lambda_http::http::HeaderName::as_str).collect::<Vec<_>>(), ["origin"]);
     }
 }

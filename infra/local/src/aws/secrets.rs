@@ -1,0 +1,122 @@
+//! Secrets Manager: values made as the template says at the first start, kept in a file for their owner alone.
+
+use super::{JSON, error};
+use crate::data::Data;
+use crate::failure::{Failure, OrFail};
+use crate::machine;
+use crate::template::Secret;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+
+const FILE: &str = "secrets.json";
+const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+const PUNCTUATION: &[u8] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
+
+/// The secrets, with their values.
+pub struct Secrets(Vec<(Secret, String)>);
+
+impl Secrets {
+    /// Reads the kept values and makes those that are missing.
+    pub fn open(data: &Data, described: &[Secret]) -> Result<Self, Failure> {
+        let mut values: BTreeMap<String, String> = match std::fs::read(data.file(FILE)) {
+            Ok(kept) => serde_json::from_slice(&kept)
+                .or_fail(|| format!("{} is damaged; start with --fresh", data.file(FILE).display()))?,
+            Err(_) => BTreeMap::new(),
+        };
+        let mut secrets = Vec::new();
+        for secret in described {
+            let value = match values.get(&secret.logical_id) {
+                Some(kept) => kept.clone(),
+                None => generate(secret)?,
+            };
+            values.insert(secret.logical_id.clone(), value.clone());
+            secrets.push((secret.clone(), value));
+        }
+        data.write_private(FILE, json!(values).to_string().as_bytes())?;
+        Ok(Self(secrets))
+    }
+
+    /// Answers `GetSecretValue`.
+    pub(super) fn get(&self, body: &[u8]) -> Response {
+        let asked: Value = serde_json::from_slice(body).unwrap_or_default();
+        let id = asked["SecretId"].as_str().unwrap_or_default();
+        let Some((secret, value)) = self.0.iter().find(|(secret, _)| secret.arn == id || secret.name == id) else {
+            return error("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
+        };
+        let answer =
+            json!({"ARN": secret.arn, "Name": secret.name, "SecretString": value, "VersionStages": ["AWSCURRENT"]});
+        (StatusCode::OK, [("content-type", JSON)], answer.to_string()).into_response()
+    }
+}
+
+fn generate(secret: &Secret) -> Result<String, Failure> {
+    let generate = &secret.generate;
+    let mut alphabet = LETTERS_AND_DIGITS.to_vec();
+    if !generate.exclude_punctuation {
+        alphabet.extend(PUNCTUATION);
+    }
+    let mut text = String::new();
+    while text.len() < generate.password_length {
+        let [byte] = machine::random::<1>()?;
+        // A byte past the last whole multiple would favour the first characters.
+        if usize::from(byte) < 256 - 256 % alphabet.len() {
+            text.push(char::from(alphabet[usize::from(byte) % alphabet.len()]));
+        }
+    }
+    let mut value: Map<String, Value> =
+        serde_json::from_str(&generate.secret_string_template).or_fail(|| "SecretStringTemplate is no JSON object")?;
+    value.insert(generate.key.clone(), text.into());
+    Ok(Value::Object(value).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Secrets, generate};
+    use crate::data::Data;
+    use crate::template::Secret;
+    use axum::body::to_bytes;
+    use serde_json::{Value, json};
+    use std::os::unix::fs::PermissionsExt;
+
+    fn secret(punctuation: bool) -> Secret {
+        let generate = json!({"SecretStringTemplate": "{\"id\": \"1\"}", "GenerateStringKey": "key", "PasswordLength": 64,
+                              "ExcludePunctuation": !punctuation});
+        Secret {
+            logical_id: "Names".into(),
+            name: "guichet-Names".into(),
+            arn: "arn:x:guichet-Names".into(),
+            generate: serde_json::from_value(generate).unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_value_is_made_as_the_template_says() {
+        let value: Value = serde_json::from_str(&generate(&secret(false)).unwrap()).unwrap();
+        assert_eq!(value["id"], "1");
+        let key = value["key"].as_str().unwrap();
+        assert!(key.len() == 64 && key.chars().all(|one| one.is_ascii_alphanumeric()), "{key}");
+        assert_ne!(generate(&secret(false)).unwrap(), generate(&secret(false)).unwrap());
+        assert!(generate(&secret(true)).unwrap().contains(|one: char| "!#$%&()*+,-./;<=>?@[]^_`|~".contains(one)));
+    }
+
+    #[tokio::test]
+    async fn a_value_is_kept_for_its_owner() {
+        let folder = std::env::temp_dir().join(format!("guichet-secrets-{}", std::process::id()));
+        let data = Data::open(&folder).unwrap();
+        let get = async |secrets: Secrets, id: &str| {
+            let answer = secrets.get(json!({"SecretId": id}).to_string().as_bytes());
+            let (status, body) = (answer.status(), to_bytes(answer.into_body(), 9999).await.unwrap());
+            (status.as_u16(), serde_json::from_slice::<Value>(&body).unwrap())
+        };
+        let (status, first) = get(Secrets::open(&data, &[secret(false)]).unwrap(), "arn:x:guichet-Names").await;
+        let (_, second) = get(Secrets::open(&data, &[secret(false)]).unwrap(), "guichet-Names").await;
+        assert_eq!((status, &first), (200, &second));
+        let mode = std::fs::metadata(data.file("secrets.json")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let (status, unknown) = get(Secrets::open(&data, &[]).unwrap(), "arn:x:guichet-Names").await;
+        assert_eq!((status, unknown["__type"].as_str()), (400, Some("ResourceNotFoundException")));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}

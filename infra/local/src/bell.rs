@@ -1,0 +1,129 @@
+//! Lambda's event source mapping for DynamoDB Streams: reads a table's stream and calls the function with what is new.
+
+mod shards;
+
+use crate::aws::Engine;
+use crate::failure::{Failure, OrFail};
+use crate::invoke::{Invoker, Outcome};
+use crate::machine;
+use crate::template::Stream;
+use serde_json::{Value, json};
+use shards::Shards;
+use std::time::Duration;
+
+/// Between two looks at the stream. Lambda itself looks four times a second.
+const PAUSE: Duration = Duration::from_millis(100);
+/// After a failed call, or while the engine does not answer.
+const LONGER_PAUSE: Duration = Duration::from_secs(1);
+
+/// A stream that is listened to.
+pub struct Bell {
+    invoker: Invoker,
+    stream: Stream,
+    shards: Shards,
+    /// What came while the first place was looked for.
+    early: Vec<Vec<Value>>,
+}
+
+impl Bell {
+    /// Listens to the stream: when this returns, nothing that is written from now on is missed.
+    pub async fn listen(engine: Engine, invoker: Invoker, stream: Stream) -> Result<Self, Failure> {
+        let mut shards = Shards::new(engine, &stream);
+        let early = shards.next_batches().await.or_fail(|| format!("the stream of {} cannot be read", stream.table))?;
+        Ok(Self { invoker, stream, shards, early })
+    }
+
+    /// Calls the function with what is new, for ever.
+    pub async fn ring(mut self) {
+        let mut silent = false;
+        let mut heard = Ok(std::mem::take(&mut self.early));
+        loop {
+            match heard {
+                Ok(batches) => {
+                    silent = false;
+                    for records in batches {
+                        deliver(&self.invoker, &self.stream, self.shards.arn(), records).await;
+                    }
+                    tokio::time::sleep(PAUSE).await;
+                }
+                Err(error) => {
+                    if !silent {
+                        eprintln!("the stream of {} cannot be read: {error}", self.stream.table);
+                    }
+                    silent = true;
+                    tokio::time::sleep(LONGER_PAUSE).await;
+                }
+            }
+            heard = self.shards.next_batches().await;
+        }
+    }
+}
+
+/// Calls the function with one batch, again where it fails, as often and as long as the mapping says.
+async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec<Value>) {
+    let mut failures = 0;
+    loop {
+        let now = machine::now().as_second();
+        records.retain(|record| counts(stream, record, now));
+        if records.is_empty() {
+            return;
+        }
+        let event = json!({"Records": records.iter().map(|record| with_source(record, arn)).collect::<Vec<_>>()});
+        let problem = match invoker.invoke(&stream.function, event).await {
+            Outcome::Answer(_) => return,
+            Outcome::Error(error) => error,
+            Outcome::TimedOut => "no answer within its time limit".into(),
+        };
+        eprintln!("{}: {problem}", stream.function);
+        failures += 1;
+        if stream.retries.is_some_and(|retries| failures > retries) {
+            return;
+        }
+        tokio::time::sleep(LONGER_PAUSE).await;
+    }
+}
+
+/// Whether a record passes the filter and is not too old.
+fn counts(stream: &Stream, record: &Value, now: i64) -> bool {
+    let named = |names: &Vec<String>| names.iter().any(|name| record["eventName"] == **name);
+    let created = &record["dynamodb"]["ApproximateCreationDateTime"];
+    let young = |limit: Duration| created.as_f64().is_none_or(|created| created + limit.as_secs_f64() > seconds(now));
+    stream.event_names.as_ref().is_none_or(named) && stream.maximum_age.is_none_or(young)
+}
+
+/// Seconds since 1970, which a double holds exactly.
+fn seconds(now: i64) -> f64 {
+    Duration::from_secs(now.unsigned_abs()).as_secs_f64()
+}
+
+/// Lambda adds the stream's name to each record.
+fn with_source(record: &Value, arn: &str) -> Value {
+    let mut record = record.clone();
+    record["eventSourceARN"] = arn.into();
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{counts, with_source};
+    use crate::template::Stream;
+    use serde_json::json;
+    use std::time::Duration;
+
+    #[test]
+    fn old_records_and_other_kinds_do_not_count() {
+        let stream = Stream {
+            function: "mailer".into(),
+            table: "requests".into(),
+            batch_size: 10,
+            retries: Some(1),
+            maximum_age: Some(Duration::from_mins(1)),
+            event_names: Some(vec!["INSERT".into()]),
+        };
+        let record = |name: &str, at: i64| json!({"eventName": name, "dynamodb": {"ApproximateCreationDateTime": at}});
+        assert!(counts(&stream, &record("INSERT", 1000), 1059));
+        assert!(!counts(&stream, &record("INSERT", 1000), 1060));
+        assert!(!counts(&stream, &record("MODIFY", 1000), 1000));
+        assert_eq!(with_source(&record("INSERT", 1), "arn:s")["eventSourceARN"], "arn:s");
+    }
+}

@@ -1,0 +1,47 @@
+//! The embedded DynamoDB engine, dynoxide, served on a port of its own.
+//!
+//! It keeps its data in `SQLite` with a write-ahead log and full synchronisation: what was answered is on the disk.
+
+use crate::failure::{Failure, OrFail};
+use dynoxide::Database;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+
+/// How often items past their time to live go. DynamoDB itself takes days.
+const SWEEP: Duration = Duration::from_mins(1);
+
+/// Opens the database file and serves it on a free port. It works on threads of its own: `SQLite` blocks them.
+pub fn start(file: &Path, fatal: Sender<Failure>) -> Result<SocketAddr, Failure> {
+    let path = file.to_str().ok_or_else(|| Failure::new(format!("{} is not Unicode", file.display())))?;
+    let database =
+        Database::new(path).or_fail(|| format!("the database {path} cannot be opened; start with --fresh"))?;
+    let bind = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+        listener.set_nonblocking(true)?;
+        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+    };
+    let (address, listener) = bind().or_fail(|| "no free port for the DynamoDB engine")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.or_fail(|| "the DynamoDB engine cannot be started")?;
+
+    let sweeper = database.clone();
+    std::thread::spawn(move || {
+        loop {
+            std::thread::sleep(SWEEP);
+            if let Err(error) = sweeper.sweep_ttl() {
+                eprintln!("expired items were not swept away: {error}");
+            }
+        }
+    });
+    std::thread::spawn(move || {
+        let served = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| error.to_string())?;
+            dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()).await
+        });
+        // Nobody listens any more where the stack is stopping.
+        let _ = fatal.blocking_send(Failure::new(format!("the DynamoDB engine ended: {served:?}")));
+    });
+    Ok(address)
+}

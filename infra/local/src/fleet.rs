@@ -1,0 +1,169 @@
+//! The instances of the functions: the real binaries, each with just what the template gives it, started again when one
+//! dies, as Lambda would.
+
+use crate::data::Data;
+use crate::failure::Failure;
+use crate::log::Log;
+use crate::machine;
+use crate::template::{Function, REGION};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::process::Command;
+use tokio::sync::{mpsc::Sender, watch};
+use tokio::task::JoinSet;
+
+/// An instance that dies so soon after its start did not start.
+const STILLBORN: Duration = Duration::from_secs(2);
+/// After so many of them in a row the stack gives up.
+const PATIENCE: u32 = 5;
+const SIGKILL: i32 = 9;
+const SIGTERM: i32 = 15;
+/// Where cargo-lambda dies, the instances die with it; the word to stop comes within this time.
+const GRACE: Duration = Duration::from_millis(50);
+
+/// Where the functions find what they need.
+pub struct Surroundings {
+    /// cargo-lambda's address.
+    pub lambda: SocketAddr,
+    /// The address that plays AWS.
+    pub aws: String,
+    /// Instances of each function.
+    pub concurrency: usize,
+}
+
+/// All running instances.
+pub struct Fleet {
+    stop: watch::Sender<bool>,
+    instances: JoinSet<()>,
+    logs: BTreeMap<String, Arc<Log>>,
+}
+
+impl Fleet {
+    /// Starts every instance of every function.
+    pub fn start(
+        functions: &[Function],
+        surroundings: &Surroundings,
+        data: &Data,
+        fatal: &Sender<Failure>,
+    ) -> Result<Self, Failure> {
+        let mut fleet = Self { stop: watch::Sender::new(false), instances: JoinSet::new(), logs: BTreeMap::new() };
+        for function in functions {
+            let log = Log::open(data, &function.name)?;
+            for _ in 0..surroundings.concurrency {
+                let instance = Instance {
+                    name: function.name.clone(),
+                    command: command(function, surroundings)?,
+                    log: Arc::clone(&log),
+                    fatal: fatal.clone(),
+                };
+                fleet.instances.spawn(instance.live(fleet.stop.subscribe()));
+            }
+            fleet.logs.insert(function.name.clone(), log);
+        }
+        Ok(fleet)
+    }
+
+    /// The end of a function's log, to be quoted.
+    #[must_use]
+    pub fn end_of_log(&self, function: &str) -> String {
+        self.logs.get(function).map(|log| log.end()).unwrap_or_default()
+    }
+
+    /// Ends every instance.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.instances.join_next().await.is_some() {}
+    }
+}
+
+struct Instance {
+    name: String,
+    command: Command,
+    log: Arc<Log>,
+    fatal: Sender<Failure>,
+}
+
+impl Instance {
+    async fn live(mut self, mut stop: watch::Receiver<bool>) {
+        let mut stillborn = 0;
+        while stillborn < PATIENCE {
+            let started = Instant::now();
+            let mut child = match self.command.spawn() {
+                Ok(child) => child,
+                Err(error) => {
+                    return self
+                        .give_up(Failure::because(format!("the function {} cannot be started", self.name), error))
+                        .await;
+                }
+            };
+            self.log.follow(child.stdout.take());
+            self.log.follow(child.stderr.take());
+            let ended = tokio::select! {
+                ended = child.wait() => ended,
+                () = told(&mut stop) => {
+                    // What cannot be killed has ended.
+                    let _ = child.kill().await;
+                    return;
+                }
+            };
+            if tokio::time::timeout(GRACE, told(&mut stop)).await.is_ok() {
+                return;
+            }
+            // Somebody killed it: that says nothing about whether it works.
+            let killed = ended.as_ref().is_ok_and(|status| matches!(status.signal(), Some(SIGKILL | SIGTERM)));
+            let ended = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+            eprintln!("{}: an instance ended ({ended}) and is started again", self.name);
+            stillborn = if started.elapsed() < STILLBORN && !killed { stillborn + 1 } else { 0 };
+        }
+        self.give_up(Failure::new(format!(
+            "the function {} ends as soon as it is started. The end of its log:\n{}",
+            self.name,
+            self.log.end()
+        )))
+        .await;
+    }
+
+    async fn give_up(&self, failure: Failure) {
+        // Nobody listens any more where the stack is stopping.
+        let _ = self.fatal.send(failure).await;
+    }
+}
+
+/// Waits for the word to stop.
+async fn told(stop: &mut watch::Receiver<bool>) {
+    // Without anybody left to give the word it is time to stop, too.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// The function's binary with an environment of its own: what Lambda sets, and what the template says.
+fn command(function: &Function, surroundings: &Surroundings) -> Result<Command, Failure> {
+    let mut command = Command::new(machine::sibling(&function.name)?);
+    command
+        .env_clear()
+        .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/.rt/{}", surroundings.lambda, function.name))
+        .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_LOG_FORMAT", &function.log_format)
+        .env("AWS_REGION", REGION)
+        .env("AWS_ENDPOINT_URL", &surroundings.aws)
+        // By the key the local AWS knows who calls. DynamoDB Local takes letters and digits alone.
+        .env("AWS_ACCESS_KEY_ID", &function.logical_id)
+        .env("AWS_SECRET_ACCESS_KEY", "local")
+        .envs(&function.variables)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
+    for name in ["PATH", "RUST_LOG"] {
+        if let Some(value) = machine::environment(name) {
+            command.env(name, value);
+        }
+    }
+    Ok(command)
+}

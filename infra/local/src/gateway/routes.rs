@@ -1,0 +1,97 @@
+//! Which function answers which request. The path counts as it was sent: nothing is decoded or tidied before.
+
+use crate::template::HttpRoute;
+use percent_encoding::percent_decode_str;
+
+/// The routes of the HTTP API.
+pub struct Routes(Vec<HttpRoute>);
+
+/// The route that a request takes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Such as `DELETE /api/sessions/{id}`.
+    pub key: String,
+    /// The function that answers.
+    pub function: String,
+    /// The path's parameters, decoded.
+    pub parameters: Vec<(String, String)>,
+}
+
+impl Routes {
+    /// Explicit routes, of which one without parameters comes before one with.
+    #[must_use]
+    pub fn new(mut routes: Vec<HttpRoute>) -> Self {
+        routes.sort_by_key(|route| route.path.contains('{'));
+        Self(routes)
+    }
+
+    /// The route for a method and a raw path.
+    #[must_use]
+    pub fn find(&self, method: &str, path: &str) -> Option<Found> {
+        self.0.iter().filter(|route| route.method == method).find_map(|route| {
+            Some(Found {
+                key: format!("{} {}", route.method, route.path),
+                function: route.function.clone(),
+                parameters: parameters(&route.path, path)?,
+            })
+        })
+    }
+}
+
+fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
+    let (pattern, path): (Vec<&str>, Vec<&str>) = (pattern.split('/').collect(), path.split('/').collect());
+    if pattern.len() != path.len() {
+        return None;
+    }
+    let mut parameters = Vec::new();
+    for (wanted, part) in pattern.into_iter().zip(path) {
+        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+            Some(name) if !part.is_empty() => {
+                parameters.push((name.to_owned(), percent_decode_str(part).decode_utf8_lossy().into_owned()));
+            }
+            None if wanted == part => {}
+            _ => return None,
+        }
+    }
+    Some(parameters)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Routes;
+    use crate::template::HttpRoute;
+
+    fn routes() -> Routes {
+        let route = |method: &str, path: &str| HttpRoute {
+            method: method.into(),
+            path: path.into(),
+            function: path.trim_start_matches("/api/").into(),
+        };
+        Routes::new(vec![
+            route("DELETE", "/api/sessions/{id}"),
+            route("DELETE", "/api/sessions/all"),
+            route("POST", "/api/login"),
+        ])
+    }
+
+    #[test]
+    fn a_route_is_found_by_method_and_path() {
+        let found = routes().find("POST", "/api/login").unwrap();
+        assert_eq!((found.key.as_str(), found.function.as_str()), ("POST /api/login", "login"));
+        let found = routes().find("DELETE", "/api/sessions/a%2Fb").unwrap();
+        assert_eq!(found.key, "DELETE /api/sessions/{id}");
+        assert_eq!(found.parameters, [("id".to_owned(), "a/b".to_owned())]);
+        assert_eq!(routes().find("DELETE", "/api/sessions/all").unwrap().key, "DELETE /api/sessions/all");
+    }
+
+    #[test]
+    fn the_path_counts_as_it_was_sent() {
+        for path in
+            ["/api/%6cogin", "/api//login", "//api/login", "/api/login/", "/api/x/../login", "/API/login", "/api/"]
+        {
+            assert_eq!(routes().find("POST", path), None, "{path}");
+        }
+        assert_eq!(routes().find("GET", "/api/login"), None);
+        assert_eq!(routes().find("DELETE", "/api/sessions/"), None);
+    }
+}

@@ -1,0 +1,84 @@
+//! Calls functions through the Lambda API that cargo-lambda plays.
+
+use crate::template::Function;
+use axum::body::Bytes;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// What became of an invocation.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The function's answer.
+    Answer(Bytes),
+    /// The function failed, or could not be reached; what it said.
+    Error(String),
+    /// The function's time limit passed.
+    TimedOut,
+}
+
+/// The way to the functions.
+#[derive(Clone)]
+pub struct Invoker {
+    client: reqwest::Client,
+    lambda: SocketAddr,
+    functions: Arc<BTreeMap<String, Slots>>,
+}
+
+struct Slots {
+    timeout: Duration,
+    /// One for each instance: what more there is waits here, since cargo-lambda locks up with 100 in its queue.
+    free: Arc<Semaphore>,
+}
+
+impl Invoker {
+    /// A way to these functions, each with `concurrency` instances, at cargo-lambda's address.
+    #[must_use]
+    pub fn new(client: reqwest::Client, lambda: SocketAddr, functions: &[Function], concurrency: usize) -> Self {
+        let slots =
+            |function: &Function| Slots { timeout: function.timeout, free: Arc::new(Semaphore::new(concurrency)) };
+        let functions = functions.iter().map(|function| (function.name.clone(), slots(function))).collect();
+        Self { client, lambda, functions: Arc::new(functions) }
+    }
+
+    /// Calls a function with an event, for as long as the template lets it run. The call goes to its end even when nobody waits for it.
+    pub async fn invoke(&self, function: &str, event: Value) -> Outcome {
+        let Some(slots) = self.functions.get(function) else {
+            return Outcome::Error(format!("there is no function {function}"));
+        };
+        self.invoke_within(slots.timeout, function, event).await
+    }
+
+    /// The same with another time limit.
+    pub async fn invoke_within(&self, limit: Duration, function: &str, event: Value) -> Outcome {
+        let Some(slots) = self.functions.get(function) else {
+            return Outcome::Error(format!("there is no function {function}"));
+        };
+        let Ok(slot) = Arc::clone(&slots.free).acquire_owned().await else {
+            return Outcome::Error("the stack is stopping".into());
+        };
+        let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.lambda);
+        let request = self.client.post(url).json(&event);
+        let call = tokio::spawn(async move {
+            let outcome = tokio::time::timeout(limit, send(request)).await;
+            drop(slot);
+            outcome.unwrap_or(Outcome::TimedOut)
+        });
+        call.await.unwrap_or_else(|error| Outcome::Error(error.to_string()))
+    }
+}
+
+async fn send(request: reqwest::RequestBuilder) -> Outcome {
+    let answer = async {
+        let response = request.send().await?;
+        Ok::<_, reqwest::Error>((response.status(), response.bytes().await?))
+    };
+    match answer.await {
+        Ok((status, bytes)) if status.is_success() => Outcome::Answer(bytes),
+        Ok((_, bytes)) => Outcome::Error(String::from_utf8_lossy(&bytes).into_owned()),
+        Err(error) => Outcome::Error(format!("cargo-lambda does not answer: {error}")),
+    }
+}

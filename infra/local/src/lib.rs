@@ -1,0 +1,30 @@
+//! `cargo dev`: the whole portal on one machine.
+//!
+//! It reads `infra/template.yaml` and plays what that describes: CloudFront and API Gateway on one port of the loopback
+//! interface, Lambda through cargo-lambda, DynamoDB by an emulator, SES as a mailbox, Secrets Manager as a file.
+//! `start` tells the story.
+
+mod aws;
+mod bell;
+mod cargo_lambda;
+pub mod cli;
+mod compile;
+mod data;
+mod edge;
+mod embedded;
+pub mod failure;
+mod fleet;
+mod gateway;
+mod invoke;
+mod log;
+mod machine;
+mod mailbox;
+mod portal;
+mod runtime_api;
+mod schedule;
+mod site;
+mod staff;
+pub mod start;
+mod tables;
+mod template;
+pub mod tether;

@@ -1,0 +1,88 @@
+//! The portal's own port: the edge, the gateway behind it, and the mailbox.
+
+use crate::failure::{Failure, OrFail};
+use crate::gateway::Gateway;
+use crate::mailbox::{self, Mailbox};
+use crate::site::Site;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::response::Response;
+use std::io::{self, ErrorKind};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// With a port of the system's choice, the other protocol may have it taken.
+const ATTEMPTS: u32 = 10;
+
+/// What answers on the portal's port.
+pub struct Portal {
+    /// Everything below `/api/`.
+    pub gateway: Gateway,
+    /// Everything below `/_local/`.
+    pub mailbox: Arc<Mailbox>,
+    /// Everything else.
+    pub site: Site,
+}
+
+/// The port on 127.0.0.1 and on `::1`, and never beyond.
+pub struct Doors {
+    /// The port's number.
+    pub port: u16,
+    listeners: Vec<TcpListener>,
+}
+
+impl Doors {
+    /// Takes the port; 0 for any that is free.
+    pub async fn open(port: u16) -> Result<Self, Failure> {
+        let mut opened = Self::try_open(port).await;
+        for _ in 1..ATTEMPTS {
+            if port != 0 || opened.is_ok() {
+                break;
+            }
+            opened = Self::try_open(port).await;
+        }
+        opened.map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => Failure::new(format!(
+                "port {port} is taken by another program; stop that, or start with another: --port {}",
+                port.checked_add(1).unwrap_or(3000)
+            )),
+            _ => Failure::because(format!("port {port} cannot be used"), error),
+        })
+    }
+
+    async fn try_open(port: u16) -> io::Result<Self> {
+        let four = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = four.local_addr()?.port();
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(six) => Ok(Self { port, listeners: vec![four, six] }),
+            Err(error) if error.kind() == ErrorKind::AddrInUse => Err(error),
+            // A machine without IPv6.
+            Err(_) => Ok(Self { port, listeners: vec![four] }),
+        }
+    }
+
+    /// Answers on it, for ever.
+    pub async fn serve(self, portal: Portal) -> Result<(), Failure> {
+        let router = axum::Router::new().fallback(answer).with_state(Arc::new(portal));
+        let serving = self.listeners.into_iter().map(|listener| {
+            let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
+            Box::pin(axum::serve(listener, service).into_future())
+        });
+        futures_util::future::try_join_all(serving).await.map(drop).or_fail(|| "the portal's port is lost")
+    }
+}
+
+async fn answer(
+    State(portal): State<Arc<Portal>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let path = request.uri().path();
+    if path.starts_with("/api/") {
+        return portal.gateway.answer(peer, request).await;
+    }
+    if let Some(mails) = mailbox::answer(&portal.mailbox, request.method(), request.uri()) {
+        return mails;
+    }
+    portal.site.answer(request.method(), path).await
+}

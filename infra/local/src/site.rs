@@ -1,0 +1,101 @@
+//! The site's own files, with the headers that CloudFront would add.
+
+use crate::edge::{self, Target};
+use crate::failure::{Failure, OrFail};
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use std::path::PathBuf;
+
+/// The static site.
+pub struct Site {
+    folder: PathBuf,
+    headers: HeaderMap,
+    settings: String,
+}
+
+impl Site {
+    /// The site in `folder`; `headers` go on all that it answers, `settings` is `/settings.json`.
+    pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> Result<Self, Failure> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            let name: HeaderName = name.parse().or_fail(|| format!("{name} is no name of a header"))?;
+            map.insert(name, HeaderValue::from_str(value).or_fail(|| format!("{value} is no value of a header"))?);
+        }
+        map.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Ok(Self { folder, headers: map, settings })
+    }
+
+    /// Answers a request for anything outside the API.
+    pub async fn answer(&self, method: &Method, path: &str) -> Response {
+        if method != Method::GET && method != Method::HEAD {
+            // CloudFront's own answer where a behaviour allows GET and HEAD alone.
+            return (StatusCode::FORBIDDEN, self.headers.clone()).into_response();
+        }
+        match edge::map(path) {
+            Target::Redirect(to) => (StatusCode::FOUND, self.headers.clone(), [(header::LOCATION, to)]).into_response(),
+            Target::File(path) if path == "/settings.json" => {
+                self.found(StatusCode::OK, &path, self.settings.clone().into())
+            }
+            Target::Page(path) | Target::File(path) => match self.read(&path).await {
+                Some(content) => self.found(StatusCode::OK, &path, content.into()),
+                None => self.not_found().await,
+            },
+            Target::NotFound => self.not_found().await,
+        }
+    }
+
+    async fn not_found(&self) -> Response {
+        let content = self.read("/404.html").await.unwrap_or_default();
+        self.found(StatusCode::NOT_FOUND, "/404.html", content.into())
+    }
+
+    async fn read(&self, path: &str) -> Option<Vec<u8>> {
+        tokio::fs::read(self.folder.join(path.trim_start_matches('/'))).await.ok()
+    }
+
+    fn found(&self, status: StatusCode, path: &str, content: Body) -> Response {
+        (status, self.headers.clone(), [(header::CONTENT_TYPE, content_type(path))], content).into_response()
+    }
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => "application/json",
+        Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
+        Some("jpg" | "jpeg") => "image/jpeg",
+        Some("webp") => "image/webp",
+        Some("ico") => "image/x-icon",
+        Some("txt") => "text/plain; charset=utf-8",
+        Some("webmanifest") => "application/manifest+json",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Site;
+    use axum::http::{Method, header};
+
+    #[tokio::test]
+    async fn the_headers_of_the_policy_go_on_everything() {
+        let headers = [("x-frame-options".to_owned(), "DENY".to_owned())];
+        let site = Site::new("/nowhere".into(), &headers, "{}".into()).unwrap();
+        for (method, path, status) in [
+            (Method::GET, "/settings.json", 200),
+            (Method::HEAD, "/inscription", 404),
+            (Method::GET, "/../etc/passwd", 404),
+            (Method::GET, "/changer-mon-mot-de-passe%23abc", 302),
+            (Method::POST, "/", 403),
+        ] {
+            let answer = site.answer(&method, path).await;
+            assert_eq!(answer.status(), status, "{path}");
+            assert_eq!(answer.headers()["x-frame-options"], "DENY", "{path}");
+            assert_eq!(answer.headers()[header::CACHE_CONTROL], "no-cache", "{path}");
+        }
+    }
+}

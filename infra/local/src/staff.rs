@@ -1,0 +1,71 @@
+//! Who is in the directory: the person's own file, or a small fictitious staff.
+
+use crate::data::Data;
+use crate::failure::{Failure, OrFail};
+use crate::machine;
+use crate::tether;
+use std::path::Path;
+
+/// What was imported last, kept to be imported again where the engine lost its tables.
+const KEPT: &str = "personnel.csv";
+/// What is imported for the first time; it gets the other name when that is done.
+const NEW: &str = "personnel-new.csv";
+const FICTITIOUS: &str = include_str!("personnel.csv");
+
+/// What guichet-admin ends with where it refused some lines and took the others.
+const SOME_REFUSED: i32 = 2;
+
+/// Who one can try as, with the fictitious staff.
+const WHO: &str = "fictitious staff, to try as (their mails are in the inbox):
+  tremblam  Marie Tremblay           gagnonjf  Jean-François Gagnon
+  lefebvre  Hélène Lefebvre-Côté     larcheve  Geneviève L’Archevêque
+  nguyenth  Thị Mai Nguyễn           stlauren  Dave St-Laurent
+  obriensh  Seán O’Brien, English    smithjoh  John Smith, English
+ and who gets no link:
+  boisvera  Alice Boisvert, not active
+  pelletie  Zoé Pelletier, without a mail address
+  royadmin and cyradmin, Loïc Roy and Noémie Cyr, who share a mailbox";
+
+/// Fills the directory before the stack is ready: from `file` where one is given, else from what an earlier start kept,
+/// else with a fictitious staff. `empty` says that the directory's table is new.
+pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), Failure> {
+    let kept = data.file(KEPT);
+    let staff = match file {
+        Some(file) => std::fs::read(file).or_fail(|| format!("--directory {} cannot be read", file.display()))?,
+        None => std::fs::read(&kept).unwrap_or_else(|_| FICTITIOUS.into()),
+    };
+    if file.is_some() || empty || !kept.exists() {
+        // Under its own name a refused line is told with the file that the person knows.
+        if let Some(file) = file {
+            import(data, file).await?;
+        } else {
+            data.write_private(NEW, &staff)?;
+            import(data, &data.file(NEW)).await?;
+        }
+        data.write_private(KEPT, &staff)?;
+    }
+    if staff == FICTITIOUS.as_bytes() {
+        eprintln!("{WHO}");
+    }
+    Ok(())
+}
+
+async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
+    let mut command = tether::command(machine::sibling("guichet-admin")?)?;
+    let status = tether::run(command.arg("import").arg(file).arg("--data").arg(data.folder())).await?;
+    if status.success() || status.code() == Some(SOME_REFUSED) {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the directory {} was not imported; the reason stands above", file.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FICTITIOUS, WHO};
+
+    #[test]
+    fn everybody_who_is_there_is_named() {
+        let accounts = FICTITIOUS.lines().skip(1).filter_map(|line| line.split(',').next());
+        assert!(accounts.into_iter().all(|account| WHO.contains(account)));
+    }
+}

@@ -1,0 +1,224 @@
+//! The story of a start: what is taken, brought and begun in what order, and how all of it ends.
+
+use crate::aws::{self, Engine, Secrets, Services};
+use crate::bell::Bell;
+use crate::cli::Options;
+use crate::data::Data;
+use crate::failure::{Failure, OrFail};
+use crate::fleet::{Fleet, Surroundings};
+use crate::gateway::{self, Gateway, Routes};
+use crate::invoke::{Invoker, Outcome};
+use crate::mailbox::Mailbox;
+use crate::portal::{Doors, Portal};
+use crate::runtime_api::RuntimeApi;
+use crate::site::Site;
+use crate::template::{self, Choices, REGION, System};
+use crate::{cargo_lambda, compile, embedded, machine, schedule, staff, tables};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::io::Write;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::{Receiver, Sender, channel};
+
+/// With every instance starting at once on a small machine, the first answer may take longer than a call may.
+const FIRST_ANSWER: Duration = Duration::from_mins(1);
+
+/// What must be ended by hand, in this order.
+#[derive(Default)]
+struct Children {
+    fleet: Option<Fleet>,
+    runtime_api: Option<RuntimeApi>,
+}
+
+/// Brings the portal up and keeps it up until a signal comes or something that it needs dies.
+pub async fn run(options: &Options) -> Result<(), Failure> {
+    let folder = match &options.data {
+        Some(folder) => folder.clone(),
+        None => machine::workspace()?.join("target/guichet").join(options.port.to_string()),
+    };
+    let data = Data::open(&folder)?;
+    let (fatal, died) = channel(1);
+    let mut children = Children::default();
+    let ended = tokio::select! {
+        biased;
+        stopped = signalled() => stopped,
+        Err(failure) = live(options, &data, &mut children, fatal, died) => Err(failure),
+    };
+    // The functions first, then what they speak to.
+    if let Some(fleet) = children.fleet {
+        fleet.stop().await;
+    }
+    if let Some(runtime_api) = children.runtime_api {
+        runtime_api.stop().await;
+    }
+    // It may not have been written yet.
+    let _ = std::fs::remove_file(data.file(STACK));
+    ended
+}
+
+/// What other programs read to find the running stack.
+const STACK: &str = "stack.json";
+
+async fn signalled() -> Result<(), Failure> {
+    let listen = |kind| signal(kind).or_fail(|| "signals cannot be caught");
+    let (mut interrupt, mut terminate, mut hang_up) =
+        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+    }
+    eprintln!("stopping");
+    Ok(())
+}
+
+async fn live(
+    options: &Options,
+    data: &Data,
+    children: &mut Children,
+    fatal: Sender<Failure>,
+    mut died: Receiver<Failure>,
+) -> Result<Infallible, Failure> {
+    if let Some(file) = &options.directory {
+        std::fs::File::open(file).or_fail(|| format!("--directory {} cannot be read", file.display()))?;
+    }
+    let doors = Doors::open(options.port).await?;
+    let port = doors.port;
+    if options.fresh {
+        data.forget()?;
+    }
+    let workspace = machine::workspace()?;
+    let stack = data.stack_name(port)?;
+    let set: BTreeMap<String, String> = options.set.iter().cloned().collect();
+    let system = template::read(&workspace.join("infra/template.yaml"), &Choices { stack: &stack, port, set: &set })?;
+    if !system.not_emulated.is_empty() {
+        eprintln!("described but not emulated here: {}", system.not_emulated.join(", "));
+    }
+
+    let tool = cargo_lambda::bring(&workspace).await?;
+    if !options.no_build {
+        compile::build(&workspace, &system.functions).await?;
+    }
+
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+    let client = client.or_fail(|| "no HTTP client")?;
+    let engine = engine(options, data, &client, &fatal).await?;
+    let made = tables::create(&engine, &system.tables, options.fresh).await?;
+    let mailbox = Arc::new(Mailbox::open(&data.file("mail.jsonl"))?);
+    let aws = serve_aws(Services {
+        engine: engine.clone(),
+        secrets: Secrets::open(data, &system.secrets)?,
+        mailbox: Arc::clone(&mailbox),
+        mail_from: system.mail_from.clone(),
+        configuration_sets: system.configuration_sets.clone(),
+    })
+    .await?;
+
+    let concurrency = usize::from(options.concurrency);
+    let runtime_api = children.runtime_api.insert(RuntimeApi::start(&tool, &workspace, data).await?);
+    let surroundings = Surroundings { lambda: runtime_api.address, aws: aws.clone(), concurrency };
+    let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
+    let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency);
+    write_stack(data, &system, &stack, port, &aws, engine.url())?;
+
+    let open = async {
+        let empty = made.iter().any(|table| table == "Directory");
+        staff::bring(data, options.directory.as_deref(), empty).await?;
+        prove(&system, &invoker, fleet, port).await?;
+        for stream in system.streams.iter().filter(|_| !options.no_bell) {
+            tokio::spawn(Bell::listen(engine.clone(), invoker.clone(), stream.clone()).await?.ring());
+        }
+        for scheduled in &system.schedules {
+            tokio::spawn(schedule::run(invoker.clone(), scheduled.clone()));
+        }
+        let site = Site::new(workspace.join("static-site"), &system.page_headers, system.site_settings.clone())?;
+        let gateway = Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port);
+        let serving = doors.serve(Portal { gateway, mailbox, site });
+        announce(port)?;
+        serving.await?;
+        Err(Failure::new("the portal's port is lost"))
+    };
+    tokio::select! {
+        biased;
+        Some(failure) = died.recv() => Err(failure),
+        failure = runtime_api.died() => Err(failure),
+        ended = open => ended,
+    }
+}
+
+async fn engine(
+    options: &Options,
+    data: &Data,
+    client: &reqwest::Client,
+    fatal: &Sender<Failure>,
+) -> Result<Engine, Failure> {
+    let Some(url) = &options.dynamodb else {
+        let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone())?;
+        return Ok(Engine::new(client.clone(), &format!("http://{address}")));
+    };
+    if !url.starts_with("http://") {
+        return Err(Failure::new(format!("--dynamodb {url}: an address such as http://127.0.0.1:8000 is wanted")));
+    }
+    let engine = Engine::new(client.clone(), url);
+    engine.check().await?;
+    Ok(engine)
+}
+
+/// Begins to play AWS on a free port; gives its address.
+async fn serve_aws(services: Services) -> Result<String, Failure> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for AWS")?;
+    let address = listener.local_addr().or_fail(|| "no free port for AWS")?;
+    tokio::spawn(axum::serve(listener, aws::router(Arc::new(services))).into_future());
+    Ok(format!("http://{address}"))
+}
+
+/// Asks every function once, all at the same time.
+async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> Result<(), Failure> {
+    let asked = system.functions.iter().map(|function| async {
+        let http = system.routes.iter().any(|route| route.function == function.name);
+        let event = if http { gateway::probe(port)? } else { json!({"Records": []}) };
+        let said = match invoker.invoke_within(FIRST_ANSWER, &function.name, event).await {
+            Outcome::Answer(_) => return Ok(()),
+            Outcome::Error(error) => error,
+            Outcome::TimedOut => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
+        };
+        let log = fleet.end_of_log(&function.name);
+        Err(Failure::new(format!("the function {} does not work: {said}. The end of its log:\n{log}", function.name)))
+    });
+    futures_util::future::try_join_all(asked).await.map(drop)
+}
+
+fn write_stack(data: &Data, system: &System, stack: &str, port: u16, aws: &str, dynamodb: &str) -> Result<(), Failure> {
+    let tables: BTreeMap<&str, &str> =
+        system.tables.iter().map(|table| (table.logical_id.as_str(), table.name.as_str())).collect();
+    let secrets: BTreeMap<&str, &str> =
+        system.secrets.iter().map(|secret| (secret.logical_id.as_str(), secret.arn.as_str())).collect();
+    let running = json!({
+        "pid": std::process::id(),
+        "portal": portal(port),
+        "aws": aws,
+        "dynamodb": dynamodb,
+        "region": REGION,
+        "stack": stack,
+        "tables": tables,
+        "secrets": secrets,
+        "parameters": system.parameters,
+    });
+    data.write_private(STACK, running.to_string().as_bytes())
+}
+
+fn portal(port: u16) -> String {
+    format!("http://localhost:{port}")
+}
+
+fn announce(port: u16) -> Result<(), Failure> {
+    eprintln!("mails: {}/_local/inbox", portal(port));
+    let mut out = std::io::stdout();
+    let said = writeln!(out, "ready {}", portal(port)).and_then(|()| out.flush());
+    said.or_fail(|| "nobody reads what this program says")
+}
