@@ -1,1 +1,20 @@
+//! The harness: brings the local stack up, and lets people do on it what people do.
+//!
+//! Everything under test is real: the function binaries, the SDKs up to the socket, a DynamoDB engine, the template's
+//! own routes, streams and schedule. Nothing here knows how the functions are made, but for the few stories that look
+//! into the tables.
 
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a harness that cannot go on stops its test")]
+
+mod build;
+mod mailbox;
+mod portal;
+mod staff;
+mod tables;
+mod visitor;
+
+pub use build::binary;
+pub use mailbox::Mail;
+pub use portal::{Portal, Setup, signal};
+pub use staff::Person;
+pub use visitor::{Answer, Visitor};

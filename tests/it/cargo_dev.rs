@@ -1,0 +1,91 @@
+//! `cargo dev` itself.
+
+use guichet_tests::{Person, Setup, binary};
+use std::time::Duration;
+
+fn refuses(setup: &Setup) -> (Option<i32>, String) {
+    let output = setup.command(&binary("guichet-local")).output().expect("guichet-local runs");
+    (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn ctrl_c_leaves_no_child_and_the_data_stay() {
+    let mut portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "abc1").await;
+    let children: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
+    assert!(children.len() >= 3, "{children:?}");
+    assert_eq!(portal.stop(), Some(0));
+    for pid in children {
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid), "{pid} is left");
+    }
+
+    let again = portal.setup().clone().start();
+    again.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
+}
+
+fn is_zombie(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn a_killed_stack_leaves_no_child() {
+    let portal = Setup::new().start();
+    let pids: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
+    let own = portal.stack()["pid"].as_u64().unwrap();
+    guichet_tests::signal("KILL", u32::try_from(own).unwrap());
+    for pid in pids {
+        for _ in 0..200 {
+            if !std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid), "{pid} is left");
+    }
+}
+
+#[tokio::test]
+async fn two_stacks_run_side_by_side() {
+    let (one, other) = (Setup::new().start(), Setup::new().start());
+    let person = Person::new();
+    one.visitor().become_a_user(&one, &person, "abc1").await;
+    one.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
+    other.visitor().sign_in(&person.account, "abc1").await.expect(401, "invalid-credentials");
+}
+
+#[test]
+fn a_busy_port_is_told_in_a_sentence() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let (code, said) = refuses(&Setup::new().with(&format!("--port={port}")));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains(&port.to_string()) && said.contains("--port"), "{said}");
+}
+
+#[test]
+fn a_broken_directory_is_told_in_a_sentence() {
+    let setup = Setup::new();
+    std::fs::write(setup.data().join("directory.csv"), "ceci,n'est,pas\nun,annuaire\n").unwrap();
+    let (code, said) = refuses(&setup);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("directory.csv") && said.contains("compte"), "{said}");
+    let (code, said) = refuses(&Setup::new().with("--directory=/nowhere/personnel.csv"));
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("/nowhere/personnel.csv"), "{said}");
+}
+
+#[test]
+fn a_setting_that_cannot_be_is_told_in_a_sentence() {
+    for (setting, word) in [
+        ("LinkLifetimeMinutes=0", "LinkLifetimeMinutes"),
+        ("LinkLifetimeMinutes=soon", "LinkLifetimeMinutes"),
+        ("NoSuchParameter=1", "NoSuchParameter"),
+        ("PasswordNeedsLetterAndDigit=maybe", "PasswordNeedsLetterAndDigit"),
+        ("MailFrom", "MailFrom"),
+    ] {
+        let (code, said) = refuses(&Setup::new().with(&format!("--set={setting}")));
+        assert!(code.is_some_and(|code| code > 0), "{setting}: {said}");
+        assert!(said.contains(word), "{setting}: {said}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Kill -9 at any moment: nothing that got a 202 or a 204 is lost.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal, Setup, signal};
+use std::time::Duration;
+
+#[tokio::test]
+async fn a_killed_function_comes_back() {
+    let portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "abc1").await;
+    let before = portal.pids_of("login");
+    assert!(!before.is_empty());
+    for pid in &before {
+        signal("KILL", *pid);
+    }
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
+    assert!(portal.log().contains("login"), "the log names it: {}", portal.log());
+}
+
+#[tokio::test]
+async fn mails_that_are_queued_survive_their_killed_mailer() {
+    let portal = Setup::new().start();
+    let people: Vec<_> = (0..12).map(|_| Person::new()).collect();
+    let visitor = portal.visitor();
+    for person in &people {
+        visitor.register(&person.account).await.expect(202, "");
+        for pid in portal.pids_of("mailer") {
+            signal("KILL", pid);
+        }
+    }
+    for person in &people {
+        // A mailer that was killed between SES and its mark mails a second time: both links work until one is used.
+        let mail = first_mail(&portal, person).await;
+        visitor.reset(&mail, "abc1").await.expect(204, "");
+        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    }
+}
+
+async fn first_mail(portal: &Portal, person: &Person) -> String {
+    for _ in 0..4000 {
+        if let Some(mail) = portal.mails_to(&person.email).await.last() {
+            return mail.token().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no mail to {}: {}", person.account, portal.log());
+}
+
+#[tokio::test]
+async fn nothing_is_lost_when_the_whole_stack_is_cut() {
+    let mut portal = Setup::new().start();
+    let settled = Person::new();
+    portal.visitor().become_a_user(&portal, &settled, "abc1").await;
+
+    // Cut while requests are being accepted and passwords set.
+    let asking: Vec<_> = (0..6).map(|_| Person::new()).collect();
+    let visitor = portal.visitor();
+    join_all(asking.iter().map(|person| async {
+        visitor.register(&person.account).await.expect(202, "");
+    }))
+    .await;
+    portal = portal.cut_and_restart();
+
+    let visitor = portal.visitor();
+    visitor.sign_in(&settled.account, "abc1").await.expect(200, "");
+    for person in &asking {
+        let token = first_mail(&portal, person).await;
+        visitor.reset(&token, "abc1").await.expect(204, "");
+    }
+    portal = portal.cut_and_restart();
+    let visitor = portal.visitor();
+    for person in &asking {
+        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    }
+}

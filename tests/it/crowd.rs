@@ -1,0 +1,20 @@
+//! A shift begins.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal};
+
+#[tokio::test]
+async fn fifty_people_go_the_whole_way_at_once() {
+    let portal = Portal::shared();
+    let people: Vec<_> = (0..50).map(|_| Person::new()).collect();
+    join_all(people.iter().enumerate().map(|(n, person)| async move {
+        let visitor = portal.visitor();
+        let password = format!("equipe{n}");
+        visitor.become_a_user(portal, person, &password).await;
+        visitor.sign_in(&person.account, &password).await.expect(200, "");
+        let session = visitor.get("/api/session").await.expect(200, "").json();
+        assert_eq!(session["account"], person.account);
+        visitor.delete("/api/session").await.expect(204, "");
+    }))
+    .await;
+}

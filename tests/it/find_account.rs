@@ -1,0 +1,68 @@
+//! *Outil de recherche du compte unifié*
+
+use guichet_tests::{Person, Portal};
+use serde_json::json;
+
+#[tokio::test]
+async fn one_finds_ones_account_by_name_or_by_mail_address_from_a_managed_workstation() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let expected = json!({ "accounts": [{
+        "account": person.account,
+        "name": format!("{} {}", person.given_name, person.family_name),
+    }] });
+    let number = person.family_name.trim_start_matches("Nº");
+    for (given_name, family_name) in [
+        ("Marie-Ève", person.family_name.clone()),
+        ("marie eve", format!("nº {number}")),
+        ("MARIE ÈVE", format!("NO-{number}")),
+    ] {
+        let found =
+            visitor.post("/api/find-account", json!({ "given_name": given_name, "family_name": family_name })).await;
+        assert_eq!(found.expect(200, "").json(), expected, "{given_name} {family_name}");
+    }
+    let found = visitor.post("/api/find-account", json!({ "email": person.email.to_uppercase() })).await;
+    assert_eq!(found.expect(200, "").json(), expected);
+}
+
+#[tokio::test]
+async fn it_tells_accounts_and_names_and_only_active_ones() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    let shared = visitor.post("/api/find-account", json!({ "email": "partage@sante.example" })).await.expect(200, "");
+    assert_eq!(shared.json()["accounts"].as_array().unwrap().len(), 2);
+    assert!(!shared.text.contains("sante.example"), "{}", shared.text);
+    for form in [json!({ "email": "inactif@sante.example" }), json!({ "email": "personne@ailleurs.example" })] {
+        let found = visitor.post("/api/find-account", form).await.expect(200, "");
+        assert_eq!(found.json(), json!({ "accounts": [] }));
+    }
+}
+
+#[tokio::test]
+async fn elsewhere_it_tells_nothing_whatever_the_headers_claim() {
+    let portal = Portal::shared();
+    let form = json!({ "email": "partage@sante.example" }).to_string();
+    for claim in ["x-viewer-address", "x-forwarded-for", "forwarded", "x-real-ip"] {
+        let headers = [("content-type", "application/json"), (claim, "127.0.0.1")];
+        let answer = portal.stranger().send("POST", "/api/find-account", &headers, form.clone()).await;
+        answer.expect(403, "network-not-managed");
+    }
+}
+
+#[tokio::test]
+async fn half_a_question_is_none() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for form in [
+        json!({}),
+        json!({ "family_name": "Roy" }),
+        json!({ "family_name": "Roy", "given_name": "" }),
+        json!({ "family_name": "-", "given_name": "Luc" }),
+        json!({ "email": "" }),
+        json!({ "email": "pas une adresse" }),
+        json!({ "email": "a@b.example", "family_name": "Roy", "given_name": "Luc" }),
+        json!({ "email": ["a@b.example"] }),
+    ] {
+        visitor.post("/api/find-account", form.clone()).await.expect(400, "invalid-request");
+    }
+}

@@ -1,0 +1,166 @@
+//! The mailed link.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal, Setup};
+use serde_json::json;
+
+#[tokio::test]
+async fn a_link_works_once() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.check(&token).await.expect(410, "link-used");
+    visitor.reset(&token, "autre2").await.expect(410, "link-used");
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn of_sixteen_uses_at_once_exactly_one_wins() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+
+    let passwords: Vec<_> = (0..16).map(|n| format!("course{n}")).collect();
+    let answers = join_all(passwords.iter().map(|password| visitor.reset(mail.token(), password))).await;
+    let won: Vec<_> = answers.iter().zip(&passwords).filter(|(answer, _)| answer.status == 204).collect();
+    assert_eq!(won.len(), 1, "{answers:#?}");
+    for answer in &answers {
+        assert!(answer.status == 204 || (answer.status == 410 && answer.code() == "link-used"), "{answer:?}");
+    }
+    assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
+    visitor.sign_in(&person.account, won[0].1).await.expect(200, "");
+}
+
+#[tokio::test]
+async fn opening_the_page_changes_nothing_however_often() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    for _ in 0..20 {
+        visitor.get("/changer-mon-mot-de-passe").await.expect(200, "");
+        visitor.send("HEAD", "/changer-mon-mot-de-passe", &[], "").await.expect(200, "");
+        visitor.check(mail.token()).await.expect(200, "");
+    }
+    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn a_refused_password_does_not_cost_the_link() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+
+    let policy = visitor.check(mail.token()).await.expect(200, "").json()["policy"].clone();
+    assert_eq!(policy, json!({ "min_length": 4, "max_length": 128, "needs_letter": true, "needs_digit": true }));
+    for (password, violations) in [
+        ("ab1", vec!["too-short"]),
+        ("", vec!["too-short", "needs-letter", "needs-digit"]),
+        ("abcdef", vec!["needs-digit"]),
+        ("123456", vec!["needs-letter"]),
+        (&*format!("1{}", "a".repeat(128)), vec!["too-long"]),
+        (&*format!("x{}9", person.account), vec!["contains-account"]),
+        ("MarieEve2026", vec!["contains-name"]),
+    ] {
+        let refused = visitor.reset(mail.token(), password).await.expect(422, "password-refused");
+        assert_eq!(refused.json()["violations"], json!(violations), "{password:?}");
+    }
+    let differing = json!({ "token": mail.token(), "password": "abc1", "confirmation": "abc2" });
+    visitor.post("/api/reset", differing).await.expect(422, "confirmation-differs");
+    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn other_links_sessions_and_the_old_password_are_dead_from_the_reset_on() {
+    let portal = Portal::shared();
+    let (person, thief, owner) = (Person::new(), portal.visitor(), portal.visitor());
+    owner.become_a_user(portal, &person, "ancien1").await;
+    thief.sign_in(&person.account, "ancien1").await.expect(200, "");
+    let bearer = json!({ "account": person.account, "password": "ancien1", "transport": "bearer" });
+    let token = thief.post("/api/login", bearer).await.expect(200, "").json()["token"].as_str().unwrap().to_owned();
+    let (first, second) = {
+        portal.stranger().request_reset(&person.account).await.expect(202, "");
+        let first = portal.mail_number(3, &person).await;
+        owner.request_reset(&person.account).await.expect(202, "");
+        (first, portal.mail_number(4, &person).await)
+    };
+    owner.check(first.token()).await.expect(200, "");
+
+    owner.reset(second.token(), "nouveau2").await.expect(204, "");
+
+    owner.check(first.token()).await.expect(410, "link-used");
+    owner.reset(first.token(), "troisieme3").await.expect(410, "link-used");
+    thief.get("/api/session").await.expect(401, "not-signed-in");
+    let bearer = format!("Bearer {token}");
+    let fresh = portal.visitor();
+    fresh.send("GET", "/api/session", &[("authorization", &bearer)], "").await.expect(401, "not-signed-in");
+    thief.sign_in(&person.account, "ancien1").await.expect(401, "invalid-credentials");
+    owner.sign_in(&person.account, "nouveau2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn a_link_ends_with_its_hour() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    portal.let_links_expire(&person.account).await;
+    visitor.check(mail.token()).await.expect(410, "link-expired");
+    visitor.reset(mail.token(), "abc1").await.expect(410, "link-expired");
+
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let again = portal.mail_number(2, &person).await;
+    visitor.reset(again.token(), "abc1").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn the_setting_says_how_long_a_link_lives() {
+    let portal = Setup::new().with("--set=LinkLifetimeMinutes=15").start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    let expires_at = visitor.check(mail.token()).await.expect(200, "").json()["expires_at"].clone();
+    // Both are RFC 3339 in UTC; the link was made at most a minute before the mail.
+    let minutes = |text: &str| {
+        let (hour, minute) = (&text[11..13], &text[14..16]);
+        hour.parse::<i32>().unwrap() * 60 + minute.parse::<i32>().unwrap()
+    };
+    let life = (minutes(expires_at.as_str().unwrap()) - minutes(&mail.sent_at)).rem_euclid(24 * 60);
+    assert!((14..=15).contains(&life), "{life} minutes");
+}
+
+#[tokio::test]
+async fn a_link_that_nobody_was_mailed_is_unknown() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for token in ["", "a", &"A".repeat(43), &"A".repeat(44), "../../etc/passwd", &"é".repeat(43)] {
+        visitor.check(token).await.expect(404, "link-unknown");
+        visitor.reset(token, "abc1").await.expect(404, "link-unknown");
+    }
+}
+
+#[tokio::test]
+async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    let before = portal.credentials(&person.account).await;
+    for _ in 0..3 {
+        visitor.reset(&token, "abc1").await.expect(204, "");
+    }
+    visitor.reset(&token, "abc1").await.expect(410, "link-used");
+    assert_eq!(portal.credentials(&person.account).await, before);
+}
+
+#[tokio::test]
+async fn an_answer_is_not_repeated_once_the_password_is_another() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    visitor.reset(mail.token(), "abc2").await.expect(204, "");
+    visitor.reset(&token, "abc1").await.expect(410, "link-used");
+}

@@ -1,0 +1,72 @@
+//! The mails, as people read them.
+
+use guichet_tests::{Person, Portal, Setup};
+
+#[tokio::test]
+async fn the_mail_with_the_link_says_what_it_is_for_how_long_and_whom_it_is_from() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    assert_eq!(mail.subject, "Changement de mot de passe");
+    assert_eq!(mail.link(), format!("{}/changer-mon-mot-de-passe#{}", portal.url(), mail.token()));
+    for text in [
+        format!("Bonjour {} {}", person.given_name, person.family_name),
+        person.account.clone(),
+        "ignorez ce message sans crainte".into(),
+        "Ne tardez pas".into(),
+        "Le lien fonctionne jusqu’à".into(),
+        "Centre de services".into(),
+        "514 555-0123".into(),
+    ] {
+        assert!(mail.text.contains(&text), "{text}: {}", mail.text);
+        assert!(mail.html.contains(&text), "{text}: {}", mail.html);
+    }
+    assert!(mail.text.lines().any(|line| line == mail.token()), "the code stands on a line of its own");
+    assert!(mail.html.contains(&format!("<a href=\"{}\"", mail.link())), "{}", mail.html);
+    assert!(!mail.html.contains("src="), "nothing is fetched from anywhere");
+
+    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+    let notice = portal.mail_number(2, &person).await;
+    assert_eq!(notice.subject, "Votre mot de passe a été changé");
+    assert!(!notice.text.contains('#'), "a notice has no link to a password: {}", notice.text);
+}
+
+#[tokio::test]
+async fn the_directory_says_who_reads_english_and_names_are_escaped() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::english(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    assert_eq!(mail.subject, "Password change");
+    assert!(mail.text.contains("Hello Jane O'Hara"), "{}", mail.text);
+    assert!(mail.html.contains("Hello Jane O&#39;Hara"), "{}", mail.html);
+}
+
+/// The bell is switched off: the stream delivers nothing, as when its record was lost. The sweep takes the request.
+#[tokio::test]
+async fn a_mail_comes_without_the_bell() {
+    let portal = Setup::new().with("--no-bell").start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn no_table_holds_a_token_or_a_password_in_the_clear() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    visitor.reset(mail.token(), "secret-bien-garde-1").await.expect(204, "");
+    visitor.sign_in(&person.account, "secret-bien-garde-1").await.expect(200, "");
+    let cookie = visitor.cookie("__Host-session").unwrap();
+    let session_secret = cookie.rsplit('.').next().unwrap().to_owned();
+    for table in ["Directory", "Credentials", "MailRequests", "Tokens", "Sessions", "Throttles", "Events"] {
+        let items = serde_json::to_string(&portal.items(table).await).unwrap();
+        for secret in [mail.token(), "secret-bien-garde-1", &session_secret] {
+            assert!(!items.contains(secret), "{table} holds a secret");
+        }
+    }
+}

@@ -1,0 +1,17 @@
+//! What Guichet does, told by the people who use it.
+
+#![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
+
+mod attempts;
+mod cargo_dev;
+mod crash;
+mod crowd;
+mod find_account;
+mod import;
+mod link;
+mod mails;
+mod my_account;
+mod pages;
+mod refusals;
+mod register;
+mod sign_in;

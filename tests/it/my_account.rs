@@ -1,0 +1,148 @@
+//! *Mon compte*: sessions, events, and changing the password while signed in.
+
+use guichet_tests::{Person, Portal};
+use serde_json::json;
+
+#[tokio::test]
+async fn one_sees_ones_sessions_and_ends_them() {
+    let portal = Portal::shared();
+    let (person, here, there, elsewhere) = (Person::new(), portal.visitor(), portal.visitor(), portal.visitor());
+    here.become_a_user(portal, &person, "abc1").await;
+    let firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
+    let form = json!({ "account": person.account, "password": "abc1" }).to_string();
+    there
+        .send("POST", "/api/login", &[("content-type", "application/json"), ("user-agent", firefox)], form)
+        .await
+        .expect(200, "");
+    elsewhere.sign_in(&person.account, "abc1").await.expect(200, "");
+    here.sign_in(&person.account, "abc1").await.expect(200, "");
+
+    let sessions = here.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().unwrap().clone();
+    assert_eq!(sessions.len(), 3, "{sessions:#?}");
+    assert_eq!(sessions.iter().filter(|session| session["current"] == true).count(), 1);
+    let windows = sessions.iter().find(|session| session["device"] == "Firefox · Windows").expect("the one at Windows");
+    for field in ["id", "remember", "signed_in_at", "last_seen_at", "expires_at"] {
+        assert!(windows[field].is_string(), "{field}: {windows}");
+    }
+
+    let id = windows["id"].as_str().unwrap();
+    here.delete(&format!("/api/sessions/{id}")).await.expect(204, "");
+    there.get("/api/session").await.expect(401, "not-signed-in");
+    here.delete(&format!("/api/sessions/{id}")).await.expect(404, "session-unknown");
+    here.delete("/api/sessions/%zz").await.expect(404, "session-unknown");
+    elsewhere.get("/api/session").await.expect(200, "");
+
+    here.delete("/api/sessions").await.expect(204, "");
+    elsewhere.get("/api/session").await.expect(401, "not-signed-in");
+    here.get("/api/session").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn nobody_ends_a_colleagues_session() {
+    let portal = Portal::shared();
+    let (person, colleague) = (Person::new(), Person::new());
+    let (mine, theirs) = (portal.visitor(), portal.visitor());
+    mine.become_a_user(portal, &person, "abc1").await;
+    theirs.become_a_user(portal, &colleague, "abc1").await;
+    mine.sign_in(&person.account, "abc1").await.expect(200, "");
+    theirs.sign_in(&colleague.account, "abc1").await.expect(200, "");
+    let id = theirs.get("/api/sessions").await.json()["sessions"][0]["id"].as_str().unwrap().to_owned();
+    mine.delete(&format!("/api/sessions/{id}")).await.expect(404, "session-unknown");
+    theirs.get("/api/session").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn at_most_ten_sessions_are_open_and_the_oldest_goes() {
+    let portal = Portal::shared();
+    let person = Person::new();
+    let visitors: Vec<_> = (0..12).map(|_| portal.visitor()).collect();
+    visitors[0].become_a_user(portal, &person, "abc1").await;
+    for visitor in &visitors {
+        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+        // Sessions are told apart by the second in which they were opened.
+        tokio::time::sleep(std::time::Duration::from_millis(1001)).await;
+    }
+    let sessions = visitors[11].get("/api/sessions").await.expect(200, "").json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 10);
+    for gone in &visitors[..2] {
+        gone.get("/api/session").await.expect(401, "not-signed-in");
+    }
+    visitors[2].get("/api/session").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn one_changes_the_password_and_only_this_session_stays() {
+    let portal = Portal::shared();
+    let (person, here, there) = (Person::new(), portal.visitor(), portal.visitor());
+    here.become_a_user(portal, &person, "ancien1").await;
+    here.sign_in(&person.account, "ancien1").await.expect(200, "");
+    there.sign_in(&person.account, "ancien1").await.expect(200, "");
+    let change = |current: &str, password: &str, confirmation: &str| {
+        here.post("/api/password", json!({ "current": current, "password": password, "confirmation": confirmation }))
+    };
+    change("ancien1", "nouveau2", "nouveau3").await.expect(422, "confirmation-differs");
+    let refused = change("ancien1", "court", "court").await.expect(422, "password-refused");
+    assert_eq!(refused.json()["violations"], json!(["needs-digit"]));
+    change("faux9", "nouveau2", "nouveau2").await.expect(401, "invalid-credentials");
+    change("ancien1", "nouveau2", "nouveau2").await.expect(204, "");
+
+    here.get("/api/session").await.expect(200, "");
+    there.get("/api/session").await.expect(401, "not-signed-in");
+    let fresh = portal.visitor();
+    fresh.sign_in(&person.account, "ancien1").await.expect(401, "invalid-credentials");
+    fresh.sign_in(&person.account, "nouveau2").await.expect(200, "");
+    // The link, the notice of the first password, and the one of this.
+    let notice = portal.mail_number(3, &person).await;
+    assert_eq!(notice.subject, "Votre mot de passe a été changé");
+}
+
+#[tokio::test]
+async fn guessing_the_current_password_is_in_the_budget_of_sign_in() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    for n in 0..5 {
+        let form = json!({ "current": format!("faux{n}"), "password": "nouveau2", "confirmation": "nouveau2" });
+        visitor.post("/api/password", form).await.expect(401, "invalid-credentials");
+    }
+    let form = json!({ "current": "abc1", "password": "nouveau2", "confirmation": "nouveau2" });
+    visitor.post("/api/password", form).await.expect(429, "too-many-attempts");
+    portal.visitor().sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
+}
+
+#[tokio::test]
+async fn one_sees_what_happened_to_ones_account() {
+    let portal = Portal::shared();
+    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.stranger());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    let events = visitor.get("/api/events").await.expect(200, "").json()["events"].as_array().unwrap().clone();
+    let mut what: Vec<_> =
+        events.iter().map(|event| (event["what"].as_str().unwrap(), event["network"].as_str().unwrap())).collect();
+    assert!(events.is_sorted_by(|a, b| a["at"].as_str() >= b["at"].as_str()), "newest first: {events:#?}");
+    what.sort_unstable();
+    assert_eq!(
+        what,
+        [
+            ("link-mailed", "managed"),
+            ("password-set", "managed"),
+            ("sign-in-refused", "outside"),
+            ("signed-in", "managed")
+        ]
+    );
+}
+
+#[tokio::test]
+async fn nothing_of_it_is_told_without_a_session() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for path in ["/api/session", "/api/sessions", "/api/events"] {
+        visitor.get(path).await.expect(401, "not-signed-in");
+    }
+    visitor.delete("/api/sessions").await.expect(401, "not-signed-in");
+    visitor.delete("/api/sessions/x").await.expect(401, "not-signed-in");
+    let form = json!({ "current": "abc1", "password": "nouveau2", "confirmation": "nouveau2" });
+    visitor.post("/api/password", form).await.expect(401, "not-signed-in");
+}

@@ -1,0 +1,64 @@
+//! The pages, before any script runs.
+
+use guichet_tests::Portal;
+
+const PAGES: [&str; 6] =
+    ["/", "/inscription", "/mot-de-passe-oublie", "/changer-mon-mot-de-passe", "/trouver-mon-compte", "/mon-compte"];
+
+#[tokio::test]
+async fn every_page_is_french_and_strict() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for path in PAGES {
+        let page = visitor.get(path).await.expect(200, "");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(page.text.contains("<html lang=\"fr"), "{path}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(!policy.contains("unsafe"), "{policy}");
+        assert_eq!(page.header("x-content-type-options"), "nosniff");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
+        assert!(page.header("strict-transport-security").contains("includeSubDomains"));
+        for forbidden in ["http://", "https://", "<script>", " onclick", " style=", "<style"] {
+            assert!(!page.text.contains(forbidden), "{path} has {forbidden}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn all_else_is_the_page_that_says_so() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for path in [
+        "/nulle-part",
+        "/inscription/",
+        "/inscription.html",
+        "/index.html",
+        "/.git/config",
+        "/scripts/",
+        "/scripts/..%2f..%2fCargo.toml",
+    ] {
+        let page = visitor.get(path).await.expect(404, "");
+        assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
+        assert!(page.header("content-security-policy").contains("default-src 'none'"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_that_a_mail_system_mangled_is_mended() {
+    let portal = Portal::shared();
+    let answer = portal.visitor().get("/changer-mon-mot-de-passe%23abc_-123").await.expect(302, "");
+    assert_eq!(answer.header("location"), "/changer-mon-mot-de-passe#abc_-123");
+}
+
+#[tokio::test]
+async fn the_pages_know_the_desk() {
+    let portal = guichet_tests::Setup::new()
+        .with("--set=DeskName=Le guichet des soins")
+        .with("--set=DeskPortalUrl=https://bureau.example/accueil")
+        .start();
+    let settings = portal.visitor().get("/settings.json").await.expect(200, "").json();
+    assert_eq!(settings["deskName"], "Le guichet des soins");
+    assert_eq!(settings["deskPortalUrl"], "https://bureau.example/accueil");
+    assert_eq!(settings["deskPhone"], "514 555-0123");
+}

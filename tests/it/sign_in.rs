@@ -1,0 +1,120 @@
+//! Sign-in, with each of the three remember choices, and over a header.
+
+use guichet_tests::{Person, Portal};
+use serde_json::json;
+
+#[tokio::test]
+async fn only_se_souvenir_de_moi_outlives_the_browser() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    for (remember, max_age) in [("me", Some("Max-Age=2592000")), ("name", None), ("none", None)] {
+        let form = json!({ "account": person.account, "password": "abc1", "remember": remember });
+        let answer = visitor.post("/api/login", form).await.expect(200, "");
+        let cookie = answer.header("set-cookie");
+        assert!(cookie.starts_with("__Host-session="), "{cookie}");
+        for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
+            assert!(cookie.split("; ").any(|part| part == attribute), "{attribute}: {cookie}");
+        }
+        assert!(!cookie.contains("Domain"), "{cookie}");
+        assert_eq!(cookie.split("; ").find(|part| part.starts_with("Max-Age")), max_age, "{cookie}");
+        let session = visitor.get("/api/session").await.expect(200, "").json();
+        assert_eq!(session["remember"], remember);
+        assert!(session["expires_at"].as_str() > session["signed_in_at"].as_str(), "{session}");
+    }
+    // Left out, it is none.
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    assert_eq!(visitor.get("/api/session").await.json()["remember"], "none");
+}
+
+#[tokio::test]
+async fn a_client_without_cookies_signs_in_over_a_header() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    let form = json!({ "account": person.account, "password": "abc1", "transport": "bearer" });
+    let answer = visitor.post("/api/login", form).await.expect(200, "");
+    assert_eq!(answer.header("set-cookie"), "");
+    let token = answer.json()["token"].as_str().unwrap().to_owned();
+
+    let bearer = format!("Bearer {token}");
+    let session = visitor.send("GET", "/api/session", &[("authorization", &bearer)], "").await.expect(200, "");
+    assert_eq!(session.json()["account"], person.account);
+
+    // Neither way takes what was given for the other.
+    let other = portal.visitor();
+    other.set_cookie("__Host-session", &token);
+    other.get("/api/session").await.expect(401, "not-signed-in");
+    other.sign_in(&person.account, "abc1").await.expect(200, "");
+    let cookie = format!("Bearer {}", other.cookie("__Host-session").unwrap());
+    portal.visitor().send("GET", "/api/session", &[("authorization", &cookie)], "").await.expect(401, "not-signed-in");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_for_a_thief_too() {
+    let portal = Portal::shared();
+    let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    thief.set_cookie("__Host-session", &visitor.cookie("__Host-session").unwrap());
+    thief.get("/api/session").await.expect(200, "");
+
+    let answer = visitor.delete("/api/session").await.expect(204, "");
+    assert!(answer.header("set-cookie").starts_with("__Host-session=; "), "{answer:?}");
+    assert_eq!(visitor.cookie("__Host-session"), None);
+    thief.get("/api/session").await.expect(401, "not-signed-in");
+    visitor.delete("/api/session").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn each_sign_in_is_a_new_session_and_ends_the_one_presented() {
+    let portal = Portal::shared();
+    let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    let first = visitor.cookie("__Host-session").unwrap();
+    thief.set_cookie("__Host-session", &first);
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    assert_ne!(visitor.cookie("__Host-session").unwrap(), first);
+    thief.get("/api/session").await.expect(401, "not-signed-in");
+}
+
+#[tokio::test]
+async fn wrong_unknown_unset_and_inactive_are_told_alike() {
+    let portal = Portal::shared();
+    let (person, unset, visitor) = (Person::new(), Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    let mut answers = Vec::new();
+    for (account, password) in [
+        (person.account.as_str(), "abc2"),
+        (&unset.account, "abc1"),
+        ("personne-ne-porte-ce-nom", "abc1"),
+        ("inactif", "abc1"),
+        (&person.account, ""),
+        (&person.account, "ABC1"),
+        (&person.account, " abc1"),
+    ] {
+        let answer = visitor.sign_in(account, password).await.expect(401, "invalid-credentials");
+        assert_eq!(answer.header("set-cookie"), "");
+        answers.push(answer.text);
+    }
+    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn a_tampered_ticket_is_none() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    let cookie = visitor.cookie("__Host-session").unwrap();
+    let (_, secret) = cookie.rsplit_once('.').unwrap();
+    for forged in
+        ["", "x", secret, &format!("compte000.{secret}"), &cookie.to_uppercase(), &format!("{cookie}A"), &cookie[1..]]
+    {
+        let other = portal.visitor();
+        other.set_cookie("__Host-session", forged);
+        other.get("/api/session").await.expect(401, "not-signed-in");
+    }
+}

@@ -1,0 +1,26 @@
+//! The binaries under test.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The workspace's folder.
+pub(crate) fn workspace() -> &'static Path {
+    static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
+    WORKSPACE.get_or_init(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace"))
+}
+
+/// The path of a binary of the workspace, all of which are built at the first call. `cargo test` itself builds no
+/// binary of another package.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        let built = Command::new(env!("CARGO")).args(["build", "--bins"]).current_dir(workspace()).status();
+        assert!(built.expect("cargo runs").success(), "the binaries are built");
+        // This test's own executable stands in target/debug/deps.
+        let test = std::env::current_exe().expect("this test's path");
+        test.parent().and_then(Path::parent).expect("target/debug").to_owned()
+    });
+    folder.join(name)
+}

@@ -1,0 +1,48 @@
+//! Mails, as their readers see them.
+
+use serde::Deserialize;
+
+/// A mail in the local mailbox.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Mail {
+    to: To,
+    /// *Objet*.
+    pub subject: String,
+    /// The plain text.
+    pub text: String,
+    /// The HTML.
+    pub html: String,
+    /// RFC 3339.
+    pub sent_at: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum To {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Mail {
+    /// Whether it went to this address.
+    #[must_use]
+    pub fn is_to(&self, address: &str) -> bool {
+        match &self.to {
+            To::One(one) => one == address,
+            To::Several(several) => several.iter().any(|one| one == address),
+        }
+    }
+
+    /// The link in it, which stands on a line of its own.
+    #[must_use]
+    pub fn link(&self) -> &str {
+        let link = self.text.lines().find(|line| line.contains("/changer-mon-mot-de-passe#"));
+        link.unwrap_or_else(|| panic!("a link stands in\n{}", self.text))
+    }
+
+    /// The token in the link.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        self.link().rsplit('#').next().expect("a fragment")
+    }
+}

@@ -1,0 +1,312 @@
+//! A local stack of its own, as `cargo dev` brings it up.
+
+use crate::build::{binary, workspace};
+use crate::mailbox::Mail;
+use crate::staff::{self, Person};
+use crate::visitor::Visitor;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Start-up takes a few seconds; on a busy machine, with several at once, longer.
+const START: Duration = Duration::from_mins(3);
+/// A mail takes less than a second by the bell, a minute by the sweep.
+const MAIL: Duration = Duration::from_secs(100);
+
+/// A running local stack. It stops when it is dropped, or when this process ends.
+pub struct Portal {
+    url: String,
+    setup: Setup,
+    process: Child,
+    log: Arc<Mutex<String>>,
+    /// While it is open, the stack lives; it is closed by the end of this process however it ends.
+    _alive: ChildStdin,
+}
+
+/// How a stack is brought up.
+#[derive(Clone)]
+pub struct Setup {
+    data: Arc<TempDir>,
+    arguments: Vec<String>,
+}
+
+impl Setup {
+    /// A stack with an empty data folder and the tests' directory.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = workspace().join("target/tests");
+        std::fs::create_dir_all(&folder).expect("a folder for the tests' data");
+        let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
+        std::fs::write(data.path().join("directory.csv"), staff::directory()).expect("the directory is written");
+        Self { data: Arc::new(data), arguments: Vec::new() }
+    }
+
+    /// With one more argument of `cargo dev`.
+    #[must_use]
+    pub fn with(mut self, argument: &str) -> Self {
+        self.arguments.push(argument.to_owned());
+        self
+    }
+
+    /// The stack's data folder.
+    #[must_use]
+    pub fn data(&self) -> &Path {
+        self.data.path()
+    }
+
+    /// The command that brings the stack up.
+    #[must_use]
+    pub fn command(&self, program: &Path) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(workspace()).arg("--no-build").arg("--data").arg(self.data());
+        let directory = self.data().join("directory.csv");
+        let usual = [("--port", "0"), ("--concurrency", "3"), ("--directory", directory.to_str().expect("a path"))];
+        for (option, value) in usual {
+            if !self.arguments.iter().any(|argument| argument.starts_with(option)) {
+                command.args([option, value]);
+            }
+        }
+        if let Some(engine) = other_engine() {
+            command.args(["--dynamodb", &engine]);
+        }
+        command.args(&self.arguments);
+        command
+    }
+
+    /// Brings the stack up.
+    #[must_use]
+    pub fn start(self) -> Portal {
+        Portal::start(self)
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Portal {
+    /// The stack that all stories share which need no other; each brings people of its own.
+    #[must_use]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Portal> = OnceLock::new();
+        SHARED.get_or_init(|| Setup::new().with("--concurrency=6").start())
+    }
+
+    fn start(setup: Setup) -> Self {
+        let program = binary("guichet-local");
+        let inner = setup.command(&program);
+        let mut process = Command::new(&program)
+            .current_dir(workspace())
+            .args(["tether", "--"])
+            .arg(inner.get_program())
+            .args(inner.get_args())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("guichet-local starts");
+        let log = follow(process.stderr.take().expect("its messages"));
+        let mut out = BufReader::new(process.stdout.take().expect("its output"));
+        let (ready, told) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while out.read_line(&mut line).is_ok_and(|read| read > 0) {
+                if let Some(url) = line.trim().strip_prefix("ready ") {
+                    let _ = ready.send(url.to_owned());
+                }
+                line.clear();
+            }
+        });
+        let alive = process.stdin.take().expect("its input");
+        let url = told.recv_timeout(START).unwrap_or_else(|_| {
+            panic!("the stack did not come up:\n{}", log.lock().expect("the log"));
+        });
+        Self { url, setup, process, log, _alive: alive }
+    }
+
+    /// Its address, such as `http://localhost:3000`.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The end of what it told so far on its error output.
+    #[must_use]
+    pub fn log(&self) -> String {
+        let log = self.log.lock().expect("the log");
+        log.lines()
+            .rev()
+            .take(30)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .fold(String::new(), |all, line| all + line + "\n")
+    }
+
+    /// What it says of itself in its data folder.
+    #[must_use]
+    pub fn stack(&self) -> Value {
+        let text = std::fs::read_to_string(self.setup.data().join("stack.json")).expect("stack.json");
+        serde_json::from_str(&text).expect("stack.json is JSON")
+    }
+
+    /// The process identifiers of a function's instances, or of any program that this stack runs.
+    #[must_use]
+    pub fn pids_of(&self, program: &str) -> Vec<u32> {
+        let own = self.own_pid();
+        processes().into_iter().filter(|p| p.name == program && p.descends_from(own)).map(|p| p.pid).collect()
+    }
+
+    fn own_pid(&self) -> u32 {
+        u32::try_from(self.stack()["pid"].as_u64().expect("pid")).expect("a pid")
+    }
+
+    /// Ends the whole stack at once, as a power cut would, and brings it up again on the same data.
+    #[must_use]
+    pub fn cut_and_restart(mut self) -> Self {
+        signal("KILL", self.own_pid());
+        let _ = self.process.wait();
+        let setup = self.setup.clone();
+        drop(self);
+        Self::start(setup)
+    }
+
+    /// Asks the stack to stop, as Ctrl-C does, and waits until it has. Its exit code.
+    pub fn stop(&mut self) -> Option<i32> {
+        let own = self.own_pid();
+        signal("INT", own);
+        self.process.wait().expect("it ends").code()
+    }
+
+    /// The setup, to look into the data folder.
+    #[must_use]
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Somebody at a managed workstation, without a browser.
+    #[must_use]
+    pub fn visitor(&self) -> Visitor {
+        Visitor::new(&self.url, "127.0.0.1")
+    }
+
+    /// Somebody elsewhere on the internet: an address of their own in 127.9.0.0/16.
+    #[must_use]
+    pub fn stranger(&self) -> Visitor {
+        static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(1);
+        let [high, low] = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
+        Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)))
+    }
+
+    /// The mails to an address so far, newest first.
+    pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
+        let all: Vec<Mail> =
+            reqwest::get(format!("{}/_local/mail", self.url)).await.expect("the mailbox").json().await.expect("mails");
+        all.into_iter().filter(|mail| mail.is_to(address)).collect()
+    }
+
+    /// Waits until a person has so many mails, and gives the newest.
+    pub async fn mail_number(&self, count: usize, person: &Person) -> Mail {
+        let start = Instant::now();
+        loop {
+            let mails = self.mails_to(&person.email).await;
+            if mails.len() >= count {
+                assert_eq!(mails.len(), count, "no mail comes twice");
+                return mails.into_iter().next().expect("a mail");
+            }
+            assert!(start.elapsed() < MAIL, "mail {count} to {} came within {MAIL:?}:\n{}", person.account, self.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Runs a desk command on this stack. Its exit code and what it printed.
+    #[must_use]
+    pub fn admin(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(binary("guichet-admin"));
+        let output = command.args(arguments).arg("--data").arg(self.setup.data()).output().expect("guichet-admin runs");
+        let said = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(said).expect("UTF-8"))
+    }
+
+    /// Imports a directory of just these lines. Its exit code and what it printed.
+    #[must_use]
+    pub fn import(&self, lines: &str) -> (Option<i32>, String) {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        file.write_all(staff::HEADER.as_bytes())
+            .and_then(|()| file.write_all(lines.as_bytes()))
+            .expect("it is written");
+        let path: PathBuf = file.path().into();
+        self.admin(&["import", path.to_str().expect("a path")])
+    }
+}
+
+impl Drop for Portal {
+    fn drop(&mut self) {
+        // The tether ends the stack, and waits for it.
+        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
+        let _ = self.process.wait();
+    }
+}
+
+/// The address of another engine than the embedded one, from `GUICHET_TEST_DYNAMODB`.
+fn other_engine() -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of what they test")]
+    std::env::var("GUICHET_TEST_DYNAMODB").ok()
+}
+
+/// Sends a signal to a process.
+pub fn signal(name: &str, pid: u32) {
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(sent.expect("kill runs").success(), "process {pid} takes the signal {name}");
+}
+
+fn follow(mut messages: ChildStderr) -> Arc<Mutex<String>> {
+    let log = Arc::new(Mutex::new(String::new()));
+    let kept = Arc::clone(&log);
+    std::thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(read @ 1..) = messages.read(&mut buffer) {
+            kept.lock().expect("the log").push_str(&String::from_utf8_lossy(&buffer[..read]));
+        }
+    });
+    log
+}
+
+struct Process {
+    pid: u32,
+    parent: u32,
+    name: String,
+}
+
+impl Process {
+    fn descends_from(&self, ancestor: u32) -> bool {
+        let all = processes();
+        let mut parent = self.parent;
+        while parent > 1 {
+            if parent == ancestor {
+                return true;
+            }
+            parent = all.iter().find(|p| p.pid == parent).map_or(0, |p| p.parent);
+        }
+        false
+    }
+}
+
+/// The processes that run now, as `ps` tells.
+fn processes() -> Vec<Process> {
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,comm="]).output().expect("ps runs");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let process = |line: &str| {
+        let mut fields = line.split_whitespace();
+        let (pid, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let name = fields.next()?.rsplit('/').next()?.to_owned();
+        Some(Process { pid, parent, name })
+    };
+    text.lines().filter_map(process).collect()
+}

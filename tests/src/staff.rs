@@ -1,0 +1,94 @@
+//! The people of the tests' directory.
+
+use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Somebody with an account.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The account name.
+    pub account: String,
+    /// Where their mail goes.
+    pub email: String,
+    /// *Prénom*.
+    pub given_name: &'static str,
+    /// *Nom*.
+    pub family_name: String,
+    /// `fr` or `en`.
+    pub language: &'static str,
+}
+
+/// How many people there are for tests to take.
+const PEOPLE: usize = 600;
+
+/// Accounts that are not as they should be: what follows `compte` in the directory's columns.
+const ODD: [&str; 5] = [
+    "inactif,inactif@sante.example,Ines,Actif,fr,non",
+    "sanscourriel,,Sacha,Courriel,fr,oui",
+    "partage1,partage@sante.example,Paul,Partage,fr,oui",
+    "partage2,partage@sante.example,Paule,Partage,fr,oui",
+    "anglais,english@sante.example,Jane,O'Hara,en,oui",
+];
+
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+impl Person {
+    fn number(n: usize) -> Self {
+        Self {
+            account: format!("compte{n:03}"),
+            email: format!("personne{n:03}@sante.example"),
+            given_name: "Marie-Ève",
+            family_name: format!("Nº{n:03}"),
+            language: "fr",
+        }
+    }
+
+    /// Somebody whom no other test of this run meets.
+    #[must_use]
+    pub fn new() -> Self {
+        let n = NEXT.fetch_add(1, Ordering::Relaxed);
+        assert!(n < PEOPLE, "the directory of the tests has {PEOPLE} people");
+        Self::number(n)
+    }
+
+    /// The one who reads English.
+    #[must_use]
+    pub fn english() -> Self {
+        Self {
+            account: "anglais".into(),
+            email: "english@sante.example".into(),
+            given_name: "Jane",
+            family_name: "O'Hara".into(),
+            language: "en",
+        }
+    }
+
+    /// Their line of the directory.
+    #[must_use]
+    pub fn line(&self, active: bool) -> String {
+        let Self { account, email, given_name, family_name, language } = self;
+        let active = if active { "oui" } else { "non" };
+        format!("{account},{email},{given_name},{family_name},{language},{active}\n")
+    }
+}
+
+impl Default for Person {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The first line of a directory.
+pub(crate) const HEADER: &str = "compte,courriel,prenom,nom,langue,actif\n";
+
+/// The directory of the tests, as CSV.
+pub(crate) fn directory() -> String {
+    let mut csv = HEADER.to_owned();
+    for n in 0..PEOPLE {
+        csv.push_str(&Person::number(n).line(true));
+    }
+    for line in ODD {
+        writeln!(csv, "{line}").expect("a string takes text");
+    }
+    csv
+}

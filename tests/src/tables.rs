@@ -1,0 +1,66 @@
+//! A look into the tables, for the stories that are about them.
+
+use crate::portal::Portal;
+use serde_json::{Value, json};
+
+impl Portal {
+    /// Calls DynamoDB as the desk does, with the wire's own JSON. `table` is the template's logical name.
+    pub async fn dynamodb(&self, operation: &str, table: &str, mut request: Value) -> Value {
+        let stack = self.stack();
+        request["TableName"] = stack["tables"][table].clone();
+        let answer = reqwest::Client::new()
+            .post(stack["aws"].as_str().expect("the address of the AWS services"))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=admin/20260101/ca-central-1/dynamodb/aws4_request, SignedHeaders=host, Signature=0",
+            )
+            .header("x-amz-date", "20260101T000000Z")
+            .body(request.to_string())
+            .send()
+            .await
+            .expect("DynamoDB answers");
+        let status = answer.status();
+        let body: Value = answer.json().await.expect("JSON");
+        assert!(status.is_success(), "{operation} on {table}: {body}");
+        body
+    }
+
+    /// All items of a table.
+    pub async fn items(&self, table: &str) -> Vec<Value> {
+        let mut items = Vec::new();
+        let mut request = json!({ "ConsistentRead": true });
+        loop {
+            let page = self.dynamodb("Scan", table, request.clone()).await;
+            items.extend(page["Items"].as_array().cloned().unwrap_or_default());
+            match page.get("LastEvaluatedKey") {
+                Some(key) if !key.is_null() => request["ExclusiveStartKey"] = key.clone(),
+                _ => return items,
+            }
+        }
+    }
+
+    /// The credentials of an account.
+    pub async fn credentials(&self, account: &str) -> Value {
+        self.dynamodb(
+            "GetItem",
+            "Credentials",
+            json!({ "Key": { "account": { "S": account } }, "ConsistentRead": true }),
+        )
+        .await["Item"]
+            .clone()
+    }
+
+    /// Lets the time of every link of an account run out, as an hour would.
+    pub async fn let_links_expire(&self, account: &str) {
+        for link in self.items("Tokens").await.iter().filter(|link| link["account"]["S"] == account) {
+            let update = json!({
+                "Key": { "token_hash": link["token_hash"] },
+                "UpdateExpression": "SET expires_at = :past",
+                "ExpressionAttributeValues": { ":past": { "N": "1000000000" } },
+            });
+            self.dynamodb("UpdateItem", "Tokens", update).await;
+        }
+    }
+}
