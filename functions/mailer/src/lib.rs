@@ -7,8 +7,7 @@ mod bell;
 mod letter;
 mod post;
 
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, future, stream};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::secret::PlainToken;
@@ -23,12 +22,15 @@ use lambda_runtime::{Error, LambdaEvent, tracing};
 use letter::{Desk, Letter};
 use post::{Post, Posted};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Requests worked on at once: SES answers in about 100 ms, and a new account may send one mail a second.
 const AT_ONCE: usize = 4;
 /// Requests that one sweep takes up; what is left waits for the next minute's.
 const SWEEP: i32 = 200;
+/// No request is taken up later than this, so that the function, which has 30 s, never ends in the middle of one: one
+/// slow call of SES and of each table take less than the rest.
+const WORKING_TIME: Duration = Duration::from_secs(15);
 /// A request that met a fault waits so long for each attempt that was made.
 const BACK_OFF: Duration = Duration::from_secs(20);
 
@@ -69,7 +71,9 @@ impl Mailer {
             Some(ids) => ids,
             None => self.mail_requests.due(clock::now(), SWEEP).await?,
         };
-        stream::iter(&ids).for_each_concurrent(AT_ONCE, |id| self.work(id)).await;
+        let started = Instant::now();
+        let in_time = stream::iter(&ids).take_while(|_| future::ready(started.elapsed() < WORKING_TIME));
+        in_time.for_each_concurrent(AT_ONCE, |id| self.work(id)).await;
         Ok(())
     }
 
