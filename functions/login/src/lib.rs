@@ -2,8 +2,8 @@
 //! are answered alike.
 
 use guichet_core::account::AccountName;
-use guichet_core::config::{self, ConfigError};
-use guichet_core::keys::{AccountKey, Secret};
+use guichet_core::config::ConfigError;
+use guichet_core::keys::{AccountKey, Keys};
 use guichet_core::password::{Hasher, Password};
 use guichet_core::secret::PlainSessionKey;
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
@@ -11,9 +11,9 @@ use guichet_core::store::Table;
 use guichet_core::store::credentials::{Credential, Credentials, Holder};
 use guichet_core::store::events::{Events, What};
 use guichet_core::store::sessions::Sessions;
-use guichet_core::store::sign_in::{SignIn, look_up};
-use guichet_core::store::throttles::{Reservation, Throttles};
-use guichet_core::throttle::{Counter, SIGN_IN};
+use guichet_core::store::sign_in::{Attempt, SignIn, count_attempt};
+use guichet_core::store::throttles::Throttles;
+use guichet_core::throttle::Counter;
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie};
 use lambda_http::{Request, tracing};
@@ -24,8 +24,7 @@ use std::sync::Arc;
 /// What the function needs.
 pub struct Context {
     site: Site,
-    names: Secret,
-    pepper: Secret,
+    keys: Keys,
     tables: SignIn,
 }
 
@@ -33,9 +32,6 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
-        let pepper = Secret::new(&aws, config::text("PEPPER_SECRET")?);
-        tokio::join!(names.warm_up(), pepper.warm_up());
         let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
         let tables = SignIn {
             credentials: Credentials(table("CREDENTIALS_TABLE")?),
@@ -43,7 +39,7 @@ impl Context {
             sessions: Sessions(table("SESSIONS_TABLE")?),
             events: Events(table("EVENTS_TABLE")?),
         };
-        Ok(Self { site: Site::from_env()?, names, pepper, tables })
+        Ok(Self { site: Site::from_env()?, keys: Keys::from_env(&aws).await?, tables })
     }
 }
 
@@ -70,16 +66,19 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let caller = Caller::of(request, &context.site)?;
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
-    let (names, peppers) = tokio::try_join!(context.names.ring(), context.pepper.ring())?;
+    let (names, peppers) = context.keys.rings().await?;
     let key = AccountKey::of(&account, names);
 
     let counter = Counter::sign_in(&key, caller.class);
     let tables = &context.tables;
-    let (credential, tries) = look_up(&tables.credentials, &tables.throttles, &account, &counter).await?;
-    if let Reservation::Refused(wait) = tables.throttles.reserve(&counter, SIGN_IN, tries, caller.now).await? {
-        tracing::info!(account.key = key.brief(), client.class = caller.class.letter(), "budget spent");
-        return Err(ApiError::TooManyAttempts(wait));
-    }
+    let attempt = count_attempt(&tables.credentials, &tables.throttles, &account, &counter, caller.now).await?;
+    let credential = match attempt {
+        Attempt::Counted(credential) => credential,
+        Attempt::Refused(wait) => {
+            tracing::info!(account.key = key.brief(), client.class = caller.class.letter(), "budget spent");
+            return Err(ApiError::TooManyAttempts(wait));
+        }
+    };
 
     let stored = credential.as_ref().and_then(Credential::hash);
     let right = Hasher::new(peppers).verify(&Password::typed(&form.password), stored.as_ref())?;

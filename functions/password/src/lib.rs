@@ -2,7 +2,7 @@
 //! kept, all others end.
 
 use guichet_core::config::{self, ConfigError};
-use guichet_core::keys::{AccountKey, Secret};
+use guichet_core::keys::{AccountKey, Keys};
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
@@ -10,9 +10,8 @@ use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
-use guichet_core::store::sign_in::look_up;
-use guichet_core::store::throttles::Reservation;
-use guichet_core::throttle::{Counter, SIGN_IN};
+use guichet_core::store::sign_in::{Attempt, count_attempt};
+use guichet_core::throttle::Counter;
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
 use lambda_http::{Request, tracing};
@@ -22,8 +21,7 @@ use std::sync::Arc;
 /// What the function needs.
 pub struct Context {
     site: Site,
-    names: Secret,
-    pepper: Secret,
+    keys: Keys,
     policy: PasswordPolicy,
     sessions: Sessions,
     change: PasswordChange,
@@ -33,14 +31,10 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
-        let pepper = Secret::new(&aws, config::text("PEPPER_SECRET")?);
-        tokio::join!(names.warm_up(), pepper.warm_up());
         let client = aws::dynamodb(&aws);
         Ok(Self {
             site: Site::from_env()?,
-            names,
-            pepper,
+            keys: Keys::from_env(&aws).await?,
             policy: config::password_policy()?,
             sessions: Sessions(Table::from_env(&client, "SESSIONS_TABLE")?),
             change: PasswordChange::from_env(&client)?,
@@ -73,13 +67,14 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let SignedIn { session, name } = signed_in.ok_or(ApiError::NotSignedIn)?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
 
-    let (names, peppers) = tokio::try_join!(context.names.ring(), context.pepper.ring())?;
+    let (names, peppers) = context.keys.rings().await?;
     let key = AccountKey::of(&session.account, names);
     let counter = Counter::sign_in(&key, caller.class);
-    let (credential, tries) = look_up(&tables.credentials, &tables.throttles, &session.account, &counter).await?;
-    if let Reservation::Refused(wait) = tables.throttles.reserve(&counter, SIGN_IN, tries, caller.now).await? {
-        return Err(ApiError::TooManyAttempts(wait));
-    }
+    let attempt = count_attempt(&tables.credentials, &tables.throttles, &session.account, &counter, caller.now).await?;
+    let credential = match attempt {
+        Attempt::Counted(credential) => credential,
+        Attempt::Refused(wait) => return Err(ApiError::TooManyAttempts(wait)),
+    };
     let hasher = Hasher::new(peppers);
     let stored = credential.as_ref().and_then(Credential::hash);
     if !hasher.verify(&Password::typed(&form.current), stored.as_ref())? {

@@ -3,7 +3,7 @@
 
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
-use guichet_core::keys::{AccountKey, KeyRing, Secret};
+use guichet_core::keys::{AccountKey, KeyRing, Keys};
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
 use guichet_core::secret::PlainToken;
 use guichet_core::store::Table;
@@ -20,8 +20,7 @@ use std::sync::Arc;
 /// What the function needs.
 pub struct Context {
     site: Site,
-    names: Secret,
-    pepper: Secret,
+    keys: Keys,
     policy: PasswordPolicy,
     tokens: Tokens,
     change: PasswordChange,
@@ -31,14 +30,10 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
-        let pepper = Secret::new(&aws, config::text("PEPPER_SECRET")?);
-        tokio::join!(names.warm_up(), pepper.warm_up());
         let client = aws::dynamodb(&aws);
         Ok(Self {
             site: Site::from_env()?,
-            names,
-            pepper,
+            keys: Keys::from_env(&aws).await?,
             policy: config::password_policy()?,
             tokens: Tokens(Table::from_env(&client, "TOKENS_TABLE")?),
             change: PasswordChange::from_env(&client)?,
@@ -84,7 +79,7 @@ async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Re
 
 async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Response, ApiError> {
     let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
-    let (names, peppers) = tokio::try_join!(context.names.ring(), context.pepper.ring())?;
+    let (names, peppers) = context.keys.rings().await?;
     let (token, holder) = find(context, &plain).await?;
     let holder = match refuse_dead(&token, holder.clone(), caller.now) {
         Ok(holder) => holder,

@@ -2,7 +2,7 @@
 //! client here: it is the session's.
 
 use guichet_core::aws;
-use guichet_core::config::{self, ConfigError};
+use guichet_core::config::ConfigError;
 use guichet_core::keys::{AccountKey, Secret};
 use guichet_core::secret::SessionKeyHash;
 use guichet_core::session::SignedIn;
@@ -30,8 +30,7 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
-        names.warm_up().await;
+        let names = Secret::from_env(&aws, "NAMES_SECRET").await?;
         let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
         Ok(Self {
             site: Site::from_env()?,

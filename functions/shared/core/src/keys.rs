@@ -2,6 +2,8 @@
 //! before under `previous`, in the same form.
 
 use crate::account::AccountName;
+use crate::config::{self, ConfigError};
+use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use base64::Engine;
@@ -83,22 +85,19 @@ pub struct Secret {
 }
 
 impl Secret {
-    /// The secret with this name or ARN.
-    #[must_use]
-    pub fn new(config: &aws_config::SdkConfig, name: String) -> Self {
-        Self { client: Client::new(config), name, ring: OnceCell::new() }
+    /// The secret whose name or ARN stands in this environment variable. It is read ahead of its first use; a failure
+    /// then is no end, the first use tries again.
+    pub async fn from_env(config: &SdkConfig, variable: &'static str) -> Result<Self, ConfigError> {
+        let secret = Self { client: Client::new(config), name: config::text(variable)?, ring: OnceCell::new() };
+        if let Err(error) = secret.ring().await {
+            tracing::warn!(%error, "a secret is not at hand yet");
+        }
+        Ok(secret)
     }
 
     /// The keys that the secret holds.
     pub async fn ring(&self) -> Result<&KeyRing, KeyError> {
         self.ring.get_or_try_init(|| self.read()).await
-    }
-
-    /// Reads the secret ahead of its first use. A failure is no end: the first use tries again.
-    pub async fn warm_up(&self) {
-        if let Err(error) = self.ring().await {
-            tracing::warn!(%error, "a secret is not at hand yet");
-        }
     }
 
     async fn read(&self) -> Result<KeyRing, KeyError> {
@@ -108,6 +107,26 @@ impl Secret {
         // What the parser says would quote the secret.
         serde_json::from_str(answer.secret_string().unwrap_or_default())
             .map_err(|_| problem(r#"not {"id": …, "key": …}"#.into()))
+    }
+}
+
+/// The secrets of a function that hashes passwords.
+pub struct Keys {
+    names: Secret,
+    pepper: Secret,
+}
+
+impl Keys {
+    /// `NAMES_SECRET` and `PEPPER_SECRET`.
+    pub async fn from_env(config: &SdkConfig) -> Result<Self, ConfigError> {
+        let (names, pepper) =
+            tokio::try_join!(Secret::from_env(config, "NAMES_SECRET"), Secret::from_env(config, "PEPPER_SECRET"))?;
+        Ok(Self { names, pepper })
+    }
+
+    /// The keys for names, and the peppers.
+    pub async fn rings(&self) -> Result<(&KeyRing, &KeyRing), KeyError> {
+        tokio::try_join!(self.names.ring(), self.pepper.ring())
     }
 }
 

@@ -4,7 +4,7 @@
 use crate::{ApiError, Caller, Response, Site, accepted, json_body};
 use guichet_core::account::AccountName;
 use guichet_core::aws;
-use guichet_core::config::{self, ConfigError};
+use guichet_core::config::ConfigError;
 use guichet_core::keys::{AccountKey, Secret};
 use guichet_core::store::Table;
 use guichet_core::store::mail_requests::{Kind, MailRequest, MailRequests};
@@ -28,8 +28,7 @@ impl Door {
     /// Opens the door of this function.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::new(&aws, config::text("NAMES_SECRET")?);
-        names.warm_up().await;
+        let names = Secret::from_env(&aws, "NAMES_SECRET").await?;
         let mail_requests = MailRequests(Table::from_env(&aws::dynamodb(&aws), "MAIL_REQUESTS_TABLE")?);
         Ok(Self { site: Site::from_env()?, names, mail_requests })
     }

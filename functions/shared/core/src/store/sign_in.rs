@@ -3,13 +3,15 @@
 use super::credentials::{Credential, Credentials, keys as credential_keys};
 use super::events::{Event, Events};
 use super::sessions::Sessions;
-use super::throttles::{Throttles, Tries, keys as counter_keys};
+use super::throttles::{Reservation, Throttles, Tries, keys as counter_keys};
 use super::transaction::{Outcome, write_all};
 use super::{StoreError, failed, read};
 use crate::account::AccountName;
+use crate::clock::UnixTime;
 use crate::keys::AccountKey;
 use crate::session::{MAX_SESSIONS, Session, SessionTicket};
-use crate::throttle::Counter;
+use crate::throttle::{Counter, SIGN_IN};
+use std::time::Duration;
 
 /// The tables of a sign-in.
 pub struct SignIn {
@@ -55,9 +57,32 @@ impl SignIn {
     }
 }
 
-/// The account's credentials and the tries that its counter holds: one consistent batch read, the same for known
-/// and unknown accounts.
-pub async fn look_up(
+/// Whether a password may be tried.
+#[must_use]
+pub enum Attempt {
+    /// It may, and is counted; these are the account's credentials, if anybody bears it.
+    Counted(Option<Credential>),
+    /// It may not, for so long.
+    Refused(Duration),
+}
+
+/// Counts an attempt to guess an account's password before it is made: one consistent batch read and one conditional
+/// write, the same for known and unknown accounts.
+pub async fn count_attempt(
+    credentials: &Credentials,
+    throttles: &Throttles,
+    account: &AccountName,
+    counter: &Counter,
+    now: UnixTime,
+) -> Result<Attempt, StoreError> {
+    let (credential, tries) = look_up(credentials, throttles, account, counter).await?;
+    Ok(match throttles.reserve(counter, SIGN_IN, tries, now).await? {
+        Reservation::Granted => Attempt::Counted(credential),
+        Reservation::Refused(wait) => Attempt::Refused(wait),
+    })
+}
+
+async fn look_up(
     credentials: &Credentials,
     throttles: &Throttles,
     account: &AccountName,
