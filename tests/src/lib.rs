@@ -6,6 +6,7 @@
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a harness that cannot go on stops its test")]
 
+mod browser;
 mod build;
 mod mailbox;
 mod portal;
@@ -13,6 +14,7 @@ mod staff;
 mod tables;
 mod visitor;
 
+pub use browser::Browser;
 pub use build::binary;
 pub use mailbox::Mail;
 pub use portal::{Portal, Setup, signal};

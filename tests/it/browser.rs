@@ -1,0 +1,240 @@
+//! The way of the staff's how-to, in a browser.
+
+use fantoccini::key::Key;
+use guichet_tests::{Browser, Person, Portal, Setup};
+
+const SIGN_IN: &str = "Bienvenue sur le portail Web du Centre de services";
+const ASKED: &str = "Votre demande est reçue";
+const PASSWORD_SET: &str = "Votre mot de passe est changé. Connectez-vous maintenant avec le nouveau.";
+const LINK: &str = "Changement de mot de passe";
+const ME: &str = "Se souvenir de moi";
+const NAME: &str = "Se souvenir uniquement de mon nom";
+const NONE: &str = "Ne pas se souvenir de moi";
+
+fn name_of(person: &Person) -> String {
+    format!("{} {}", person.given_name, person.family_name)
+}
+
+async fn sign_in(browser: &Browser, person: &Person, password: &str, remember: &str) {
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.fill("Mot de passe", password).await;
+    browser.click(remember).await;
+    browser.click("Soumettre").await;
+    browser.wait_for_path("/mon-compte").await;
+    browser.wait_for_text(&name_of(person)).await;
+}
+
+async fn sign_out(browser: &Browser) {
+    browser.click("Se déconnecter").await;
+    browser.wait_for_path("/").await;
+    browser.wait_for_text("Votre session est terminée.").await;
+}
+
+async fn choose_a_password(browser: &Browser, password: &str) {
+    browser.wait_for_path("/changer-mon-mot-de-passe").await;
+    browser.fill("Nouveau mot de passe", password).await;
+    browser.fill("Confirmation du nouveau mot de passe", password).await;
+    browser.click("Soumettre").await;
+    browser.wait_for_path("/").await;
+    browser.wait_for_text(PASSWORD_SET).await;
+}
+
+async fn is_quiet(browser: &Browser) {
+    let said = browser.console().await;
+    assert!(said.is_empty(), "the console says {said:#?}");
+}
+
+#[tokio::test]
+async fn the_six_steps_of_the_how_to() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+
+    browser.wait_for_text(SIGN_IN).await;
+    browser.click("M'inscrire au service").await;
+    browser.wait_for_path("/inscription").await;
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.click("Soumettre").await;
+    browser.wait_for_text(ASKED).await;
+
+    portal.mail_number(1, &person).await;
+    browser.follow_in_mail(LINK, &person).await;
+    choose_a_password(&browser, "abc1").await;
+
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
+    browser.fill("Mot de passe", "abc1").await;
+    browser.click("Soumettre").await;
+    browser.wait_for_path("/mon-compte").await;
+    browser.wait_for_text(&name_of(&person)).await;
+    sign_out(&browser).await;
+    is_quiet(&browser).await;
+
+    browser.go("/mon-compte").await;
+    browser.wait_for_path("/").await;
+    browser.wait_for_text("Connectez-vous pour continuer.").await;
+}
+
+#[tokio::test]
+async fn one_who_forgot_the_password_may_cancel_first() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(portal, &person, "ancien1").await;
+
+    browser.click("Mot de passe oublié ?").await;
+    browser.wait_for_path("/mot-de-passe-oublie").await;
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.click("Soumettre").await;
+    browser.wait_for_text(ASKED).await;
+
+    // The first mail, the notice, and this one.
+    portal.mail_number(3, &person).await;
+    browser.follow_in_mail(LINK, &person).await;
+    browser.fill("Nouveau mot de passe", "nouveau2").await;
+    browser.click("Annuler").await;
+    browser.wait_for_path("/").await;
+
+    browser.follow_in_mail(LINK, &person).await;
+    choose_a_password(&browser, "nouveau2").await;
+    sign_in(&browser, &person, "nouveau2", NONE).await;
+    sign_out(&browser).await;
+    is_quiet(&browser).await;
+}
+
+#[tokio::test]
+async fn a_kept_name_is_filled_in_until_one_chooses_not_to_be_remembered() {
+    let portal = Portal::shared();
+    let Some(mut browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(portal, &person, "abc1").await;
+    assert!(browser.is_chosen(NONE).await, "it is the default");
+
+    sign_in(&browser, &person, "abc1", NAME).await;
+    browser.close_and_reopen().await;
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
+    assert!(browser.is_chosen(NAME).await, "or the next sign-in would wipe the name");
+
+    sign_in(&browser, &person, "abc1", NONE).await;
+    browser.close_and_reopen().await;
+    assert_eq!(browser.reads("Nom d'utilisateur").await, "");
+    assert!(browser.is_chosen(NONE).await);
+    is_quiet(&browser).await;
+}
+
+#[tokio::test]
+async fn only_se_souvenir_de_moi_stays_signed_in_when_the_browser_closes() {
+    let portal = Portal::shared();
+    let Some(mut browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(portal, &person, "abc1").await;
+
+    for (remember, stays) in [(NONE, false), (NAME, false), (ME, true)] {
+        sign_in(&browser, &person, "abc1", remember).await;
+        let cookie = browser.cookie("__Host-session").await;
+        assert_eq!(cookie.expires().is_some(), stays, "{cookie}");
+        assert!(cookie.http_only().is_some_and(|it| it) && cookie.secure().is_some_and(|it| it), "{cookie}");
+
+        browser.close_and_reopen().await;
+        browser.go("/mon-compte").await;
+        if stays {
+            browser.wait_for_text(&name_of(&person)).await;
+        } else {
+            browser.wait_for_text("Connectez-vous pour continuer.").await;
+        }
+        is_quiet(&browser).await;
+    }
+    sign_out(&browser).await;
+}
+
+#[tokio::test]
+async fn from_sign_in_one_goes_on_to_the_desks_portal() {
+    // Somewhere else, as the desk's portal is: another origin.
+    let elsewhere = format!("{}/trouver-mon-compte", Portal::shared().url());
+    let portal = Setup::new().with(&format!("--set=DeskPortalUrl={elsewhere}")).start();
+    let Some(browser) = Browser::open(&portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(&portal, &person, "abc1").await;
+
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.fill("Mot de passe", "abc1").await;
+    browser.click("Soumettre").await;
+    browser.wait_for_url(&elsewhere).await;
+
+    browser.go("/").await;
+    browser.wait_for_text(&name_of(&person)).await;
+    browser.click("Aller au portail").await;
+    browser.wait_for_url(&elsewhere).await;
+    is_quiet(&browser).await;
+}
+
+#[tokio::test]
+async fn no_page_complains_in_the_console() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(portal, &person, "abc1").await;
+
+    let pages = [
+        ("/", SIGN_IN),
+        ("/inscription", "M'inscrire au service"),
+        ("/mot-de-passe-oublie", "Mot de passe oublié ?"),
+        ("/changer-mon-mot-de-passe", "Code du courriel"),
+        ("/trouver-mon-compte", "Trouver mon compte"),
+        ("/_local/inbox", "Boîte de réception locale"),
+    ];
+    for signed_in in [false, true] {
+        for (path, text) in pages {
+            browser.go(path).await;
+            browser.wait_for_text(text).await;
+        }
+        if !signed_in {
+            browser.go("/").await;
+            sign_in(&browser, &person, "abc1", NONE).await;
+        }
+        is_quiet(&browser).await;
+    }
+
+    // It would be heard: a page that is not there, and what the policy forbids.
+    browser.go("/nulle-part").await;
+    let said = browser.console().await;
+    assert!(said.len() == 1 && said[0].contains("status of 404"), "{said:#?}");
+    browser.run("document.body.setAttribute('style', 'color: red')").await;
+    let said = browser.console().await;
+    assert!(said.len() == 1 && said[0].contains("Content Security Policy"), "{said:#?}");
+}
+
+#[tokio::test]
+async fn sign_in_needs_no_mouse() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let person = Person::new();
+    portal.visitor().become_a_user(portal, &person, "abc1").await;
+
+    browser.press(&Key::Tab).await;
+    assert_eq!(browser.focused().await, "Aller au contenu");
+    browser.tab_to("Nom d'utilisateur").await;
+    browser.press(&Key::Enter).await;
+    browser.wait_for_text("Il y a un problème").await;
+    assert!(browser.focused().await.starts_with("Il y a un problème"), "the summary has the focus");
+    browser.tab_to("Entrez votre nom d'utilisateur.").await;
+    browser.press(&Key::Enter).await;
+    assert_eq!(browser.focused().await, "Nom d'utilisateur");
+
+    browser.press(&person.account).await;
+    browser.press(&Key::Tab).await;
+    assert_eq!(browser.focused().await, "Mot de passe");
+    browser.press("abc1").await;
+    browser.tab_to(NONE).await;
+    browser.press(&Key::Up).await;
+    assert_eq!(browser.focused().await, NAME);
+    browser.tab_to("Soumettre").await;
+    browser.press(&Key::Enter).await;
+    browser.wait_for_path("/mon-compte").await;
+    browser.wait_for_text(&name_of(&person)).await;
+
+    browser.tab_to("Se déconnecter").await;
+    browser.press(&Key::Space).await;
+    browser.wait_for_path("/").await;
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the name is kept, as chosen");
+    is_quiet(&browser).await;
+}
