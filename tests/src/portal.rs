@@ -40,6 +40,7 @@ impl Setup {
     pub fn new() -> Self {
         let folder = workspace().join("target/tests");
         std::fs::create_dir_all(&folder).expect("a folder for the tests' data");
+        forget_old_runs(&folder);
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
         std::fs::write(data.path().join("directory.csv"), staff::directory()).expect("the directory is written");
         Self { data: Arc::new(data), arguments: Vec::new() }
@@ -251,6 +252,18 @@ impl Drop for Portal {
         // The tether ends the stack, and waits for it.
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
         let _ = self.process.wait();
+    }
+}
+
+/// The shared stack's folder is never dropped; a later run takes it away.
+fn forget_old_runs(folder: &Path) {
+    let entries = std::fs::read_dir(folder).expect("the tests' folder");
+    for entry in entries.filter_map(Result::ok) {
+        let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
+        if age.is_some_and(|age| age > Duration::from_hours(1)) {
+            // Another test of this run may have been faster.
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

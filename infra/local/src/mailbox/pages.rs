@@ -20,7 +20,7 @@ const HEAD: &str = r#"<!doctype html>
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem; color: #1d1d1f; background: #f4f5f7 }
 article { background: #fff; border: 1px solid #c4c9d1; border-radius: .25rem; padding: 1rem; margin: 1rem 0 }
 h2 { margin: 0; font-size: 1.125rem } p { margin: .25rem 0 } pre { white-space: pre-wrap; overflow-wrap: anywhere }
-iframe { width: 100%; height: 30rem; border: 1px solid #c4c9d1; margin: .5rem 0; background: #fff }
+iframe { width: 100%; height: 50rem; border: 1px solid #c4c9d1; margin: .5rem 0; background: #fff }
 </style>
 <h1>Boîte de réception locale</h1>
 <p>Les courriels que le portail a envoyés, du plus récent au plus ancien. Rien ne quitte cette machine.

@@ -3,7 +3,7 @@
 use super::{StoreError, Table, failed, read, text, write};
 use crate::chance;
 use crate::class::Class;
-use crate::clock::UnixTime;
+use crate::clock::{self, UnixTime};
 use crate::keys::AccountKey;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
@@ -57,7 +57,7 @@ pub struct Event {
 #[derive(Serialize)]
 struct NewItem<'a> {
     account_key: &'a AccountKey,
-    /// In the order of time; random at its end, so that two events of a second are two.
+    /// In the order in which they were noted; random at its end, so that two events of a millisecond are two.
     at_id: String,
     ttl: UnixTime,
     #[serde(flatten)]
@@ -100,6 +100,6 @@ impl Events {
 }
 
 fn item(account_key: &AccountKey, event: &Event) -> Result<super::Item, StoreError> {
-    let at_id = format!("{:012}#{:08x}", event.happened_at.0, u32::from_be_bytes(chance::bytes()));
+    let at_id = format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()));
     write(&NewItem { account_key, at_id, ttl: event.happened_at + KEPT, event })
 }
