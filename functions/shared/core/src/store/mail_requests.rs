@@ -2,12 +2,15 @@
 
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
+use crate::chance;
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -218,11 +221,14 @@ impl MailRequests {
     /// Takes a request that waits, or whose mailer has not come to an end in its minute.
     pub async fn claim(&self, id: &RequestId, now: UnixTime) -> Result<Claim, StoreError> {
         let Table { client, name } = &self.0;
+        let claim = URL_SAFE_NO_PAD.encode(chance::bytes::<16>());
         let answer = client
             .update_item()
             .table_name(name)
             .set_key(Some(key(id)))
-            .update_expression("SET #status = :sending, attempts = attempts + :one, due_at = :lease_end")
+            .update_expression(
+                "SET #status = :sending, attempts = attempts + :one, due_at = :lease_end, claim = :claim",
+            )
             // A fresh one is taken at once, also by a mailer whose clock is behind the one that put it.
             .condition_expression(
                 "attempts < :max AND ((#status = :pending AND attempts = :none) \
@@ -236,6 +242,7 @@ impl MailRequests {
             .expression_attribute_values(":max", number(MAX_ATTEMPTS))
             .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":lease_end", number((now + LEASE).0))
+            .expression_attribute_values(":claim", text(&claim))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
@@ -245,6 +252,10 @@ impl MailRequests {
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
                     let old = refused.item().cloned().unwrap_or_default();
+                    // This very call took it at its first try, whose answer was lost on the way.
+                    if old.get("claim") == Some(&text(&claim)) {
+                        return Ok(Claim::Taken(Box::new(read(old)?)));
+                    }
                     Ok(if is_exhausted(old, now) { Claim::Exhausted } else { Claim::NotDue })
                 }
                 _ => Err(failed("take a mail request")(error)),
