@@ -1,7 +1,7 @@
 //! Guessing passwords.
 
 use futures_util::future::join_all;
-use guichet_tests::{Person, Portal};
+use guichet_tests::{Person, Portal, Setup};
 
 #[tokio::test]
 async fn the_sixth_guess_in_a_quarter_of_an_hour_is_refused_for_known_and_unknown_alike() {
@@ -21,36 +21,143 @@ async fn the_sixth_guess_in_a_quarter_of_an_hour_is_refused_for_known_and_unknow
 }
 
 #[tokio::test]
-async fn of_fifty_guesses_at_once_at_most_five_are_verified() {
+async fn fifty_guesses_at_once_lock_nobody_out_where_they_are_known() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "abc1").await;
+    owner.sign_in(&person.account, "abc1").await.expect(200, "");
+
     let strangers: Vec<_> = (0..50).map(|_| portal.stranger()).collect();
     let answers = join_all(strangers.iter().map(|stranger| stranger.sign_in(&person.account, "faux1"))).await;
     let verified = answers.iter().filter(|answer| answer.status == 401).count();
     let refused = answers.iter().filter(|answer| answer.status == 429).count();
     assert!((1..=5).contains(&verified) && verified + refused == 50, "{verified} verified, {refused} refused");
-    // The owner sits at a managed workstation, which has a counter of its own.
-    owner.sign_in(&person.account, "abc1").await.expect(200, "");
+    for stranger in &strangers[..6 - verified] {
+        stranger.sign_in(&person.account, "faux1").await;
+    }
+
+    // Now even the right password is refused from outside, but for the owner's own device, at home or elsewhere.
+    strangers[0].sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
+    portal.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
+    let at_home = owner.taken_to(portal.stranger());
+    at_home.sign_in(&person.account, "abc1").await.expect(200, "");
+    // That success gave the strangers nothing back.
+    strangers[0].sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
+    at_home.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    strangers[1].reset(mail.token(), "abc2").await.expect(204, "");
+    strangers[2].sign_in(&person.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn twenty_guesses_from_outside_are_all_there_ever_are_whoever_signs_in_meanwhile() {
+    let portal = Setup::new().start();
+    let (person, owner) = (Person::new(), portal.visitor());
+    owner.become_a_user(&portal, &person, "abc1").await;
+    let at_home = owner.taken_to(portal.stranger());
+    for _ in 0..4 {
+        for _ in 0..5 {
+            portal.stranger().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        }
+        portal.stranger().sign_in(&person.account, "faux1").await.expect(429, "too-many-attempts");
+        portal.let_days_pass().await;
+        owner.sign_in(&person.account, "abc1").await.expect(200, "");
+        at_home.sign_in(&person.account, "abc1").await.expect(200, "");
+    }
+    let refused = portal.stranger().sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
+    assert_eq!(refused.header("retry-after"), "86400", "only a mailed link helps");
+    owner.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    portal.stranger().reset(mail.token(), "abc2").await.expect(204, "");
+    portal.stranger().sign_in(&person.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn longer_passwords_bear_more_guesses() {
+    let portal = Setup::new().with("--set=PasswordMinLength=8").start();
+    let account = Person::new().account;
+    for round in 0..20 {
+        for _ in 0..5 {
+            let answer = portal.stranger().sign_in(&account, "faux1").await;
+            assert_eq!(answer.status, 401, "guess {} of 100", round * 5);
+        }
+        portal.let_days_pass().await;
+    }
+    portal.stranger().sign_in(&account, "faux1").await.expect(429, "too-many-attempts");
+}
+
+#[tokio::test]
+async fn a_known_device_has_a_budget_of_its_own_and_a_reset_elsewhere_makes_it_a_stranger() {
+    let portal = Portal::shared();
+    let (person, owner) = (Person::new(), portal.visitor());
+    let token = owner.become_a_user(portal, &person, "abc1").await;
+    owner.check(&token).await.expect(410, "link-used");
+    let [(name, value)] = &owner.devices()[..] else { panic!("setting the password makes the device known") };
+    assert_eq!((name.len(), value.len()), ("__Host-device-".len() + 8, 22));
+    let at_home = owner.taken_to(portal.stranger());
+    for _ in 0..10 {
+        at_home.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    at_home.sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
+    // The stranger's budget is untouched by it.
+    portal.stranger().sign_in(&person.account, "abc1").await.expect(200, "");
+
+    owner.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    let elsewhere = portal.stranger();
+    elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
+    // Elsewhere is known now; the old device counts as anybody, at anybody's limit.
+    let anybody = owner.taken_to(portal.stranger());
+    for _ in 0..5 {
+        anybody.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    anybody.sign_in(&person.account, "abc2").await.expect(429, "too-many-attempts");
+    elsewhere.sign_in(&person.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn a_device_cookie_lets_nobody_in_and_says_what_it_must() {
+    let portal = Portal::shared();
+    let (person, colleague, owner) = (Person::new(), Person::new(), portal.visitor());
+    owner.become_a_user(portal, &person, "abc1").await;
+    owner.become_a_user(portal, &colleague, "abc1").await;
+    assert_eq!(owner.devices().len(), 2, "one for each colleague of a shared workstation");
+    let answer = owner.sign_in(&person.account, "abc1").await.expect(200, "");
+    let set: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    let device = set.iter().find(|cookie| cookie.starts_with("__Host-device-")).expect("it is renewed");
+    for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=15552000"] {
+        assert!(device.split("; ").any(|part| part == attribute), "{attribute}: {device}");
+    }
+    let thief = portal.stranger();
+    for (name, value) in owner.devices() {
+        thief.set_cookie(&name, &value);
+    }
+    thief.get("/api/session").await.expect(401, "not-signed-in");
+    thief.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
 }
 
 #[tokio::test]
 async fn success_gives_the_failures_back_and_a_reset_ends_any_lock() {
     let portal = Portal::shared();
-    let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "abc1").await;
-    for _ in 0..3 {
-        for _ in 0..4 {
-            visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    let (person, owner) = (Person::new(), portal.visitor());
+    owner.become_a_user(portal, &person, "abc1").await;
+    for place in [Portal::visitor, Portal::stranger] {
+        // On a new machine each time, so that none is known.
+        for _ in 0..2 {
+            for _ in 0..4 {
+                place(portal).sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+            }
+            place(portal).sign_in(&person.account, "abc1").await.expect(200, "");
         }
-        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+        for _ in 0..5 {
+            place(portal).sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        }
+        place(portal).sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
     }
-    for _ in 0..5 {
-        visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
-    }
-    visitor.sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
-    visitor.request_reset(&person.account).await.expect(202, "");
+    owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
-    visitor.reset(mail.token(), "abc2").await.expect(204, "");
-    visitor.sign_in(&person.account, "abc2").await.expect(200, "");
+    owner.reset(mail.token(), "abc2").await.expect(204, "");
+    for place in [Portal::visitor, Portal::stranger] {
+        place(portal).sign_in(&person.account, "abc2").await.expect(200, "");
+    }
 }

@@ -99,6 +99,20 @@ impl Visitor {
         self.cookies.lock().expect("cookies").get(name).cloned()
     }
 
+    /// The device cookies that are kept, as pairs of name and value.
+    #[must_use]
+    pub fn devices(&self) -> Vec<(String, String)> {
+        let cookies = self.cookies.lock().expect("cookies").clone();
+        cookies.into_iter().filter(|(name, _)| name.starts_with("__Host-device-")).collect()
+    }
+
+    /// Takes the machine elsewhere: the same cookies, from there.
+    #[must_use]
+    pub fn taken_to(&self, elsewhere: Self) -> Self {
+        elsewhere.cookies.lock().expect("cookies").clone_from(&self.cookies.lock().expect("cookies"));
+        elsewhere
+    }
+
     /// Puts a cookie there, as a thief would.
     pub fn set_cookie(&self, name: &str, value: &str) {
         self.cookies.lock().expect("cookies").insert(name.to_owned(), value.to_owned());

@@ -57,7 +57,7 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 
 async fn find(context: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::of(request, &context.site)?;
-    if caller.class != Class::M {
+    if caller.network != Class::M {
         return Err(ApiError::NetworkNotManaged);
     }
     let found = match json_body(request)? {

@@ -2,18 +2,16 @@
 //! are answered alike.
 
 use guichet_core::account::AccountName;
+use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
+use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
 use guichet_core::password::{Hasher, Password};
-use guichet_core::secret::PlainSessionKey;
+use guichet_core::secret::{PlainDeviceKey, PlainSessionKey};
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
-use guichet_core::store::Table;
-use guichet_core::store::credentials::{Credential, Credentials, Holder};
-use guichet_core::store::events::{Events, What};
-use guichet_core::store::sessions::Sessions;
-use guichet_core::store::sign_in::{Attempt, SignIn, count_attempt};
-use guichet_core::store::throttles::Throttles;
-use guichet_core::throttle::Counter;
+use guichet_core::store::credentials::{Credential, Holder};
+use guichet_core::store::events::What;
+use guichet_core::store::sign_in::{Attempt, Attempted, Counted, Opened, SignIn};
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie};
 use lambda_http::{Request, tracing};
@@ -32,13 +30,7 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
-        let tables = SignIn {
-            credentials: Credentials(table("CREDENTIALS_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
-            sessions: Sessions(table("SESSIONS_TABLE")?),
-            events: Events(table("EVENTS_TABLE")?),
-        };
+        let tables = SignIn::from_env(&aws::dynamodb(&aws))?;
         Ok(Self { site: Site::from_env()?, keys: Keys::from_env(&aws).await?, tables })
     }
 }
@@ -67,28 +59,58 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
     let (names, peppers) = context.keys.rings().await?;
-    let key = AccountKey::of(&account, names);
+    let claim = Claim { key: AccountKey::of(&account, names), tag: device::tag(&account, names) };
+    let device = caller.device_key(&claim.tag);
 
-    let counter = Counter::sign_in(&key, caller.class);
-    let tables = &context.tables;
-    let attempt = count_attempt(&tables.credentials, &tables.throttles, &account, &counter, caller.now).await?;
-    let credential = match attempt {
-        Attempt::Counted(credential) => credential,
-        Attempt::Refused(wait) => {
-            tracing::info!(account.key = key.brief(), client.class = caller.class.letter(), "budget spent");
-            return Err(ApiError::TooManyAttempts(wait));
-        }
-    };
-
-    let stored = credential.as_ref().and_then(Credential::hash);
+    let counted = count(context, &caller, &account, &claim, device.as_ref()).await?;
+    let stored = counted.credential.as_ref().and_then(Credential::hash);
     let right = Hasher::new(peppers).verify(&Password::typed(&form.password), stored.as_ref())?;
-    let holder = credential.map(|credential| credential.holder).filter(|holder| right && holder.standing.active);
-    tracing::info!(account.key = key.brief(), client.class = caller.class.letter(), ok = holder.is_some(), "sign-in");
+    let holder = counted.credential.as_ref().map(|credential| &credential.holder);
+    let holder = holder.filter(|holder| right && holder.standing.active);
+    tracing::info!(
+        account.key = claim.key.brief(),
+        client.class = counted.class.letter(),
+        ok = holder.is_some(),
+        "sign-in"
+    );
     if let Some(holder) = holder {
-        open_session(context, &caller, &form, holder, &counter, &key).await
+        // A device that is known keeps its secret, any other gets one.
+        let device = device.filter(|_| counted.class == Class::D);
+        let device = device.unwrap_or_else(|| PlainDeviceKey::from_random(chance::bytes()));
+        open_session(context, &caller, &form, &claim, &counted, holder, &device).await
     } else {
-        tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
+        context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
         Err(ApiError::InvalidCredentials)
+    }
+}
+
+/// The account that is claimed, in the forms in which it may be kept and told.
+struct Claim {
+    key: AccountKey,
+    tag: String,
+}
+
+async fn count(
+    context: &Context,
+    caller: &Caller,
+    account: &AccountName,
+    claim: &Claim,
+    device: Option<&PlainDeviceKey>,
+) -> Result<Box<Counted>, ApiError> {
+    let device = device.map(PlainDeviceKey::hash);
+    let attempted = Attempted {
+        account,
+        account_key: &claim.key,
+        network: caller.network,
+        device: device.as_ref(),
+        now: caller.now,
+    };
+    match context.tables.attempts.count(&attempted).await? {
+        Attempt::Counted(counted) => Ok(counted),
+        Attempt::Refused(class, wait) => {
+            tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), "budget spent");
+            Err(ApiError::TooManyAttempts(wait))
+        }
     }
 }
 
@@ -96,21 +118,32 @@ async fn open_session(
     context: &Context,
     caller: &Caller,
     form: &Form,
-    holder: Holder,
-    counter: &Counter,
-    key: &AccountKey,
+    claim: &Claim,
+    counted: &Counted,
+    holder: &Holder,
+    device: &PlainDeviceKey,
 ) -> Result<Response, ApiError> {
+    let version = holder.standing.version;
     let ticket = SessionTicket { account: holder.account.clone(), key: PlainSessionKey::from_random(chance::bytes()) };
     let opening = Opening {
-        account: holder.account,
-        version: holder.standing.version,
+        account: holder.account.clone(),
+        version,
         remember: form.remember,
         transport: form.transport,
         device: caller.device.clone(),
     };
     let session = Session::open(opening, &ticket.key, caller.now);
-    let presented = caller.presented().map(|(ticket, _)| ticket);
-    context.tables.open_session(&session, presented, counter, key, &caller.event(What::SignedIn)).await?;
+    // A client without cookies has no place to keep a device's.
+    let known = (form.transport == Transport::Cookie)
+        .then(|| Device::known(holder.account.clone(), device, version, caller.now));
+    let opened = Opened {
+        session: &session,
+        device: known.as_ref(),
+        presented: caller.presented().map(|(ticket, _)| ticket),
+        account_key: &claim.key,
+        event: &caller.event(What::SignedIn),
+    };
+    context.tables.open_session(counted, &opened).await?;
 
     let mut answer = json!({
         "account": session.account,
@@ -118,7 +151,10 @@ async fn open_session(
         "expires_at": session.expires_at().rfc3339(),
     });
     Ok(match form.transport {
-        Transport::Cookie => with_cookie(json(&answer), &session_cookie(&ticket, form.remember)),
+        Transport::Cookie => {
+            let response = with_cookie(json(&answer), &session_cookie(&ticket, form.remember));
+            caller.make_known(response, &claim.tag, device)
+        }
         Transport::Bearer => {
             answer["token"] = ticket.reveal().into();
             json(&answer)

@@ -2,16 +2,17 @@
 //! kept, all others end.
 
 use guichet_core::config::{self, ConfigError};
+use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
 use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
-use guichet_core::store::sign_in::{Attempt, count_attempt};
-use guichet_core::throttle::Counter;
+use guichet_core::store::sign_in::{Attempt, Attempted, Attempts};
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
 use lambda_http::{Request, tracing};
@@ -24,6 +25,7 @@ pub struct Context {
     keys: Keys,
     policy: PasswordPolicy,
     sessions: Sessions,
+    attempts: Attempts,
     change: PasswordChange,
 }
 
@@ -37,6 +39,7 @@ impl Context {
             keys: Keys::from_env(&aws).await?,
             policy: config::password_policy()?,
             sessions: Sessions(Table::from_env(&client, "SESSIONS_TABLE")?),
+            attempts: Attempts::from_env(&client)?,
             change: PasswordChange::from_env(&client)?,
         })
     }
@@ -69,19 +72,27 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
 
     let (names, peppers) = context.keys.rings().await?;
     let key = AccountKey::of(&session.account, names);
-    let counter = Counter::sign_in(&key, caller.class);
-    let attempt = count_attempt(&tables.credentials, &tables.throttles, &session.account, &counter, caller.now).await?;
-    let credential = match attempt {
-        Attempt::Counted(credential) => credential,
-        Attempt::Refused(wait) => return Err(ApiError::TooManyAttempts(wait)),
+    let tag = device::tag(&session.account, names);
+    let claimed = caller.device_key(&tag).map(|device| device.hash());
+    let attempted = Attempted {
+        account: &session.account,
+        account_key: &key,
+        network: caller.network,
+        device: claimed.as_ref(),
+        now: caller.now,
+    };
+    let counted = match context.attempts.count(&attempted).await? {
+        Attempt::Counted(counted) => counted,
+        Attempt::Refused(_, wait) => return Err(ApiError::TooManyAttempts(wait)),
     };
     let hasher = Hasher::new(peppers);
-    let stored = credential.as_ref().and_then(Credential::hash);
+    let stored = counted.credential.as_ref().and_then(Credential::hash);
     if !hasher.verify(&Password::typed(&form.current), stored.as_ref())? {
         tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
         return Err(ApiError::InvalidCredentials);
     }
 
+    let device = PlainDeviceKey::from_random(chance::bytes());
     let change = Change {
         account: &session.account,
         account_key: &key,
@@ -89,9 +100,14 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
         hash: &hasher.hash(&password, chance::bytes())?,
         now: caller.now,
         origin: &caller.origin(),
+        device: &Device::known(session.account.clone(), &device, session.version + 1, caller.now),
     };
     let changed = tables.keep_session(&context.sessions, &session, &change).await?;
     tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password changed");
     // Where the session ended meanwhile, nobody is signed in any more.
-    if changed == Changed::Yes { Ok(no_content()) } else { Err(ApiError::NotSignedIn) }
+    if changed == Changed::Yes {
+        Ok(caller.make_known(no_content(), &tag, &device))
+    } else {
+        Err(ApiError::NotSignedIn)
+    }
 }

@@ -3,9 +3,10 @@
 
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
+use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, KeyRing, Keys};
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
-use guichet_core::secret::PlainToken;
+use guichet_core::secret::{PlainDeviceKey, PlainToken};
 use guichet_core::store::Table;
 use guichet_core::store::credentials::Holder;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
@@ -90,6 +91,7 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
 
     let key = AccountKey::of(&token.account, names);
+    let device = PlainDeviceKey::from_random(chance::bytes());
     let change = Change {
         account: &token.account,
         account_key: &key,
@@ -97,12 +99,13 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
         hash: &Hasher::new(peppers).hash(&password, chance::bytes())?,
         now: caller.now,
         origin: &caller.origin(),
+        device: &Device::known(token.account.clone(), &device, token.version + 1, caller.now),
     };
     let receipt = plain.receipt(&password, peppers.current());
     let changed = context.change.spend_token(&context.tokens, &token, &receipt, &change).await?;
     tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
     match changed {
-        Changed::Yes => Ok(no_content()),
+        Changed::Yes => Ok(caller.make_known(no_content(), &device::tag(&token.account, names), &device)),
         // Somebody was faster, with this link or another one.
         Changed::No => Err(ApiError::LinkUsed),
     }

@@ -100,7 +100,7 @@ function eventEntry({ at, what, network, device }) {
   const { element, slots } = copyOf("event");
   slots.what.textContent = firstText([`event.${what}`, "event.other"]);
   slots.at.textContent = moment(at);
-  // A mail that went out has neither.
+  // A device that says nothing of itself is left out.
   slots.where.textContent = [NETWORKS[network], knownParts(device).join(" · ")].filter(Boolean).join(", ");
   return element;
 }

@@ -7,6 +7,8 @@ use std::net::IpAddr;
 /// The class of a client (SECURITY-MODEL, "Three classes of client, three budgets").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
+    /// On a device that the account knows, wherever it is.
+    D,
     /// From a managed network.
     M,
     /// From anywhere else.
@@ -18,17 +20,18 @@ impl Class {
     #[must_use]
     pub fn letter(self) -> &'static str {
         match self {
+            Self::D => "D",
             Self::M => "M",
             Self::U => "U",
         }
     }
 
-    /// What the person is told of the class: `managed` or `outside`.
+    /// What the person is told of the network: `managed` or `outside`.
     #[must_use]
     pub fn network(self) -> &'static str {
         match self {
             Self::M => "managed",
-            Self::U => "outside",
+            Self::D | Self::U => "outside",
         }
     }
 }
@@ -48,7 +51,8 @@ impl ManagedNetworks {
             .map(Self)
     }
 
-    /// The class of a client at this address; a missing or unreadable address is outside.
+    /// The class of a client at this address, as far as the address tells: M or U. A missing or unreadable address is
+    /// outside.
     #[must_use]
     pub fn class_of(&self, address: &str) -> Class {
         match address.parse::<IpAddr>() {

@@ -23,12 +23,16 @@ pub fn parsed<T>(name: &'static str, parse: impl FnOnce(&str) -> Result<T, Strin
     parse(&text(name)?).map_err(|problem| ConfigError { name, problem })
 }
 
+/// `PASSWORD_MIN_LENGTH`, in code points.
+pub fn password_min_length() -> Result<usize, ConfigError> {
+    parsed("PASSWORD_MIN_LENGTH", |text| text.parse().map_err(|_| "a whole number is wanted".into()))
+}
+
 /// `PASSWORD_MIN_LENGTH` and `PASSWORD_NEEDS_LETTER_AND_DIGIT`.
 pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
-    let min_length = parsed("PASSWORD_MIN_LENGTH", |text| text.parse().map_err(|_| "a whole number is wanted".into()))?;
     let both =
         parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
-    Ok(PasswordPolicy::new(min_length, both))
+    Ok(PasswordPolicy::new(password_min_length()?, both))
 }
 
 /// `LINK_LIFETIME_MINUTES`: how long a mailed link works.

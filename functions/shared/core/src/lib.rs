@@ -11,6 +11,7 @@ pub mod chance;
 pub mod class;
 pub mod clock;
 pub mod config;
+pub mod device;
 pub mod keys;
 pub mod mailbox;
 pub mod password;

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::marker::PhantomData;
 
-/// A 256-bit secret in the clear. It travels to its owner and is never stored, printed or logged.
-pub struct Plain<Kind>([u8; 32], PhantomData<Kind>);
+/// A secret of `N` random bytes in the clear. It travels to its owner and is never stored, printed or logged.
+pub struct Plain<Kind, const N: usize = 32>([u8; N], PhantomData<Kind>);
 
 /// The SHA-256 of such a secret, base64url: what the tables keep. No secret can be had from it.
 #[derive(Serialize, Deserialize)]
@@ -21,6 +21,9 @@ pub struct Link;
 /// The kind of a session's secret.
 pub struct SessionKey;
 
+/// The kind of a device's secret.
+pub struct DeviceKey;
+
 /// The secret in a mailed link.
 pub type PlainToken = Plain<Link>;
 /// The hash under which the Tokens table keeps it.
@@ -29,22 +32,26 @@ pub type TokenHash = Hashed<Link>;
 pub type PlainSessionKey = Plain<SessionKey>;
 /// The hash under which the Sessions table keeps it.
 pub type SessionKeyHash = Hashed<SessionKey>;
+/// The secret of a device: 128 bits, since a browser may hold one for each of twenty colleagues.
+pub type PlainDeviceKey = Plain<DeviceKey, 16>;
+/// The hash under which the Devices table keeps it.
+pub type DeviceKeyHash = Hashed<DeviceKey>;
 
-impl<Kind> Plain<Kind> {
-    /// Makes a secret of 32 random bytes, which come from [`crate::chance::bytes`].
+impl<Kind, const N: usize> Plain<Kind, N> {
+    /// Makes a secret of random bytes, which come from [`crate::chance::bytes`].
     #[must_use]
-    pub fn from_random(bytes: [u8; 32]) -> Self {
+    pub fn from_random(bytes: [u8; N]) -> Self {
         Self(bytes, PhantomData)
     }
 
-    /// Reads the travelling form: 43 characters of base64url, unpadded, in its one canonical spelling.
+    /// Reads the travelling form: base64url, unpadded, in its one canonical spelling (43 characters for 32 bytes).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         Some(Self::from_random(bytes.try_into().ok()?))
     }
 
-    /// The travelling form: 43 characters of base64url.
+    /// The travelling form.
     #[must_use]
     pub fn reveal(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
@@ -74,7 +81,7 @@ impl<Kind> Hashed<Kind> {
     /// Reads a hash that was given out as an identifier. Anything but 43 base64url characters is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        Plain::<Kind>::parse(text).map(|_| Self(text.to_owned(), PhantomData))
+        Plain::<Kind, 32>::parse(text).map(|_| Self(text.to_owned(), PhantomData))
     }
 }
 

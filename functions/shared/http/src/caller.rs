@@ -1,10 +1,12 @@
 //! Who calls: from which network and device, for which site, with which ticket.
 
 use crate::read::refuse_other_bodies;
-use crate::{ApiError, cookie, device};
+use crate::{ApiError, Response, cookie, user_agent, with_cookie};
 use guichet_core::class::{Class, ManagedNetworks};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
+use guichet_core::device;
+use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::{SessionTicket, Transport};
 use guichet_core::store::events::{Event, Origin, What};
 use lambda_http::http::{HeaderName, Method, header};
@@ -30,11 +32,12 @@ impl Site {
 pub struct Caller {
     /// When the request was taken up.
     pub now: UnixTime,
-    /// The class of the client.
-    pub class: Class,
+    /// The class of the client, as far as its address tells: M or U.
+    pub network: Class,
     /// Its coarse device.
     pub device: String,
     ticket: Option<(SessionTicket, Transport)>,
+    cookies: String,
 }
 
 impl Caller {
@@ -51,9 +54,10 @@ impl Caller {
         };
         Ok(Self {
             now: clock::now(),
-            class: site.networks.class_of(address),
-            device: device::coarse(text_header(request, &header::USER_AGENT)),
+            network: site.networks.class_of(address),
+            device: user_agent::coarse(text_header(request, &header::USER_AGENT)),
             ticket: ticket(request),
+            cookies: text_header(request, &header::COOKIE).to_owned(),
         })
     }
 
@@ -68,10 +72,24 @@ impl Caller {
         self.ticket.as_ref().map(|(ticket, transport)| (ticket, *transport))
     }
 
+    /// The device that the client claims to be, for the account with this tag ([`device::tag`]).
+    #[must_use]
+    pub fn device_key(&self, tag: &str) -> Option<PlainDeviceKey> {
+        PlainDeviceKey::parse(cookie::value(&self.cookies, &cookie::device_name(tag))?)
+    }
+
+    /// Tells the client that it is known from now on, as this device of the account with this tag.
+    #[must_use]
+    pub fn make_known(&self, response: Response, tag: &str, key: &PlainDeviceKey) -> Response {
+        let surplus = cookie::surplus_devices(&self.cookies, tag);
+        let known = cookie::device(tag, &key.reveal(), device::LIFETIME);
+        surplus.into_iter().chain([known]).fold(response, |response, cookie| with_cookie(response, &cookie))
+    }
+
     /// From where, for an event.
     #[must_use]
     pub fn origin(&self) -> Origin {
-        Origin { client_class: self.class, device: self.device.clone() }
+        Origin { client_class: self.network, device: self.device.clone() }
     }
 
     /// Something that this caller did or met just now.

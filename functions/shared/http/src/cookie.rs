@@ -11,6 +11,33 @@ pub(crate) fn session(value: &str, lifetime: Option<Duration>) -> String {
     format!("{SESSION}={value}; Secure; HttpOnly; SameSite=Lax; Path=/{max_age}")
 }
 
+/// What the names of device cookies begin with; the account's tag follows.
+const DEVICE: &str = "__Host-device-";
+/// Device cookies that a browser keeps: a shared workstation's colleagues, and little of the 10 KiB that the gateway
+/// takes of headers.
+const MAX_DEVICES: usize = 20;
+
+/// The name of the device cookie of the account with this tag.
+pub(crate) fn device_name(tag: &str) -> String {
+    format!("{DEVICE}{tag}")
+}
+
+/// The `Set-Cookie` of a known device.
+pub(crate) fn device(tag: &str, value: &str, lifetime: Duration) -> String {
+    let name = device_name(tag);
+    format!("{name}={value}; Secure; HttpOnly; SameSite=Strict; Path=/; Max-Age={}", lifetime.as_secs())
+}
+
+/// The `Set-Cookie`s that make room for one more device: the first in the header are the oldest (RFC 6265, 5.4).
+pub(crate) fn surplus_devices(header: &str, tag: &str) -> Vec<String> {
+    let own = device_name(tag);
+    let names = header.split(';').filter_map(|pair| pair.trim().split_once('=')).map(|(name, _)| name);
+    let others: Vec<_> = names.filter(|name| name.starts_with(DEVICE) && *name != own).collect();
+    let surplus = others.len().saturating_sub(MAX_DEVICES - 1);
+    let forget = |name: &&str| device(name.trim_start_matches(DEVICE), "", Duration::ZERO);
+    others[..surplus].iter().map(forget).collect()
+}
+
 /// The value of a cookie in a `Cookie` header (RFC 6265, 5.4). Of two with the same name the first counts, as browsers
 /// send the more specific one first.
 pub(crate) fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
@@ -31,5 +58,15 @@ mod tests {
         assert_eq!(value("__Host-session=x;__Host-session=z", SESSION), Some("x"));
         assert_eq!(value("x__Host-session=x; __Host-sessio=y; __Host-session", SESSION), None);
         assert_eq!(value("", SESSION), None);
+    }
+
+    #[test]
+    fn the_twenty_first_device_takes_the_place_of_the_oldest() {
+        let header = |count| (0..count).map(|n| format!("{DEVICE}{n:08x}=v")).collect::<Vec<_>>().join("; ");
+        assert_eq!(surplus_devices(&header(19), "ffffffff"), [""; 0]);
+        assert_eq!(surplus_devices(&header(20), "00000007"), [""; 0], "one's own is replaced");
+        let gone = surplus_devices(&header(21), "ffffffff");
+        assert_eq!(gone.len(), 2);
+        assert!(gone[0].starts_with("__Host-device-00000000=; ") && gone[0].ends_with("Max-Age=0"), "{}", gone[0]);
     }
 }

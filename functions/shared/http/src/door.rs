@@ -42,11 +42,11 @@ impl Door {
         let key = AccountKey::of(&account, self.names.ring().await?);
         tracing::info!(
             account.key = key.brief(),
-            client.class = caller.class.letter(),
+            client.class = caller.network.letter(),
             mail.kind = kind.as_str(),
             "asked"
         );
-        let asked = MailRequest::at_the_door(account, key, kind, caller.class, caller.device, caller.now);
+        let asked = MailRequest::at_the_door(account, key, kind, caller.network, caller.device, caller.now);
         self.mail_requests.accept(&asked).await?;
         Ok(accepted())
     }

@@ -5,12 +5,12 @@
 
 mod caller;
 mod cookie;
-mod device;
 mod door;
 mod error;
 mod read;
 mod reply;
 mod serve;
+mod user_agent;
 
 pub use caller::{Caller, Site};
 pub use door::Door;

@@ -2,6 +2,7 @@
 //! person's things, and their outcomes are enums; that a store does not answer is a [`StoreError`], never an outcome.
 
 pub mod credentials;
+pub mod devices;
 pub mod directory;
 pub mod events;
 pub mod mail_requests;

@@ -2,6 +2,7 @@
 //! the session that is kept. All or nothing.
 
 use super::credentials::Credentials;
+use super::devices::Devices;
 use super::events::{Event, Events, Origin, What};
 use super::mail_requests::{MailRequest, MailRequests};
 use super::sessions::Sessions;
@@ -13,6 +14,7 @@ use crate::account::AccountName;
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::config::ConfigError;
+use crate::device::Device;
 use crate::keys::AccountKey;
 use crate::password::StoredHash;
 use crate::session::Session;
@@ -34,6 +36,8 @@ pub struct Change<'a> {
     pub now: UnixTime,
     /// From where.
     pub origin: &'a Origin,
+    /// The device that knows the account from now on.
+    pub device: &'a Device,
 }
 
 /// Whether the password was changed.
@@ -54,6 +58,8 @@ pub struct PasswordChange {
     pub mail_requests: MailRequests,
     /// The account's counters, which a change clears.
     pub throttles: Throttles,
+    /// The device on which it is made, alone known to the new version.
+    pub devices: Devices,
     /// What happened.
     pub events: Events,
 }
@@ -66,6 +72,7 @@ impl PasswordChange {
             credentials: Credentials(table("CREDENTIALS_TABLE")?),
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
             throttles: Throttles(table("THROTTLES_TABLE")?),
+            devices: Devices(table("DEVICES_TABLE")?),
             events: Events(table("EVENTS_TABLE")?),
         })
     }
@@ -96,7 +103,7 @@ impl PasswordChange {
     }
 
     fn items(&self, change: &Change<'_>, what: What) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let Change { account, account_key, version, hash, now, origin } = *change;
+        let Change { account, account_key, version, hash, now, origin, device } = *change;
         let event = Event { happened_at: now, what, origin: origin.clone() };
         let notice = MailRequest::notice(
             account.clone(),
@@ -110,6 +117,7 @@ impl PasswordChange {
             self.credentials.set_password(account, version, hash, now)?,
             self.mail_requests.put_notice(&notice)?,
             self.events.put(account_key, &event)?,
+            self.devices.put(device)?,
             self.throttles.clear(&Counter::sign_in(account_key, Class::U))?,
             self.throttles.clear(&Counter::sign_in(account_key, Class::M))?,
         ])

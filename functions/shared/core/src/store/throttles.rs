@@ -2,28 +2,21 @@
 
 use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::clock::UnixTime;
-use crate::throttle::{Budget, Counter};
+use crate::throttle::{Budget, Counter, Tries};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, TransactWriteItem};
-use serde::Deserialize;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update};
 use std::time::Duration;
 
-/// Tries of one reservation where others reserve on the same counter at once.
+/// Attempts at one reservation where others reserve on the same counter at once.
 const TRIES: u32 = 4;
 /// Where the race was lost each time: the counter is busy, not spent.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// What a counter holds: the moments of the tries, oldest first.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Tries {
-    failures: Vec<UnixTime>,
-}
-
 /// Whether a try may go on.
 #[must_use]
 pub enum Reservation {
-    /// It may, and is counted.
-    Granted,
+    /// It may, and is counted; so the counter stands now.
+    Granted(Tries),
     /// It may not, for so long; nothing was counted.
     Refused(Duration),
 }
@@ -38,49 +31,71 @@ impl Throttles {
         &self,
         counter: &Counter,
         budget: Budget,
-        seen: Tries,
+        mut seen: Tries,
         now: UnixTime,
     ) -> Result<Reservation, StoreError> {
-        let mut seen = seen;
         for _ in 0..TRIES {
-            let wait = budget.wait(&seen.failures, now);
+            let wait = budget.wait(&seen, now);
             if !wait.is_zero() {
                 return Ok(Reservation::Refused(wait));
             }
-            if self.add(counter, budget, &seen, now).await? {
-                return Ok(Reservation::Granted);
+            let next = budget.with_one_more(&seen, now);
+            if self.advance(counter, &seen, &next, now + budget.kept()).await? {
+                return Ok(Reservation::Granted(next));
             }
             seen = self.tries(counter).await?;
         }
         Ok(Reservation::Refused(BUSY))
     }
 
-    async fn add(&self, counter: &Counter, budget: Budget, seen: &Tries, now: UnixTime) -> Result<bool, StoreError> {
+    async fn advance(
+        &self,
+        counter: &Counter,
+        seen: &Tries,
+        next: &Tries,
+        kept_until: UnixTime,
+    ) -> Result<bool, StoreError> {
         let Table { client, name } = &self.0;
-        let mut next = budget.still_counted(&seen.failures, now);
-        next.push(now);
         let call = client
             .update_item()
             .table_name(name)
             .set_key(Some(key(counter)))
-            .update_expression("SET failures = :next, #ttl = :ttl")
+            .update_expression("SET failures = :failures, #total = :next, forgiven = :forgiven, #ttl = :ttl")
+            .expression_attribute_names("#total", "total")
             .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":next", moments(&next))
-            .expression_attribute_values(":ttl", number((now + budget.longest()).0));
-        let call = if seen.failures.is_empty() {
+            .expression_attribute_values(":failures", moments(&next.failures))
+            .expression_attribute_values(":next", number(next.total))
+            .expression_attribute_values(":forgiven", number(next.forgiven))
+            .expression_attribute_values(":ttl", number(kept_until.0));
+        let call = if seen.total == 0 {
             call.condition_expression("attribute_not_exists(failures)")
         } else {
-            call.condition_expression("failures = :seen").expression_attribute_values(":seen", moments(&seen.failures))
+            call.condition_expression("#total = :seen").expression_attribute_values(":seen", number(seen.total))
         };
         let answer = call.send().await;
         if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "count a try")
-            .map(|added| added.is_some())
+            .map(|held| held.is_some())
     }
 
     async fn tries(&self, counter: &Counter) -> Result<Tries, StoreError> {
         let Table { client, name } = &self.0;
         let answer = client.get_item().table_name(name).set_key(Some(key(counter))).consistent_read(true).send().await;
         Ok(answer.map_err(failed("read a counter"))?.item.map(read).transpose()?.unwrap_or_default())
+    }
+
+    /// In a transaction: after a success, forgives what a counter holds, if it still stands as it was `left`.
+    pub(super) fn forgive(&self, counter: &Counter, left: &Tries) -> Result<TransactWriteItem, StoreError> {
+        let next = left.forgiven();
+        let update = Update::builder()
+            .table_name(&self.0.name)
+            .set_key(Some(key(counter)))
+            .update_expression("SET failures = :failures, forgiven = :total")
+            .condition_expression("#total = :total")
+            .expression_attribute_names("#total", "total")
+            .expression_attribute_values(":failures", moments(&next.failures))
+            .expression_attribute_values(":total", number(next.total))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(failed("forgive a counter"))?).build())
     }
 
     /// In a transaction: forgets a counter.
@@ -90,9 +105,10 @@ impl Throttles {
     }
 }
 
-/// For a batch: the item of a counter, read consistently.
-pub(super) fn keys(counter: &Counter) -> Result<KeysAndAttributes, StoreError> {
-    KeysAndAttributes::builder().keys(key(counter)).consistent_read(true).build().map_err(failed("read a counter"))
+/// For a batch: the items of counters, read consistently.
+pub(super) fn keys(counters: &[&Counter]) -> Result<KeysAndAttributes, StoreError> {
+    let keys = counters.iter().map(|counter| key(counter)).collect();
+    KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build().map_err(failed("read a counter"))
 }
 
 fn moments(moments: &[UnixTime]) -> AttributeValue {

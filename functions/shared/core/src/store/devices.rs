@@ -1,0 +1,27 @@
+//! Devices: the browsers that an account knows.
+
+use super::{Item, StoreError, Table, failed, number, text, write};
+use crate::account::AccountName;
+use crate::device::{Device, LIFETIME};
+use crate::secret::DeviceKeyHash;
+use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
+
+/// The Devices table.
+pub struct Devices(pub Table);
+
+impl Devices {
+    /// In a transaction: makes a device known, or known anew.
+    pub(super) fn put(&self, device: &Device) -> Result<TransactWriteItem, StoreError> {
+        let mut item = write(device)?;
+        item.insert("ttl".into(), number((device.issued_at + LIFETIME).0));
+        let put = Put::builder().table_name(&self.0.name).set_item(Some(item)).build();
+        Ok(TransactWriteItem::builder().put(put.map_err(failed("make a device known"))?).build())
+    }
+}
+
+/// For a batch: the item of a device, read consistently.
+pub(super) fn keys(account: &AccountName, hash: &DeviceKeyHash) -> Result<KeysAndAttributes, StoreError> {
+    let key: Item =
+        [("account".to_owned(), text(account.as_str())), ("cookie_hash".to_owned(), text(hash.as_str()))].into();
+    KeysAndAttributes::builder().keys(key).consistent_read(true).build().map_err(failed("read a device"))
+}
