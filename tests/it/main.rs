@@ -13,6 +13,7 @@ mod link;
 mod mails;
 mod my_account;
 mod pages;
+mod quotas;
 mod refusals;
 mod register;
 mod sign_in;

@@ -75,4 +75,12 @@ impl Portal {
             self.dynamodb("UpdateItem", "Throttles", update).await;
         }
     }
+
+    /// Lets so much time pass that the next request for a mail is a new one.
+    pub async fn let_two_minutes_pass(&self) {
+        for request in self.items("MailRequests").await {
+            let key = json!({ "Key": { "name_key": request["name_key"], "request": request["request"] } });
+            self.dynamodb("DeleteItem", "MailRequests", key).await;
+        }
+    }
 }

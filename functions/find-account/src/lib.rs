@@ -3,10 +3,13 @@
 use guichet_core::aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
+use guichet_core::keys::Secret;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{PersonName, fold};
+use guichet_core::quota::SEARCHES;
 use guichet_core::store::Table;
 use guichet_core::store::directory::Directory;
+use guichet_core::store::throttles::Throttles;
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
@@ -16,14 +19,22 @@ use std::sync::Arc;
 /// What the function needs.
 pub struct Context {
     site: Site,
+    names: Secret,
     directory: Directory,
+    throttles: Throttles,
 }
 
 impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(&aws::config().await);
-        Ok(Self { site: Site::from_env()?, directory: Directory(Table::from_env(&client, "DIRECTORY_TABLE")?) })
+        let aws = aws::config().await;
+        let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
+        Ok(Self {
+            site: Site::from_env()?,
+            names: Secret::from_env(&aws, "NAMES_SECRET").await?,
+            directory: Directory(table("DIRECTORY_TABLE")?),
+            throttles: Throttles(table("THROTTLES_TABLE")?),
+        })
     }
 }
 
@@ -60,7 +71,13 @@ async fn find(context: &Context, request: &Request) -> Result<Response, ApiError
     if caller.network != Class::M {
         return Err(ApiError::NetworkNotManaged);
     }
-    let found = match json_body(request)? {
+    let form = json_body(request)?;
+    let address = format!("find-account#address#{}", caller.whereabouts.key(context.names.ring().await?));
+    let spendings = SEARCHES.map(|quota| quota.spending(&address, caller.now));
+    if let Some(wait) = context.throttles.spend(&spendings, caller.now).await? {
+        return Err(ApiError::TooManyAttempts(wait));
+    }
+    let found = match form {
         Form::Name(NameForm { family_name, given_name }) => {
             if fold(&family_name).is_empty() || fold(&given_name).is_empty() {
                 return Err(ApiError::InvalidRequest);

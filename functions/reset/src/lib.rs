@@ -1,11 +1,13 @@
 //! *Changer mon mot de passe*: the page behind the link. Opening it changes nothing; the one POST that sets the
 //! password uses the link, or nothing happens at all.
 
+use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, KeyRing, Keys};
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::quota::DEAD_LINKS;
 use guichet_core::secret::{PlainDeviceKey, PlainToken};
 use guichet_core::store::Table;
 use guichet_core::store::credentials::Holder;
@@ -60,10 +62,38 @@ struct ResetForm {
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::of(&request, &context.site)?;
     match route(&request) {
-        "POST /api/reset/check" => check(&context, &caller, json_body(&request)?).await,
-        "POST /api/reset" => reset(&context, &caller, json_body(&request)?).await,
+        "POST /api/reset/check" => {
+            let form: CheckForm = json_body(&request)?;
+            counting_dead_links(&context, &caller, Box::pin(check(&context, &caller, form))).await
+        }
+        "POST /api/reset" => {
+            let form: ResetForm = json_body(&request)?;
+            counting_dead_links(&context, &caller, Box::pin(reset(&context, &caller, form))).await
+        }
         _ => Err(ApiError::NoRoute),
     }
+}
+
+/// From outside, dead and unknown links are counted for each address; over the quota no link is looked at from there.
+async fn counting_dead_links(
+    context: &Context,
+    caller: &Caller,
+    answer: impl Future<Output = Result<Response, ApiError>>,
+) -> Result<Response, ApiError> {
+    if caller.network != Class::U {
+        return answer.await;
+    }
+    let (names, _) = context.keys.rings().await?;
+    let spending = DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(names)), caller.now);
+    let throttles = &context.change.throttles;
+    if let Some(wait) = throttles.is_used_up(&spending, caller.now).await? {
+        return Err(ApiError::TooManyAttempts(wait));
+    }
+    let answer = answer.await;
+    if let Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed) = answer {
+        throttles.spend(&[spending], caller.now).await?;
+    }
+    answer
 }
 
 async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Response, ApiError> {

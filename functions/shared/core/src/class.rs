@@ -1,8 +1,11 @@
 //! From where a client comes, and the class that chooses its budgets.
 
+use crate::keys::KeyRing;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The class of a client (SECURITY-MODEL, "Three classes of client, three budgets").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +39,30 @@ impl Class {
     }
 }
 
+/// Where a client is, as far as counting goes: an IPv4 address, or an IPv6 network of 64 bits, which one client has to
+/// itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whereabouts(IpAddr);
+
+impl Whereabouts {
+    /// Reads an address; what is none is nowhere, and all of nowhere is counted together.
+    #[must_use]
+    pub fn of(address: &str) -> Self {
+        let nowhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
+        Self(match address.parse::<IpAddr>().map_or(nowhere, |address| address.to_canonical()) {
+            IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+            address @ IpAddr::V4(_) => address,
+        })
+    }
+
+    /// Its keyed hash: what keys of counters carry.
+    #[must_use]
+    pub fn key(&self, names: &KeyRing) -> String {
+        let text = self.0.to_string();
+        URL_SAFE_NO_PAD.encode(names.current().mac(&[b"address", text.as_bytes()]))
+    }
+}
+
 /// The organisation's managed networks.
 #[derive(Clone, Debug, Default)]
 pub struct ManagedNetworks(Vec<IpNet>);
@@ -66,6 +93,15 @@ impl ManagedNetworks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_is_counted_by_its_address_or_its_network_of_64_bits() {
+        assert_eq!(Whereabouts::of("::ffff:10.1.2.3"), Whereabouts::of("10.1.2.3"));
+        assert_ne!(Whereabouts::of("10.1.2.3"), Whereabouts::of("10.1.2.4"));
+        assert_eq!(Whereabouts::of("2001:db8:1:2::1"), Whereabouts::of("2001:db8:1:2:ffff::9"));
+        assert_ne!(Whereabouts::of("2001:db8:1:2::1"), Whereabouts::of("2001:db8:1:3::1"));
+        assert_eq!(Whereabouts::of("nonsense"), Whereabouts::of(""));
+    }
 
     #[test]
     fn only_a_listed_network_is_managed() {

@@ -37,7 +37,13 @@ impl Device {
     /// Whether the device is known to an account whose credentials are of this version.
     #[must_use]
     pub fn is_known(&self, version: u64, now: UnixTime) -> bool {
-        self.version == version && now < self.issued_at + LIFETIME
+        self.version == version && self.is_young(now)
+    }
+
+    /// Whether its time is not over. All that can be asked at the door, which may not read credentials.
+    #[must_use]
+    pub fn is_young(&self, now: UnixTime) -> bool {
+        now < self.issued_at + LIFETIME
     }
 }
 

@@ -16,6 +16,7 @@ pub mod keys;
 pub mod mailbox;
 pub mod password;
 pub mod person;
+pub mod quota;
 pub mod secret;
 pub mod session;
 pub mod store;

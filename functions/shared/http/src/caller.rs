@@ -2,7 +2,7 @@
 
 use crate::read::refuse_other_bodies;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
-use guichet_core::class::{Class, ManagedNetworks};
+use guichet_core::class::{Class, ManagedNetworks, Whereabouts};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device;
@@ -34,6 +34,8 @@ pub struct Caller {
     pub now: UnixTime,
     /// The class of the client, as far as its address tells: M or U.
     pub network: Class,
+    /// Where it is, for counting.
+    pub whereabouts: Whereabouts,
     /// Its coarse device.
     pub device: String,
     ticket: Option<(SessionTicket, Transport)>,
@@ -55,6 +57,7 @@ impl Caller {
         Ok(Self {
             now: clock::now(),
             network: site.networks.class_of(address),
+            whereabouts: Whereabouts::of(address),
             device: user_agent::coarse(text_header(request, &header::USER_AGENT)),
             ticket: ticket(request),
             cookies: text_header(request, &header::COOKIE).to_owned(),

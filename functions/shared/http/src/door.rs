@@ -4,10 +4,15 @@
 use crate::{ApiError, Caller, Response, Site, accepted, json_body};
 use guichet_core::account::AccountName;
 use guichet_core::aws;
+use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
-use guichet_core::keys::{AccountKey, Secret};
+use guichet_core::device;
+use guichet_core::keys::{AccountKey, KeyRing, Secret};
+use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, MAILS_OF_A_NAME, Spending};
 use guichet_core::store::Table;
-use guichet_core::store::mail_requests::{Kind, MailRequest, MailRequests};
+use guichet_core::store::devices::Devices;
+use guichet_core::store::mail_requests::{Accepted, Kind, MailRequest, MailRequests, door_of};
+use guichet_core::store::throttles::Throttles;
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 
@@ -16,6 +21,8 @@ pub struct Door {
     site: Site,
     names: Secret,
     mail_requests: MailRequests,
+    throttles: Throttles,
+    devices: Devices,
 }
 
 #[derive(Deserialize)]
@@ -29,8 +36,14 @@ impl Door {
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
         let names = Secret::from_env(&aws, "NAMES_SECRET").await?;
-        let mail_requests = MailRequests(Table::from_env(&aws::dynamodb(&aws), "MAIL_REQUESTS_TABLE")?);
-        Ok(Self { site: Site::from_env()?, names, mail_requests })
+        let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
+        Ok(Self {
+            site: Site::from_env()?,
+            names,
+            mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
+            throttles: Throttles(table("THROTTLES_TABLE")?),
+            devices: Devices(table("DEVICES_TABLE")?),
+        })
     }
 
     /// Takes a request for a mail of this kind.
@@ -39,15 +52,33 @@ impl Door {
         let form: Form = json_body(request)?;
         let account = AccountName::parse(&form.account)?;
 
-        let key = AccountKey::of(&account, self.names.ring().await?);
-        tracing::info!(
-            account.key = key.brief(),
-            client.class = caller.network.letter(),
-            mail.kind = kind.as_str(),
-            "asked"
-        );
-        let asked = MailRequest::at_the_door(account, key, kind, caller.network, caller.device, caller.now);
-        self.mail_requests.accept(&asked).await?;
-        Ok(accepted())
+        let names = self.names.ring().await?;
+        let key = AccountKey::of(&account, names);
+        let class = self.class(&caller, &account, names).await?;
+        tracing::info!(account.key = key.brief(), client.class = class.letter(), mail.kind = kind.as_str(), "asked");
+        let spendings = spendings(kind, &key, class, &caller, names);
+        let asked = MailRequest::at_the_door(account, key, kind, class, caller.device, caller.now);
+        match self.mail_requests.accept(&asked, &self.throttles, &spendings).await? {
+            Accepted::Yes => Ok(accepted()),
+            Accepted::QuotaUsedUp(wait) => Err(ApiError::TooManyAttempts(wait)),
+        }
     }
+
+    /// A device's cookie chooses the quota, no more: whether it is still known to the account's present credentials
+    /// cannot be asked here.
+    async fn class(&self, caller: &Caller, account: &AccountName, names: &KeyRing) -> Result<Class, ApiError> {
+        let Some(device) = caller.device_key(&device::tag(account, names)) else { return Ok(caller.network) };
+        let found = self.devices.find(account, &device.hash()).await?;
+        Ok(if found.is_some_and(|device| device.is_young(caller.now)) { Class::D } else { caller.network })
+    }
+}
+
+fn spendings(kind: Kind, key: &AccountKey, class: Class, caller: &Caller, names: &KeyRing) -> Vec<Spending> {
+    let name = format!("{}#name#{}#{}", kind.as_str(), door_of(class), key.as_str());
+    let mut spendings: Vec<_> = MAILS_OF_A_NAME.iter().map(|quota| quota.spending(&name, caller.now)).collect();
+    if class == Class::U {
+        let address = format!("{}#address#{}", kind.as_str(), caller.whereabouts.key(names));
+        spendings.extend(MAILS_FROM_AN_ADDRESS.iter().map(|quota| quota.spending(&address, caller.now)));
+    }
+    spendings
 }

@@ -1,12 +1,14 @@
 //! `MailRequests`: the outbox. What is asked for is put here and mailed from here, whoever is killed in between.
 
+use super::throttles::{Throttles, wait};
+use super::transaction::{Outcome, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::chance;
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use crate::quota::Spending;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use base64::Engine;
@@ -141,7 +143,7 @@ impl MailRequest {
         device: String,
         now: UnixTime,
     ) -> Self {
-        let request = format!("{}#{}#{}", kind.as_str(), class.letter(), now.0 / BUCKET);
+        let request = format!("{}#{}#{}", kind.as_str(), door_of(class), now.0 / BUCKET);
         Self {
             id: RequestId { name_key, request },
             typed,
@@ -180,6 +182,15 @@ impl MailRequest {
     }
 }
 
+/// From outside, and from where one is known: neither silences the mail of the other.
+#[must_use]
+pub fn door_of(class: Class) -> &'static str {
+    match class {
+        Class::U => "U",
+        Class::D | Class::M => "K",
+    }
+}
+
 /// What came of the attempt to take a request.
 #[must_use]
 pub enum Claim {
@@ -191,31 +202,44 @@ pub enum Claim {
     Exhausted,
 }
 
+/// Whether a request was taken.
+#[must_use]
+pub enum Accepted {
+    /// It was, now or up to two minutes ago.
+    Yes,
+    /// Too many were asked for; so long until the next.
+    QuotaUsedUp(Duration),
+}
+
 /// The `MailRequests` table.
 pub struct MailRequests(pub Table);
 
 impl MailRequests {
-    /// Accepts a request; a second one of its kind within two minutes is the first.
-    pub async fn accept(&self, request: &MailRequest) -> Result<(), StoreError> {
-        let Table { client, name } = &self.0;
-        let answer = client
-            .put_item()
-            .table_name(name)
-            .set_item(Some(request.item()?))
-            .condition_expression("attribute_not_exists(name_key)")
-            .send()
-            .await;
-        if_held(answer, PutItemError::is_conditional_check_failed_exception, "accept a mail request").map(drop)
+    /// Accepts a request and spends its quotas; a second one of its kind within two minutes is the first, and spends
+    /// nothing.
+    pub async fn accept(
+        &self,
+        request: &MailRequest,
+        throttles: &Throttles,
+        spendings: &[Spending],
+    ) -> Result<Accepted, StoreError> {
+        let mut items = spendings.iter().map(|spending| throttles.take(spending)).collect::<Result<Vec<_>, _>>()?;
+        items.push(self.put(request)?);
+        Ok(match write_all(&self.0.client, "accept a mail request", items).await? {
+            Outcome::Committed => Accepted::Yes,
+            Outcome::Refused(at) if at.contains(&spendings.len()) => Accepted::Yes,
+            Outcome::Refused(used_up) => Accepted::QuotaUsedUp(wait(spendings, &used_up, request.created_at)),
+        })
     }
 
-    /// In a transaction: puts a notice, once for each version.
-    pub(super) fn put_notice(&self, notice: &MailRequest) -> Result<TransactWriteItem, StoreError> {
+    /// In a transaction: puts a request, once for each of its keys; of a notice, once for each version.
+    pub(super) fn put(&self, request: &MailRequest) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder()
             .table_name(&self.0.name)
-            .set_item(Some(notice.item()?))
+            .set_item(Some(request.item()?))
             .condition_expression("attribute_not_exists(name_key)")
             .build();
-        Ok(TransactWriteItem::builder().put(put.map_err(failed("queue a notice"))?).build())
+        Ok(TransactWriteItem::builder().put(put.map_err(failed("put a mail request"))?).build())
     }
 
     /// Takes a request that waits, or whose mailer has not come to an end in its minute.

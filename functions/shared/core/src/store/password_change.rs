@@ -115,7 +115,7 @@ impl PasswordChange {
         );
         Ok(vec![
             self.credentials.set_password(account, version, hash, now)?,
-            self.mail_requests.put_notice(&notice)?,
+            self.mail_requests.put(&notice)?,
             self.events.put(account_key, &event)?,
             self.devices.put(device)?,
             self.throttles.clear(&Counter::sign_in(account_key, Class::U))?,
@@ -126,7 +126,7 @@ impl PasswordChange {
     async fn write(&self, table: &Table, items: Vec<TransactWriteItem>) -> Result<Changed, StoreError> {
         Ok(match write_all(&table.client, "change a password", items).await? {
             Outcome::Committed => Changed::Yes,
-            Outcome::Refused => Changed::No,
+            Outcome::Refused(_) => Changed::No,
         })
     }
 }

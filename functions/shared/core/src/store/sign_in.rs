@@ -209,7 +209,7 @@ impl SignIn {
         // Somebody else was counted meanwhile, so the attempt stays counted; that must not keep the person out.
         match write_all(client, DOING, items).await? {
             Outcome::Committed => Ok(()),
-            Outcome::Refused => Err(StoreError::new(DOING, "a session with this secret is there already")),
+            Outcome::Refused(_) => Err(StoreError::new(DOING, "a session with this secret is there already")),
         }
     }
 }

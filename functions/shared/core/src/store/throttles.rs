@@ -1,10 +1,13 @@
 //! Throttles: what was tried, by whom or from where, as the moments of the tries.
 
+use super::transaction::{Outcome, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::clock::UnixTime;
+use crate::quota::Spending;
 use crate::throttle::{Budget, Counter, Tries};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update};
+use serde::Deserialize;
 use std::time::Duration;
 
 /// Attempts at one reservation where others reserve on the same counter at once.
@@ -103,6 +106,50 @@ impl Throttles {
         let delete = Delete::builder().table_name(&self.0.name).set_key(Some(key(counter))).build();
         Ok(TransactWriteItem::builder().delete(delete.map_err(failed("clear a counter"))?).build())
     }
+
+    /// Spends one of each quota, or of none. How long it takes until one may be spent again, where one is used up.
+    pub async fn spend(&self, spendings: &[Spending], now: UnixTime) -> Result<Option<Duration>, StoreError> {
+        let items = spendings.iter().map(|spending| self.take(spending)).collect::<Result<Vec<_>, _>>()?;
+        Ok(match write_all(&self.0.client, "spend a quota", items).await? {
+            Outcome::Committed => None,
+            Outcome::Refused(used_up) => Some(wait(spendings, &used_up, now)),
+        })
+    }
+
+    /// Whether a quota is used up, and for how long.
+    pub async fn is_used_up(&self, spending: &Spending, now: UnixTime) -> Result<Option<Duration>, StoreError> {
+        #[derive(Deserialize)]
+        struct Spent {
+            spent: u32,
+        }
+        let Table { client, name } = &self.0;
+        let key = [("counter".to_owned(), text(&spending.counter))].into();
+        let answer = client.get_item().table_name(name).set_key(Some(key)).consistent_read(true).send().await;
+        let spent: Option<Spent> = answer.map_err(failed("read a quota"))?.item.map(read).transpose()?;
+        let used_up = spent.is_some_and(|spent| spent.spent >= spending.count);
+        Ok(used_up.then(|| Duration::from_secs(now.seconds_until(spending.ends_at))))
+    }
+
+    /// In a transaction: spends one of a quota, if one is left.
+    pub(super) fn take(&self, spending: &Spending) -> Result<TransactWriteItem, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.0.name)
+            .key("counter", text(&spending.counter))
+            .update_expression("SET #ttl = :ttl ADD spent :one")
+            .condition_expression("attribute_not_exists(spent) OR spent < :count")
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ttl", number(spending.ends_at.0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":count", number(spending.count))
+            .build();
+        Ok(TransactWriteItem::builder().update(update.map_err(failed("spend a quota"))?).build())
+    }
+}
+
+/// How long until all of the quotas that are used up run anew.
+pub(super) fn wait(spendings: &[Spending], used_up: &[usize], now: UnixTime) -> Duration {
+    let ends = used_up.iter().filter_map(|at| spendings.get(*at)).map(|spending| spending.ends_at).max();
+    Duration::from_secs(ends.map_or(1, |ends| now.seconds_until(ends)))
 }
 
 /// For a batch: the items of counters, read consistently.

@@ -17,8 +17,8 @@ const TRIES: u32 = 4;
 pub(super) enum Outcome {
     /// Everything is written.
     Committed,
-    /// Nothing is: a condition did not hold.
-    Refused,
+    /// Nothing is: at these positions a condition did not hold.
+    Refused(Vec<usize>),
 }
 
 /// Writes all items or none. Repeated with the same client request token, so that an answer that was lost on the way
@@ -41,8 +41,9 @@ pub(super) async fn write_all(
             Some(TransactWriteItemsError::TransactionCanceledException(canceled)) => {
                 let codes: Vec<_> =
                     canceled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or("None")).collect();
-                if codes.contains(&"ConditionalCheckFailed") {
-                    return Ok(Outcome::Refused);
+                let refused: Vec<_> = (0..codes.len()).filter(|at| codes[*at] == "ConditionalCheckFailed").collect();
+                if !refused.is_empty() {
+                    return Ok(Outcome::Refused(refused));
                 }
                 codes.contains(&"TransactionConflict")
             }

@@ -1,0 +1,89 @@
+//! How much is done for one name or one address. The stretches follow the clock, so a story that meets the end of one
+//! may go on for up to twice the quota.
+
+use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use serde_json::json;
+
+/// Does it until it is refused; how often it was not, and the refusal.
+async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> Answer) -> (usize, Answer) {
+    for n in 0..=most {
+        let answer = act(n).await;
+        if answer.status == 429 {
+            return (n, answer.expect(429, "too-many-attempts"));
+        }
+    }
+    panic!("{most} times and never refused");
+}
+
+#[tokio::test]
+async fn a_name_is_mailed_three_times_an_hour_known_or_not_and_a_stranger_silences_nobody() {
+    let portal = Setup::new().start();
+    let person = Person::new();
+    let stranger = portal.stranger();
+    for account in [person.account.as_str(), "personne-ne-porte-ce-nom"] {
+        let (done, refused) = until_refused(6, async |_| {
+            let answer = stranger.request_reset(account).await;
+            portal.let_two_minutes_pass().await;
+            answer
+        })
+        .await;
+        assert!(done >= 3, "{account}: {done}");
+        let wait: u64 = refused.header("retry-after").parse().unwrap();
+        assert!((1..=3600).contains(&wait), "{wait}");
+    }
+    // The other way in, and the ward's workstation, have quotas of their own.
+    stranger.register(&person.account).await.expect(202, "");
+    let before = portal.mails_to(&person.email).await.len();
+    portal.visitor().request_reset(&person.account).await.expect(202, "");
+    while portal.mails_to(&person.email).await.len() == before {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn one_address_outside_asks_for_sixty_mails_in_ten_minutes() {
+    let portal = Portal::shared();
+    let (stranger, other) = (portal.stranger(), portal.stranger());
+    let prefix = Person::new().account;
+    let (done, _) = until_refused(120, async |n| stranger.register(&format!("{prefix}-{n}")).await).await;
+    assert!(done >= 60, "{done}");
+    other.register(&format!("{prefix}-other")).await.expect(202, "");
+    for n in 0..65 {
+        portal.visitor().register(&format!("{prefix}-inside-{n}")).await.expect(202, "");
+    }
+}
+
+#[tokio::test]
+async fn dead_links_are_tried_twenty_times_from_one_address() {
+    let portal = Portal::shared();
+    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.stranger());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    let unknown = "A".repeat(43);
+    let (done, refused) = until_refused(40, async |n| {
+        if n % 2 == 0 { stranger.check(&unknown).await } else { stranger.reset(&unknown, "abc1").await }
+    })
+    .await;
+    assert!(done >= 20, "{done}");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 600);
+    // From there not even a good link is looked at; from anywhere else it is as good as before.
+    stranger.check(mail.token()).await.expect(429, "too-many-attempts");
+    portal.stranger().check(mail.token()).await.expect(200, "");
+    // A refused password is no dead link.
+    let honest = portal.stranger();
+    for _ in 0..25 {
+        honest.reset(mail.token(), "court").await.expect(422, "password-refused");
+    }
+    honest.reset(mail.token(), "abc1").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn accounts_are_looked_up_sixty_times_a_minute_from_one_address() {
+    let portal = Setup::new().start();
+    let search = |visitor: Visitor| async move {
+        visitor.post("/api/find-account", json!({ "email": "personne@sante.example" })).await
+    };
+    let (done, refused) = until_refused(120, async |_| search(portal.visitor()).await).await;
+    assert!(done >= 60, "{done}");
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 60);
+}
