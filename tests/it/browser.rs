@@ -59,10 +59,10 @@ async fn the_six_steps_of_the_how_to() {
 
     portal.mail_number(1, &person).await;
     browser.follow_in_mail(LINK, &person).await;
-    choose_a_password(&browser, "abc1").await;
+    choose_a_password(&browser, "oie7").await;
 
     assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
-    browser.fill("Mot de passe", "abc1").await;
+    browser.fill("Mot de passe", "oie7").await;
     browser.click("Soumettre").await;
     browser.wait_for_path("/mon-compte").await;
     browser.wait_for_text(&name_of(&person)).await;
@@ -106,15 +106,15 @@ async fn a_kept_name_is_filled_in_until_one_chooses_not_to_be_remembered() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "abc1").await;
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
     assert!(browser.is_chosen(NONE).await, "it is the default");
 
-    sign_in(&browser, &person, "abc1", NAME).await;
+    sign_in(&browser, &person, "oie7", NAME).await;
     browser.close_and_reopen().await;
     assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
     assert!(browser.is_chosen(NAME).await, "or the next sign-in would wipe the name");
 
-    sign_in(&browser, &person, "abc1", NONE).await;
+    sign_in(&browser, &person, "oie7", NONE).await;
     browser.close_and_reopen().await;
     assert_eq!(browser.reads("Nom d'utilisateur").await, "");
     assert!(browser.is_chosen(NONE).await);
@@ -126,10 +126,10 @@ async fn only_se_souvenir_de_moi_stays_signed_in_when_the_browser_closes() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "abc1").await;
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
 
     for (remember, stays) in [(NONE, false), (NAME, false), (ME, true)] {
-        sign_in(&browser, &person, "abc1", remember).await;
+        sign_in(&browser, &person, "oie7", remember).await;
         let cookie = browser.cookie("__Host-session").await;
         assert_eq!(cookie.expires().is_some(), stays, "{cookie}");
         assert!(cookie.http_only().is_some_and(|it| it) && cookie.secure().is_some_and(|it| it), "{cookie}");
@@ -153,10 +153,10 @@ async fn from_sign_in_one_goes_on_to_the_desks_portal() {
     let portal = Setup::new().with(&format!("--set=DeskPortalUrl={elsewhere}")).start();
     let Some(browser) = Browser::open(&portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(&portal, &person, "abc1").await;
+    portal.visitor().become_a_user(&portal, &person, "oie7").await;
 
     browser.fill("Nom d'utilisateur", &person.account).await;
-    browser.fill("Mot de passe", "abc1").await;
+    browser.fill("Mot de passe", "oie7").await;
     browser.click("Soumettre").await;
     browser.wait_for_url(&elsewhere).await;
 
@@ -172,7 +172,7 @@ async fn no_page_complains_in_the_console() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "abc1").await;
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
 
     let pages = [
         ("/", SIGN_IN),
@@ -189,7 +189,7 @@ async fn no_page_complains_in_the_console() {
         }
         if !signed_in {
             browser.go("/").await;
-            sign_in(&browser, &person, "abc1", NONE).await;
+            sign_in(&browser, &person, "oie7", NONE).await;
         }
         is_quiet(&browser).await;
     }
@@ -208,7 +208,7 @@ async fn sign_in_needs_no_mouse() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "abc1").await;
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
 
     browser.press(&Key::Tab).await;
     assert_eq!(browser.focused().await, "Aller au contenu");
@@ -223,7 +223,7 @@ async fn sign_in_needs_no_mouse() {
     browser.press(&person.account).await;
     browser.press(&Key::Tab).await;
     assert_eq!(browser.focused().await, "Mot de passe");
-    browser.press("abc1").await;
+    browser.press("oie7").await;
     browser.tab_to(NONE).await;
     browser.press(&Key::Up).await;
     assert_eq!(browser.focused().await, NAME);

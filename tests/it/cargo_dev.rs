@@ -12,7 +12,7 @@ fn refuses(setup: &Setup) -> (Option<i32>, String) {
 async fn ctrl_c_leaves_no_child_and_the_data_stay() {
     let mut portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "abc1").await;
+    visitor.become_a_user(&portal, &person, "oie7").await;
     let children: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
     assert!(children.len() >= 3, "{children:?}");
     assert_eq!(portal.stop(), Some(0));
@@ -21,7 +21,7 @@ async fn ctrl_c_leaves_no_child_and_the_data_stay() {
     }
 
     let again = portal.setup().clone().start();
-    again.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
+    again.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 fn is_zombie(pid: u32) -> bool {
@@ -49,9 +49,9 @@ async fn a_killed_stack_leaves_no_child() {
 async fn two_stacks_run_side_by_side() {
     let (one, other) = (Setup::new().start(), Setup::new().start());
     let person = Person::new();
-    one.visitor().become_a_user(&one, &person, "abc1").await;
-    one.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
-    other.visitor().sign_in(&person.account, "abc1").await.expect(401, "invalid-credentials");
+    one.visitor().become_a_user(&one, &person, "oie7").await;
+    one.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    other.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
 }
 
 #[test]

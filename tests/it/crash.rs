@@ -8,13 +8,13 @@ use std::time::Duration;
 async fn a_killed_function_comes_back() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "abc1").await;
+    visitor.become_a_user(&portal, &person, "oie7").await;
     let before = portal.pids_of("login");
     assert!(!before.is_empty());
     for pid in &before {
         signal("KILL", *pid);
     }
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
     assert!(portal.log().contains("login"), "the log names it: {}", portal.log());
 }
@@ -33,8 +33,8 @@ async fn mails_that_are_queued_survive_their_killed_mailer() {
     for person in &people {
         // A mailer that was killed between SES and its mark mails a second time: both links work until one is used.
         let mail = first_mail(&portal, person).await;
-        visitor.reset(&mail, "abc1").await.expect(204, "");
-        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+        visitor.reset(&mail, "oie7").await.expect(204, "");
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     }
 }
 
@@ -52,7 +52,7 @@ async fn first_mail(portal: &Portal, person: &Person) -> String {
 async fn nothing_is_lost_when_the_whole_stack_is_cut() {
     let mut portal = Setup::new().start();
     let settled = Person::new();
-    portal.visitor().become_a_user(&portal, &settled, "abc1").await;
+    portal.visitor().become_a_user(&portal, &settled, "oie7").await;
 
     // Cut while requests are being accepted and passwords set.
     let asking: Vec<_> = (0..6).map(|_| Person::new()).collect();
@@ -64,14 +64,14 @@ async fn nothing_is_lost_when_the_whole_stack_is_cut() {
     portal = portal.cut_and_restart();
 
     let visitor = portal.visitor();
-    visitor.sign_in(&settled.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&settled.account, "oie7").await.expect(200, "");
     for person in &asking {
         let token = first_mail(&portal, person).await;
-        visitor.reset(&token, "abc1").await.expect(204, "");
+        visitor.reset(&token, "oie7").await.expect(204, "");
     }
     portal = portal.cut_and_restart();
     let visitor = portal.visitor();
     for person in &asking {
-        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     }
 }

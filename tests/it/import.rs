@@ -20,16 +20,16 @@ async fn the_directory_follows_its_export_and_a_bad_line_hurts_no_other() {
     assert!(said.contains("refused, line 3: compte \"\"") && said.contains("refused, line 5: "), "{said}");
 
     let newcomer = Person { account: "nouveau".into(), email: "nouveau@sante.example".into(), ..person };
-    visitor.become_a_user(&portal, &newcomer, "abc1").await;
-    visitor.sign_in("nouveau", "abc1").await.expect(200, "");
+    visitor.become_a_user(&portal, &newcomer, "oie7").await;
+    visitor.sign_in("nouveau", "oie7").await.expect(200, "");
 }
 
 #[tokio::test]
 async fn a_deactivation_ends_sessions_and_links_for_good() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "abc1").await;
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
 
@@ -38,14 +38,14 @@ async fn a_deactivation_ends_sessions_and_links_for_good() {
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     visitor.reset(mail.token(), "abc2").await.expect(410, "link-used");
-    visitor.sign_in(&person.account, "abc1").await.expect(401, "invalid-credentials");
+    visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
 
     // Back again: the password is still theirs, but nothing that was open before comes back.
     let (_, said) = portal.import(&person.line(true));
     assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use serde_json::json;
 async fn a_link_works_once() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    let token = visitor.become_a_user(portal, &person, "oie7").await;
     visitor.check(&token).await.expect(410, "link-used");
     visitor.reset(&token, "autre2").await.expect(410, "link-used");
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn opening_the_page_changes_nothing_however_often() {
         visitor.send("HEAD", "/changer-mon-mot-de-passe", &[], "").await.expect(200, "");
         visitor.check(mail.token()).await.expect(200, "");
     }
-    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+    visitor.reset(mail.token(), "oie7").await.expect(204, "");
 }
 
 #[tokio::test]
@@ -63,13 +63,39 @@ async fn a_refused_password_does_not_cost_the_link() {
         (&*format!("1{}", "a".repeat(128)), vec!["too-long"]),
         (&*format!("x{}9", person.account), vec!["contains-account"]),
         ("MarieEve2026", vec!["contains-name"]),
+        ("Password1", vec!["too-common"]),
+        ("Montréal-2026", vec!["too-common"]),
     ] {
         let refused = visitor.reset(mail.token(), password).await.expect(422, "password-refused");
         assert_eq!(refused.json()["violations"], json!(violations), "{password:?}");
     }
-    let differing = json!({ "token": mail.token(), "password": "abc1", "confirmation": "abc2" });
+    let differing = json!({ "token": mail.token(), "password": "oie7", "confirmation": "abc2" });
     visitor.post("/api/reset", differing).await.expect(422, "confirmation-differs");
-    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+    visitor.reset(mail.token(), "oie7").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn the_conforming_profile_and_ones_own_words_are_settings() {
+    let portal = Setup::new()
+        .with("--set=PasswordMinLength=15")
+        .with("--set=PasswordNeedsLetterAndDigit=false")
+        .with("--set=ContextWords=Pavillon des érables,Sapinière")
+        .start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    let policy = visitor.check(mail.token()).await.expect(200, "").json()["policy"].clone();
+    assert_eq!(policy, json!({ "min_length": 15, "max_length": 128, "needs_letter": false, "needs_digit": false }));
+    for (password, violation) in [
+        ("quatorze.signe", "too-short"),
+        ("PasswordPassword", "too-common"),
+        ("Pavillon des Erables 2026", "too-common"),
+    ] {
+        let refused = visitor.reset(mail.token(), password).await.expect(422, "password-refused");
+        assert_eq!(refused.json()["violations"], json!([violation]), "{password}");
+    }
+    visitor.reset(mail.token(), "quatorze signes").await.expect(204, "");
+    visitor.sign_in(&person.account, "quatorze signes").await.expect(200, "");
 }
 
 #[tokio::test]
@@ -108,11 +134,11 @@ async fn a_link_ends_with_its_hour() {
     let mail = portal.mail_number(1, &person).await;
     portal.let_links_expire(&person.account).await;
     visitor.check(mail.token()).await.expect(410, "link-expired");
-    visitor.reset(mail.token(), "abc1").await.expect(410, "link-expired");
+    visitor.reset(mail.token(), "oie7").await.expect(410, "link-expired");
 
     visitor.request_reset(&person.account).await.expect(202, "");
     let again = portal.mail_number(2, &person).await;
-    visitor.reset(again.token(), "abc1").await.expect(204, "");
+    visitor.reset(again.token(), "oie7").await.expect(204, "");
 }
 
 #[tokio::test]
@@ -137,7 +163,7 @@ async fn a_link_that_nobody_was_mailed_is_unknown() {
     let visitor = portal.visitor();
     for token in ["", "a", &"A".repeat(43), &"A".repeat(44), "../../etc/passwd", &"é".repeat(43)] {
         visitor.check(token).await.expect(404, "link-unknown");
-        visitor.reset(token, "abc1").await.expect(404, "link-unknown");
+        visitor.reset(token, "oie7").await.expect(404, "link-unknown");
     }
 }
 
@@ -145,12 +171,12 @@ async fn a_link_that_nobody_was_mailed_is_unknown() {
 async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    let token = visitor.become_a_user(portal, &person, "oie7").await;
     let before = portal.credentials(&person.account).await;
     for _ in 0..3 {
-        visitor.reset(&token, "abc1").await.expect(204, "");
+        visitor.reset(&token, "oie7").await.expect(204, "");
     }
-    visitor.reset(&token, "abc1").await.expect(410, "link-used");
+    visitor.reset(&token, "oie7").await.expect(410, "link-used");
     assert_eq!(portal.credentials(&person.account).await, before);
 }
 
@@ -158,9 +184,9 @@ async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
 async fn an_answer_is_not_repeated_once_the_password_is_another() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "abc1").await;
+    let token = visitor.become_a_user(portal, &person, "oie7").await;
     visitor.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
-    visitor.reset(&token, "abc1").await.expect(410, "link-used");
+    visitor.reset(&token, "oie7").await.expect(410, "link-used");
 }

@@ -7,15 +7,15 @@ use serde_json::json;
 async fn one_sees_ones_sessions_and_ends_them() {
     let portal = Portal::shared();
     let (person, here, there, elsewhere) = (Person::new(), portal.visitor(), portal.visitor(), portal.visitor());
-    here.become_a_user(portal, &person, "abc1").await;
+    here.become_a_user(portal, &person, "oie7").await;
     let firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
-    let form = json!({ "account": person.account, "password": "abc1" }).to_string();
+    let form = json!({ "account": person.account, "password": "oie7" }).to_string();
     there
         .send("POST", "/api/login", &[("content-type", "application/json"), ("user-agent", firefox)], form)
         .await
         .expect(200, "");
-    elsewhere.sign_in(&person.account, "abc1").await.expect(200, "");
-    here.sign_in(&person.account, "abc1").await.expect(200, "");
+    elsewhere.sign_in(&person.account, "oie7").await.expect(200, "");
+    here.sign_in(&person.account, "oie7").await.expect(200, "");
 
     let sessions = here.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().unwrap().clone();
     assert_eq!(sessions.len(), 3, "{sessions:#?}");
@@ -42,10 +42,10 @@ async fn nobody_ends_a_colleagues_session() {
     let portal = Portal::shared();
     let (person, colleague) = (Person::new(), Person::new());
     let (mine, theirs) = (portal.visitor(), portal.visitor());
-    mine.become_a_user(portal, &person, "abc1").await;
-    theirs.become_a_user(portal, &colleague, "abc1").await;
-    mine.sign_in(&person.account, "abc1").await.expect(200, "");
-    theirs.sign_in(&colleague.account, "abc1").await.expect(200, "");
+    mine.become_a_user(portal, &person, "oie7").await;
+    theirs.become_a_user(portal, &colleague, "oie7").await;
+    mine.sign_in(&person.account, "oie7").await.expect(200, "");
+    theirs.sign_in(&colleague.account, "oie7").await.expect(200, "");
     let id = theirs.get("/api/sessions").await.json()["sessions"][0]["id"].as_str().unwrap().to_owned();
     mine.delete(&format!("/api/sessions/{id}")).await.expect(404, "session-unknown");
     theirs.get("/api/session").await.expect(200, "");
@@ -56,9 +56,9 @@ async fn at_most_ten_sessions_are_open_and_the_oldest_goes() {
     let portal = Portal::shared();
     let person = Person::new();
     let visitors: Vec<_> = (0..12).map(|_| portal.visitor()).collect();
-    visitors[0].become_a_user(portal, &person, "abc1").await;
+    visitors[0].become_a_user(portal, &person, "oie7").await;
     for visitor in &visitors {
-        visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         // Sessions are told apart by the second in which they were opened.
         tokio::time::sleep(std::time::Duration::from_millis(1001)).await;
     }
@@ -100,26 +100,26 @@ async fn one_changes_the_password_and_only_this_session_stays() {
 async fn guessing_the_current_password_is_in_the_budget_of_sign_in() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "abc1").await;
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     // This machine is known by now, so it has the budget of a known device.
     for n in 0..10 {
         let form = json!({ "current": format!("faux{n}"), "password": "nouveau2", "confirmation": "nouveau2" });
         visitor.post("/api/password", form).await.expect(401, "invalid-credentials");
     }
-    let form = json!({ "current": "abc1", "password": "nouveau2", "confirmation": "nouveau2" });
+    let form = json!({ "current": "oie7", "password": "nouveau2", "confirmation": "nouveau2" });
     visitor.post("/api/password", form).await.expect(429, "too-many-attempts");
-    visitor.sign_in(&person.account, "abc1").await.expect(429, "too-many-attempts");
-    portal.visitor().sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 #[tokio::test]
 async fn one_sees_what_happened_to_ones_account() {
     let portal = Portal::shared();
     let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.stranger());
-    visitor.become_a_user(portal, &person, "abc1").await;
+    visitor.become_a_user(portal, &person, "oie7").await;
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
-    visitor.sign_in(&person.account, "abc1").await.expect(200, "");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let events = visitor.get("/api/events").await.expect(200, "").json()["events"].as_array().unwrap().clone();
     let mut what: Vec<_> =
         events.iter().map(|event| (event["what"].as_str().unwrap(), event["network"].as_str().unwrap())).collect();
@@ -145,6 +145,6 @@ async fn nothing_of_it_is_told_without_a_session() {
     }
     visitor.delete("/api/sessions").await.expect(401, "not-signed-in");
     visitor.delete("/api/sessions/x").await.expect(401, "not-signed-in");
-    let form = json!({ "current": "abc1", "password": "nouveau2", "confirmation": "nouveau2" });
+    let form = json!({ "current": "oie7", "password": "nouveau2", "confirmation": "nouveau2" });
     visitor.post("/api/password", form).await.expect(401, "not-signed-in");
 }

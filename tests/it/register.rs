@@ -12,9 +12,9 @@ async fn one_registers_reads_the_mail_sets_a_password_and_signs_in() {
     let checked = visitor.check(mail.token()).await.expect(200, "").json();
     assert_eq!(checked["account"], person.account);
     assert_eq!(checked["purpose"], "register");
-    visitor.reset(mail.token(), "abc1").await.expect(204, "");
+    visitor.reset(mail.token(), "oie7").await.expect(204, "");
 
-    let signed_in = visitor.sign_in(&person.account, "abc1").await.expect(200, "").json();
+    let signed_in = visitor.sign_in(&person.account, "oie7").await.expect(200, "").json();
     assert_eq!(signed_in["account"], person.account);
     assert_eq!(signed_in["name"], format!("{} {}", person.given_name, person.family_name));
     let session = visitor.get("/api/session").await.expect(200, "").json();
@@ -47,7 +47,7 @@ async fn each_way_in_works_for_both() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.request_reset(&person.account).await.expect(202, "");
     let first = portal.mail_number(1, &person).await;
-    visitor.reset(first.token(), "abc1").await.expect(204, "");
+    visitor.reset(first.token(), "oie7").await.expect(204, "");
     visitor.register(&person.account).await.expect(202, "");
     let second = portal.mail_number(3, &person).await;
     visitor.reset(second.token(), "abc2").await.expect(204, "");
@@ -80,8 +80,8 @@ async fn a_name_is_taken_as_people_type_it() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&format!("  RESEAU\\{} ", person.account.to_uppercase())).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
-    visitor.reset(mail.token(), "abc1").await.expect(204, "");
-    visitor.sign_in(&person.account.to_uppercase(), "abc1").await.expect(200, "");
+    visitor.reset(mail.token(), "oie7").await.expect(204, "");
+    visitor.sign_in(&person.account.to_uppercase(), "oie7").await.expect(200, "");
 }
 
 #[tokio::test]

@@ -28,11 +28,12 @@ pub fn password_min_length() -> Result<usize, ConfigError> {
     parsed("PASSWORD_MIN_LENGTH", |text| text.parse().map_err(|_| "a whole number is wanted".into()))
 }
 
-/// `PASSWORD_MIN_LENGTH` and `PASSWORD_NEEDS_LETTER_AND_DIGIT`.
+/// `PASSWORD_MIN_LENGTH`, `PASSWORD_NEEDS_LETTER_AND_DIGIT` and `CONTEXT_WORDS` (separated by commas).
 pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
     let both =
         parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
-    Ok(PasswordPolicy::new(password_min_length()?, both))
+    let words = text("CONTEXT_WORDS")?;
+    Ok(PasswordPolicy::new(password_min_length()?, both).with_context_words(words.split(',').map(str::to_owned)))
 }
 
 /// `LINK_LIFETIME_MINUTES`: how long a mailed link works.

@@ -1,5 +1,6 @@
 //! Passwords: their one form, the rule for new ones, and their hashes.
 
+mod blocklist;
 mod hashing;
 mod policy;
 

@@ -1,6 +1,6 @@
 //! The rule for new passwords. Existing ones are never held to it.
 
-use super::Password;
+use super::{Password, blocklist};
 use crate::account::AccountName;
 use crate::person::{PersonName, fold};
 use serde::Serialize;
@@ -20,6 +20,8 @@ pub struct PasswordPolicy {
     max_length: usize,
     needs_letter: bool,
     needs_digit: bool,
+    #[serde(skip)]
+    context_words: &'static [String],
 }
 
 /// What a new password lacks. Serializes to the contract's `violations`.
@@ -34,6 +36,8 @@ pub enum Violation {
     NeedsLetter,
     /// No digit (Unicode Nd).
     NeedsDigit,
+    /// One of the most used passwords, or a word of the place and trade with digits and signs around it.
+    TooCommon,
     /// The account's name stands in it.
     ContainsAccount,
     /// One of the person's names stands in it.
@@ -49,7 +53,16 @@ impl PasswordPolicy {
             max_length: MAX_LENGTH,
             needs_letter: needs_letter_and_digit,
             needs_digit: needs_letter_and_digit,
+            context_words: &[],
         }
+    }
+
+    /// The same policy with the organisation's own words, which count like those of `data/context-words.txt`.
+    #[must_use]
+    pub fn with_context_words(self, words: impl IntoIterator<Item = String>) -> Self {
+        let folded = words.into_iter().map(|word| fold(&word)).filter(|word| !word.is_empty());
+        // A policy is made once, at the start, and lives as long as the process: leaked, its words leave it `Copy`.
+        Self { context_words: folded.collect::<Vec<_>>().leak(), ..self }
     }
 
     /// Everything that is wrong with this password for this person; empty where it may be set.
@@ -64,10 +77,15 @@ impl PasswordPolicy {
             (length > self.max_length || text.len() > MAX_BYTES, Violation::TooLong),
             (self.needs_letter && !has(is_letter), Violation::NeedsLetter),
             (self.needs_digit && !has(is_digit), Violation::NeedsDigit),
+            (self.is_too_common(text), Violation::TooCommon),
             (gives_away(text, account.as_str()), Violation::ContainsAccount),
             (names.into_iter().any(|name| gives_away_name(text, name)), Violation::ContainsName),
         ];
         findings.into_iter().filter_map(|(found, violation)| found.then_some(violation)).collect()
+    }
+
+    fn is_too_common(&self, text: &str) -> bool {
+        blocklist::is_most_used(text) || blocklist::is_context_word(text, self.context_words)
     }
 }
 
@@ -105,7 +123,7 @@ mod tests {
     #[test]
     fn the_default_rule_is_four_characters_a_letter_and_a_digit() {
         let policy = PasswordPolicy::new(4, true);
-        for good in ["abc1", "é1é2", "٣abc", "    a1", "a1🙂🙂", &"a1".repeat(64)] {
+        for good in ["oie7", "é1é2", "٣abc", "    a1", "a1🙂🙂", &"a1".repeat(64)] {
             assert_eq!(violations(policy, good), [], "{good:?}");
         }
         assert_eq!(violations(policy, "ab1"), [Violation::TooShort]);
@@ -123,6 +141,26 @@ mod tests {
         let policy = PasswordPolicy::new(15, false);
         assert_eq!(violations(policy, "quinze lettres!"), []);
         assert_eq!(violations(policy, "quatorze      "), [Violation::TooShort]);
+    }
+
+    #[test]
+    fn what_many_would_choose_is_too_common() {
+        let policy = PasswordPolicy::new(4, true);
+        for common in ["abc1", "ABC1", "ａｂｃ１", "Montréal2026", "hiver-26!"] {
+            assert_eq!(violations(policy, common), [Violation::TooCommon], "{common:?}");
+        }
+        assert_eq!(violations(policy, "password"), [Violation::NeedsDigit, Violation::TooCommon]);
+
+        let profile = PasswordPolicy::new(15, false);
+        for common in ["PasswordPassword", "123456789012345", "Mot de passe 2026"] {
+            assert_eq!(violations(profile, common), [Violation::TooCommon], "{common:?}");
+        }
+
+        assert_eq!(violations(policy, "Pavillon-Lévis7"), []);
+        let policy = policy.with_context_words(["Pavillon Lévis".into(), " - ".into()]);
+        assert_eq!(violations(policy, "Pavillon-Lévis7"), [Violation::TooCommon]);
+        assert_eq!(violations(policy, "montreal1"), [Violation::TooCommon]);
+        assert_eq!(violations(policy, "1234"), [Violation::NeedsLetter]);
     }
 
     #[test]
