@@ -13,6 +13,7 @@ mod link;
 mod mails;
 mod my_account;
 mod pages;
+mod permissions;
 mod quotas;
 mod refusals;
 mod register;

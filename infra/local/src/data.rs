@@ -7,11 +7,12 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What `--fresh` takes away. The folder may hold other things: `--data` names any.
-const KEPT: [&str; 7] = [
+const KEPT: [&str; 8] = [
     "dynamodb.sqlite",
     "dynamodb.sqlite-shm",
     "dynamodb.sqlite-wal",
     "mail.jsonl",
+    "permissions.log",
     "personnel.csv",
     "secrets.json",
     "stack.json",

@@ -19,6 +19,7 @@ mod invoke;
 mod log;
 mod machine;
 mod mailbox;
+mod permission;
 mod portal;
 mod runtime_api;
 mod schedule;

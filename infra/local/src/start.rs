@@ -9,6 +9,7 @@ use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
 use crate::invoke::{Invoker, Outcome};
 use crate::mailbox::Mailbox;
+use crate::permission::Permissions;
 use crate::portal::{Doors, Portal};
 use crate::runtime_api::RuntimeApi;
 use crate::site::Site;
@@ -112,6 +113,7 @@ async fn live(
     let mailbox = Arc::new(Mailbox::open(&data.file("mail.jsonl"))?);
     let aws = serve_aws(Services {
         engine: engine.clone(),
+        permissions: Permissions::open(&system, data)?,
         secrets: Secrets::open(data, &system.secrets)?,
         mailbox: Arc::clone(&mailbox),
         mail_from: system.mail_from.clone(),

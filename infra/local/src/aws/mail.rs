@@ -3,6 +3,7 @@
 use super::Services;
 use crate::machine;
 use crate::mailbox::{Mail, message_id};
+use crate::permission;
 use axum::Json;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -36,8 +37,7 @@ fn read(services: &Services, asked: &Value) -> Result<Mail, Refusal> {
     let bad = |message: &str| (StatusCode::BAD_REQUEST, "BadRequestException", message.to_owned());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let from = asked["FromEmailAddress"].as_str().unwrap_or_default();
-    // `Name <address>` or the address alone.
-    let address = from.rsplit_once('<').map_or(from, |(_, rest)| rest.trim_end_matches('>'));
+    let address = permission::address(from);
     if address != services.mail_from {
         let message = format!("Email address is not verified. The following identities failed the check: {address}");
         return Err((StatusCode::BAD_REQUEST, "MessageRejected", message));

@@ -8,6 +8,7 @@ pub use dynamodb::{Engine, EngineError};
 pub use secrets::Secrets;
 
 use crate::mailbox::Mailbox;
+use crate::permission::{Permissions, Refusal};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
@@ -23,6 +24,8 @@ const JSON: &str = "application/x-amz-json-1.0";
 pub struct Services {
     /// The DynamoDB engine.
     pub engine: Engine,
+    /// Who may do what.
+    pub permissions: Permissions,
     /// The values of the secrets.
     pub secrets: Secrets,
     /// Where mails go.
@@ -64,13 +67,27 @@ async fn answer(State(services): State<Arc<Services>>, request: Request) -> Resp
 
 async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
+    let permissions = &services.permissions;
     match target.split_once('.') {
-        Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", _)) => {
-            services.engine.pass_on(caller, parts, body).await
+        Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
+            match permissions.dynamodb(&caller.0, operation, &body) {
+                Ok(()) => services.engine.pass_on(caller, parts, body).await,
+                Err(refusal) => refused(&refusal),
+            }
         }
-        Some(("secretsmanager", "GetSecretValue")) => services.secrets.get(&body),
+        Some(("secretsmanager", "GetSecretValue")) => match permissions.secret(&caller.0, &body) {
+            Ok(()) => services.secrets.get(&body),
+            Err(refusal) => refused(&refusal),
+        },
         _ if parts.method == Method::POST && parts.uri.path() == "/v2/email/outbound-emails" => {
-            mail::send(services, body).await
+            match permissions.mail(&caller.0, &body) {
+                Ok(()) => mail::send(services, body).await,
+                Err(refusal) => {
+                    let mut response = refused(&refusal);
+                    *response.status_mut() = StatusCode::FORBIDDEN;
+                    response
+                }
+            }
         }
         _ => {
             eprintln!(
@@ -81,6 +98,16 @@ async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Byt
             );
             error("UnknownOperationException", "This operation is not played by the local stack")
         }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::UnknownKey => {
+            error("UnrecognizedClientException", "The security token included in the request is invalid.")
+        }
+        Refusal::Unclear(why) => error("ValidationException", &format!("The call cannot be judged: {why}")),
+        Refusal::Denied(message) => error("AccessDeniedException", message),
     }
 }
 

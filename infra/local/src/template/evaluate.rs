@@ -1,7 +1,7 @@
 //! `CloudFormation`'s intrinsic functions, just those that the template uses.
 
 use super::parameters::plain;
-use super::{ACCOUNT, REGION};
+use super::{ACCOUNT, REGION, arn};
 use crate::failure::Failure;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -138,14 +138,10 @@ impl Scope {
     fn attribute(&self, id: &str, attribute: &str, at: &str) -> Result<String, Failure> {
         let name = self.physical_name(id);
         match (self.types.get(id).map(String::as_str), attribute) {
-            (Some("AWS::DynamoDB::Table"), "Arn") => Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}")),
+            (Some("AWS::DynamoDB::Table"), "Arn") => Ok(arn("dynamodb", &format!("table/{name}"))),
             // The engine has its own name for the stream; what counts is the table's.
-            (Some("AWS::DynamoDB::Table"), "StreamArn") => {
-                Ok(format!("arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{name}/stream/local"))
-            }
-            (Some("AWS::Serverless::Function"), "Arn") => {
-                Ok(format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}"))
-            }
+            (Some("AWS::DynamoDB::Table"), "StreamArn") => Ok(arn("dynamodb", &format!("table/{name}/stream/local"))),
+            (Some("AWS::Serverless::Function"), "Arn") => Ok(arn("lambda", &format!("function:{name}"))),
             (None, _) => Err(wrong(at, &format!("there is no resource {id:?}"))),
             (Some(kind), _) => Err(wrong(at, &format!("{attribute} of {id}, an {kind}, is not understood here"))),
         }
@@ -158,7 +154,7 @@ impl Scope {
 
     /// What `Ref` of a secret gives.
     pub fn secret_arn(&self, id: &str) -> String {
-        format!("arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{}", self.physical_name(id))
+        arn("secretsmanager", &format!("secret:{}", self.physical_name(id)))
     }
 
     fn substitute(&self, text: &str, names: &Map<String, Value>, at: &str) -> Result<Value, Failure> {

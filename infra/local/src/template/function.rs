@@ -2,6 +2,7 @@
 
 use super::evaluate::{Scope, wrong};
 use super::parameters::plain;
+use super::policy::{self, Statement};
 use super::resources::System;
 use crate::failure::Failure;
 use serde_json::{Map, Value};
@@ -23,6 +24,8 @@ pub struct Function {
     pub log_format: String,
     /// Its own variables.
     pub variables: BTreeMap<String, String>,
+    /// What it may do in AWS.
+    pub policy: Vec<Statement>,
 }
 
 /// A route of the HTTP API.
@@ -78,6 +81,9 @@ pub fn collect(id: &str, globals: &Value, own: &Value, scope: &Scope, system: &m
         variables.insert(variable.clone(), scope.text(value, &format!("{at}.Environment.Variables.{variable}"))?);
     }
     let timeout = Duration::from_secs(number("Timeout")?);
+    if properties.get("Role").is_some() {
+        return Err(wrong(&format!("{at}.Role"), "with a role of its own, what stands under Policies would not count"));
+    }
     for (event, described) in properties["Events"].as_object().into_iter().flatten() {
         let at = format!("{at}.Events.{event}");
         let kind = described["Type"].as_str().unwrap_or_default();
@@ -100,6 +106,7 @@ pub fn collect(id: &str, globals: &Value, own: &Value, scope: &Scope, system: &m
         memory: number("MemorySize")?,
         log_format: plain(&properties["LoggingConfig"]["LogFormat"]).unwrap_or_else(|| "Text".into()),
         variables,
+        policy: policy::describe(&properties["Policies"], scope, &format!("{at}.Policies"))?,
         name,
     });
     Ok(())

@@ -4,12 +4,14 @@ mod evaluate;
 mod function;
 mod headers;
 mod parameters;
+mod policy;
 mod resources;
 mod secret;
 mod table;
 mod yaml;
 
 pub use function::{Function, HttpRoute, Schedule, Stream};
+pub use policy::{Condition, Statement};
 pub use resources::System;
 pub use secret::Secret;
 pub use table::Table;
@@ -24,6 +26,12 @@ use std::path::Path;
 pub const REGION: &str = "ca-central-1";
 /// The account that the local stack plays.
 pub const ACCOUNT: &str = "000000000000";
+
+/// The ARN of what a service of the played account calls `name`.
+#[must_use]
+pub fn arn(service: &str, name: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{name}")
+}
 
 /// What the template leaves open and the start of the stack decides.
 pub struct Choices<'a> {
@@ -43,6 +51,12 @@ pub fn read(file: &Path, choices: &Choices<'_>) -> Result<System, Failure> {
 fn evaluate(template: &Value, choices: &Choices<'_>) -> Result<System, Failure> {
     let parameters = parameters::resolve(template, choices)?;
     resources::collect(template, &Scope::new(template, choices.stack, parameters))
+}
+
+/// The same for a text.
+#[cfg(test)]
+pub fn evaluated(text: &str, choices: &Choices<'_>) -> Result<System, Failure> {
+    evaluate(&yaml::parse(text)?, choices)
 }
 
 #[cfg(test)]

@@ -1,0 +1,96 @@
+//! Whether a statement's conditions hold. Source: the IAM user guide, "Conditions with multiple context keys or values".
+
+use super::Context;
+use crate::template::Condition;
+
+/// The first condition that does not hold, in words; all must.
+pub fn first_unmet(conditions: &[Condition], context: &Context) -> Option<String> {
+    let unmet = conditions.iter().find(|condition| !holds(condition, context.get(condition.key)))?;
+    let Condition { operator, key, values, .. } = unmet;
+    let has = match context.get(key) {
+        None => "the call has none".to_owned(),
+        // Other keys' values are people's: accounts, addresses.
+        Some(found) if key.starts_with("dynamodb:") && *key != "dynamodb:LeadingKeys" => {
+            format!("the call has {}", found.join(", "))
+        }
+        Some(_) => "the call has another".to_owned(),
+    };
+    Some(format!("{operator} {key} {}, and {has}", values.join(" or ")))
+}
+
+/// `values` are those that the call has of the condition's key.
+fn holds(condition: &Condition, values: Option<&Vec<String>>) -> bool {
+    let matches = |value: &String| {
+        condition.values.iter().any(|wanted| if condition.like { is_like(wanted, value) } else { wanted == value })
+    };
+    values.map_or(condition.for_all || condition.if_exists, |values| values.iter().all(matches))
+}
+
+/// `*` stands for any characters, also none; `?` for one.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let mut rest = text.chars();
+    let Some(first) = pattern.chars().next() else { return text.is_empty() };
+    let after = &pattern[first.len_utf8()..];
+    if first == '*' {
+        return is_like(after, text) || (rest.next().is_some() && is_like(pattern, rest.as_str()));
+    }
+    rest.next().is_some_and(|one| (first == '?' || first == one) && is_like(after, rest.as_str()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{holds, is_like};
+    use crate::template::Condition;
+
+    fn condition(operator: &str, values: &[&str]) -> Condition {
+        Condition {
+            operator: operator.into(),
+            for_all: operator.starts_with("ForAllValues:"),
+            if_exists: operator.ends_with("IfExists"),
+            like: operator.contains("Like"),
+            key: "dynamodb:Select",
+            values: values.iter().map(|&value| value.to_owned()).collect(),
+        }
+    }
+
+    #[test]
+    fn each_operator_holds_as_in_iam() {
+        for (operator, wanted, has, expected) in [
+            ("StringEquals", &["a"][..], Some(&["a"][..]), true),
+            ("StringEquals", &["a", "b"], Some(&["b"]), true),
+            ("StringEquals", &["a"], Some(&["A"]), false),
+            ("StringEquals", &["a*"], Some(&["ab"]), false),
+            ("StringEquals", &["a"], None, false),
+            ("StringEqualsIfExists", &["a"], None, true),
+            ("StringEqualsIfExists", &["a"], Some(&["b"]), false),
+            ("StringLike", &["a*"], Some(&["ab"]), true),
+            ("StringLike", &["a*"], None, false),
+            ("ForAllValues:StringEquals", &["a", "b"], Some(&["b", "a", "b"]), true),
+            ("ForAllValues:StringEquals", &["a", "b"], Some(&["a", "c"]), false),
+            ("ForAllValues:StringEquals", &["a"], Some(&[]), true),
+            ("ForAllValues:StringEquals", &["a"], None, true),
+            ("ForAllValues:StringLike", &["login#*", "x"], Some(&["login#1", "x"]), true),
+            ("ForAllValues:StringLike", &["login#*"], Some(&["login#1", "mail#login#1"]), false),
+        ] {
+            let has: Option<Vec<String>> = has.map(|has| has.iter().map(|&one| one.to_owned()).collect());
+            assert_eq!(holds(&condition(operator, wanted), has.as_ref()), expected, "{operator} {wanted:?} {has:?}");
+        }
+    }
+
+    #[test]
+    fn stars_and_question_marks_stand_for_others() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("*", "", true),
+            ("*", "anything", true),
+            ("a*c", "abbc", true),
+            ("a*c", "abcd", false),
+            ("a?c", "aéc", true),
+            ("a?c", "ac", false),
+            ("*@x.example", "a@x.example", true),
+            ("*@x.example", "a@x.example.net", false),
+        ] {
+            assert_eq!(is_like(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! The attributes that DynamoDB's expressions name.
+
+use serde_json::Value;
+
+/// Words of the expressions' grammar; DynamoDB reserves them, so no bare attribute has such a name.
+const KEYWORDS: [&str; 9] = ["ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"];
+
+/// The top-level attributes that an expression names, its placeholders resolved by `ExpressionAttributeNames`.
+pub fn attributes(expression: &str, names: &Value) -> Vec<String> {
+    let words = words(expression);
+    let mut found = Vec::new();
+    for (index, word) in words.iter().enumerate() {
+        let first = word.chars().next().unwrap_or_default();
+        let grammar = KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
+        let function = words.get(index + 1) == Some(&"(");
+        // What is none of these counts as a name: to see one too many refuses, to see one too few would let pass.
+        if !grammar && !function && first != ':' && !is_sign(first) {
+            found.push(resolved(word, names));
+        }
+    }
+    found
+}
+
+/// The placeholder of the value that a key condition wants of this attribute, such as `:v` of `a = :v AND b > :w`.
+pub fn wanted<'a>(expression: &'a str, names: &Value, attribute: &str) -> Option<&'a str> {
+    let words = words(expression);
+    words.windows(3).find(|three| three[1] == "=" && resolved(three[0], names) == attribute).map(|three| three[2])
+}
+
+/// `a.b[0]` and `#a.b` are within `a`.
+fn resolved(path: &str, names: &Value) -> String {
+    let top = path.split(['.', '[']).next().unwrap_or_default();
+    names[top].as_str().unwrap_or(top).to_owned()
+}
+
+fn is_sign(one: char) -> bool {
+    matches!(one, ',' | '(' | ')' | '=' | '<' | '>' | '+' | '-')
+}
+
+fn words(expression: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = expression;
+    while let Some(first) = rest.trim_start().chars().next() {
+        rest = rest.trim_start();
+        let end = if is_sign(first) {
+            first.len_utf8()
+        } else {
+            rest.find(|one: char| is_sign(one) || one.is_whitespace()).unwrap_or(rest.len())
+        };
+        let (word, after) = rest.split_at(end);
+        words.push(word);
+        rest = after;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{attributes, wanted};
+    use serde_json::json;
+
+    #[test]
+    fn every_attribute_of_an_expression_is_seen() {
+        let names = json!({"#s": "status", "#n": "names"});
+        for (expression, expected) in [
+            ("", vec![]),
+            ("account, version,active", vec!["account", "version", "active"]),
+            ("#s, #n.given[0], other.part", vec!["status", "names", "other"]),
+            ("SET phc = :phc, version = version + :one", vec!["phc", "version", "version"]),
+            ("set a=b-:c REMOVE d,e ADD f :g", vec!["a", "b", "d", "e", "f"]),
+            ("SET a = if_not_exists(b, :zero), c = list_append (d, :e)", vec!["a", "b", "c", "d"]),
+            ("attribute_not_exists(a) OR (size(b) > :c AND NOT contains(d, e))", vec!["a", "b", "d", "e"]),
+            ("#s IN (:pending, :sending) AND due_at BETWEEN :a AND latest", vec!["status", "due_at", "latest"]),
+            ("a <> b AND begins_with(phc, :guess)", vec!["a", "b", "phc"]),
+            ("#unknown", vec!["#unknown"]),
+        ] {
+            assert_eq!(attributes(expression, &names), expected, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_value_of_a_key_is_found() {
+        let names = json!({"#a": "account"});
+        for expression in ["account = :v", "#a=:v", "at < :w AND (account = :v)", "(#a = :v) and begins_with(at, :w)"] {
+            assert_eq!(wanted(expression, &names, "account"), Some(":v"), "{expression}");
+        }
+        assert_eq!(wanted("at = :v", &names, "account"), None);
+        assert_eq!(wanted("account > :v", &names, "account"), None);
+    }
+}

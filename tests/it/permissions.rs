@@ -1,0 +1,439 @@
+//! Least permission (SECURITY-MODEL): with the key of each function, everything is asked of the stack's AWS. What the
+//! function may is granted, all else is refused; and no permission is there that the portal does not use.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal, Setup, Visitor};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+/// An item of each table, and a counter of each kind: how `MAY` calls it, its table, and the table's keys, the partition
+/// key first.
+const ITEMS: [(&str, &str, &[&str]); 12] = [
+    ("Directory", "Directory", &["account"]),
+    ("Credentials", "Credentials", &["account"]),
+    ("MailRequests", "MailRequests", &["name_key", "request"]),
+    ("Tokens", "Tokens", &["token_hash"]),
+    ("Sessions", "Sessions", &["account", "secret_hash"]),
+    ("Devices", "Devices", &["account", "cookie_hash"]),
+    ("Events", "Events", &["account_key", "at_id"]),
+    ("login#", "Throttles", &["counter"]),
+    ("reset#", "Throttles", &["counter"]),
+    ("register#", "Throttles", &["counter"]),
+    ("request-reset#", "Throttles", &["counter"]),
+    ("find-account#", "Throttles", &["counter"]),
+];
+
+/// What each function may do with a whole item, whatever its attributes. What it may in a transaction alone says so.
+const MAY: [(&str, &[&str]); 8] = [
+    ("RegisterFunction", &["transaction PutItem MailRequests", "transaction UpdateItem register#", "GetItem Devices"]),
+    (
+        "RequestResetFunction",
+        &["transaction PutItem MailRequests", "transaction UpdateItem request-reset#", "GetItem Devices"],
+    ),
+    ("MailerFunction", &["UpdateItem MailRequests", "GetItem Directory", "PutItem Tokens", "PutItem Events"]),
+    (
+        "ResetFunction",
+        &[
+            "GetItem Tokens",
+            "GetItem reset#",
+            "UpdateItem reset#",
+            "transaction UpdateItem Tokens",
+            "transaction UpdateItem Credentials",
+            "transaction PutItem MailRequests",
+            "transaction PutItem Devices",
+            "transaction PutItem Events",
+            "transaction DeleteItem login#",
+        ],
+    ),
+    (
+        "PasswordFunction",
+        &[
+            "BatchGetItem Sessions",
+            "BatchGetItem Credentials",
+            "BatchGetItem Devices",
+            "BatchGetItem login#",
+            "GetItem login#",
+            "UpdateItem login#",
+            "transaction DeleteItem login#",
+            "transaction UpdateItem Sessions",
+            "transaction UpdateItem Credentials",
+            "transaction PutItem MailRequests",
+            "transaction PutItem Devices",
+            "PutItem Events",
+        ],
+    ),
+    (
+        "LoginFunction",
+        &[
+            "BatchGetItem Credentials",
+            "BatchGetItem Devices",
+            "BatchGetItem login#",
+            "GetItem login#",
+            "UpdateItem login#",
+            "transaction DeleteItem login#",
+            "Query Sessions",
+            "transaction PutItem Sessions",
+            "transaction DeleteItem Sessions",
+            "transaction PutItem Devices",
+            "PutItem Events",
+        ],
+    ),
+    (
+        "SessionFunction",
+        &[
+            "BatchGetItem Sessions",
+            "Query Sessions",
+            "UpdateItem Sessions",
+            "DeleteItem Sessions",
+            "Query Events",
+            "PutItem Events",
+        ],
+    ),
+    ("FindAccountFunction", &["transaction UpdateItem find-account#"]),
+];
+
+/// The stack's AWS, asked over the wire.
+struct Aws {
+    client: reqwest::Client,
+    stack: Value,
+}
+
+impl Aws {
+    fn of(portal: &Portal) -> Self {
+        Self { client: reqwest::Client::new(), stack: portal.stack() }
+    }
+
+    /// Asks in a function's name; `$Name` in the request is what the stack calls a table, or the ARN of a secret. The
+    /// status, and the name of the error.
+    async fn ask(&self, key: &str, target: &str, request: &Value) -> (u16, String) {
+        let mut body = request.to_string();
+        for kind in ["tables", "secrets"] {
+            for (logical, name) in self.stack[kind].as_object().expect("names") {
+                body = body.replace(&format!("\"${logical}\""), &name.to_string());
+            }
+        }
+        let path = if target == "SendEmail" { "/v2/email/outbound-emails" } else { "/" };
+        let answer = self
+            .client
+            .post(format!("{}{path}", self.stack["aws"].as_str().expect("the address of the AWS services")))
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", target)
+            .header("x-amz-date", "20260101T000000Z")
+            .header(
+                "authorization",
+                format!(
+                    "AWS4-HMAC-SHA256 Credential={key}/20260101/ca-central-1/dynamodb/aws4_request, \
+                     SignedHeaders=host, Signature=0"
+                ),
+            )
+            .body(body)
+            .send()
+            .await
+            .expect("AWS answers");
+        let status = answer.status().as_u16();
+        let kind = answer.headers().get("x-amzn-errortype").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let body: Value = answer.json().await.expect("JSON");
+        let kind = kind.or_else(|| body["__type"].as_str().map(str::to_owned)).unwrap_or_default();
+        (status, kind.rsplit('#').next().unwrap_or_default().to_owned())
+    }
+
+    /// Whether a call of DynamoDB is allowed. Nothing that is asked here changes anything: the item is not there.
+    async fn allows(&self, key: &str, operation: &str, request: &Value) -> bool {
+        let (status, kind) = self.ask(key, &format!("DynamoDB_20120810.{operation}"), request).await;
+        match (status, kind.as_str()) {
+            (200, _) | (400, "ConditionalCheckFailedException" | "TransactionCanceledException") => true,
+            (400, "AccessDeniedException") => false,
+            other => panic!("{key} {operation} {request}: {other:?}"),
+        }
+    }
+
+    async fn mail(&self, key: &str, from: &str, set: &str) -> (u16, String) {
+        let content = json!({"Simple": {"Subject": {"Data": "s"}, "Body": {"Text": {"Data": "t"}}}});
+        let mail = json!({"FromEmailAddress": from, "Content": content, "ConfigurationSetName": set,
+                          "Destination": {"ToAddresses": ["personne@guichet.example"]}});
+        self.ask(key, "SendEmail", &mail).await
+    }
+
+    fn configuration_set(&self) -> String {
+        format!("{}-MailConfiguration", self.stack["stack"].as_str().expect("the stack's name"))
+    }
+}
+
+/// The table and the key of an item that nobody has, and the name of its partition key.
+fn nobodys(item: &str) -> (String, Value, &'static str) {
+    let (name, table, keys) = ITEMS.into_iter().find(|(name, ..)| *name == item).expect("an item");
+    let value = if name == table { "personne".to_owned() } else { format!("{name}U#personne") };
+    (format!("${table}"), keys.iter().map(|key| ((*key).to_owned(), json!({"S": value}))).collect(), keys[0])
+}
+
+/// Every call of DynamoDB that reads or writes an item, by the name that `MAY` has for it.
+fn calls(item: &str) -> Vec<(String, &'static str, Value)> {
+    let (name, key, partition_key) = nobodys(item);
+    let partition = json!({"#key": partition_key});
+    let there = "attribute_exists(#key)";
+    let put =
+        json!({"TableName": name, "Item": key, "ConditionExpression": there, "ExpressionAttributeNames": partition});
+    let update = json!({"TableName": name, "Key": key, "ConditionExpression": there, "ExpressionAttributeNames": partition,
+                        "UpdateExpression": "SET version = :v", "ExpressionAttributeValues": {":v": {"N": "1"}}});
+    let delete =
+        json!({"TableName": name, "Key": key, "ConditionExpression": there, "ExpressionAttributeNames": partition});
+    let get = json!({"TableName": name, "Key": key});
+    let query = json!({"TableName": name, "KeyConditionExpression": "#key = :v", "ExpressionAttributeNames": partition,
+                       "ExpressionAttributeValues": {":v": key[partition_key]}});
+    let within = |kind: &str, call: &Value| json!({"TransactItems": [{kind: call}]});
+    [
+        ("GetItem", "GetItem", get.clone()),
+        ("transaction GetItem", "TransactGetItems", within("Get", &get)),
+        ("BatchGetItem", "BatchGetItem", json!({"RequestItems": {&name: {"Keys": [key]}}})),
+        ("Query", "Query", query),
+        ("Scan", "Scan", json!({"TableName": name})),
+        ("PutItem", "PutItem", put.clone()),
+        ("transaction PutItem", "TransactWriteItems", within("Put", &put)),
+        ("UpdateItem", "UpdateItem", update.clone()),
+        ("transaction UpdateItem", "TransactWriteItems", within("Update", &update)),
+        ("DeleteItem", "DeleteItem", delete.clone()),
+        ("transaction DeleteItem", "TransactWriteItems", within("Delete", &delete)),
+        ("transaction ConditionCheckItem", "TransactWriteItems", within("ConditionCheck", &delete)),
+        ("BatchWriteItem", "BatchWriteItem", json!({"RequestItems": {&name: [{"DeleteRequest": {"Key": key}}]}})),
+    ]
+    .map(|(what, operation, call)| (format!("{what} {item}"), operation, call))
+    .into()
+}
+
+#[tokio::test]
+async fn each_function_may_do_its_part_with_the_tables_and_nothing_else() {
+    let aws = Aws::of(Portal::shared());
+    join_all(MAY.iter().map(async |(function, may)| {
+        for (what, operation, call) in ITEMS.iter().flat_map(|(item, ..)| calls(item)) {
+            let expected = may.iter().any(|may| *may == what || Some(*may) == what.strip_prefix("transaction "));
+            assert_eq!(aws.allows(function, operation, &call).await, expected, "{function} {what}");
+        }
+        for (operation, call) in [
+            ("DescribeTable", json!({"TableName": "$Tokens"})),
+            ("DeleteTable", json!({"TableName": "$Tokens"})),
+            ("UpdateTimeToLive", json!({"TableName": "$Tokens"})),
+            ("ListTables", json!({})),
+            ("ExecuteStatement", json!({"Statement": "SELECT * FROM Credentials"})),
+        ] {
+            assert!(!aws.allows(function, operation, &call).await, "{function} {operation}");
+        }
+        let streams = aws.ask(function, "DynamoDBStreams_20120810.ListStreams", &json!({})).await;
+        assert_eq!(streams, (400, "AccessDeniedException".into()), "{function}");
+    }))
+    .await;
+}
+
+/// A request with more parameters.
+fn with(mut request: Value, more: Value) -> Value {
+    if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
+        request.extend(more);
+    }
+    request
+}
+
+#[tokio::test]
+async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
+    let aws = Aws::of(Portal::shared());
+    let call = |item: &str, more: Value| {
+        let (table, key, _) = nobodys(item);
+        with(json!({"TableName": table, "Key": key}), more)
+    };
+    let parts = |item: &str, attributes: &str| call(item, json!({"ProjectionExpression": attributes}));
+    let batch = |attributes: &str| {
+        let (table, key, _) = nobodys("Credentials");
+        json!({"RequestItems": {table: {"Keys": [key], "ProjectionExpression": attributes}}})
+    };
+    let update = |item: &str, attribute: &str, more: Value| {
+        let update = json!({"UpdateExpression": format!("SET {attribute} = :v"),
+                            "ExpressionAttributeValues": {":v": {"N": "1"}}, "ConditionExpression": "attribute_exists(#key)",
+                            "ExpressionAttributeNames": {"#key": nobodys(item).2}});
+        call(item, with(update, more))
+    };
+    let within = |kind: &str, call: Value| json!({"TransactItems": [{kind: call}]});
+    let request = |more: Value| {
+        let (table, key, _) = nobodys("MailRequests");
+        with(json!({"TableName": table, "Item": key, "ConditionExpression": "attribute_exists(name_key)"}), more)
+    };
+    let search = |index: &str, attribute: &str, more: Value| {
+        let query = json!({"TableName": "$Directory", "IndexName": index, "ExpressionAttributeValues": {":v": {"S": "x"}},
+                               "KeyConditionExpression": format!("{attribute} = :v")});
+        with(query, more)
+    };
+    let due = json!({"TableName": "$MailRequests", "IndexName": "by_due", "KeyConditionExpression": "due = :v",
+                     "ExpressionAttributeValues": {":v": {"S": "personne"}}});
+    let told = json!({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
+    let seen = json!({"ProjectionExpression": "account, given_name, family_name"});
+    let holder = "account, version, active, given_name, family_name";
+
+    for (function, operation, call, allowed) in [
+        // The doors do not learn what became of an earlier request.
+        ("RegisterFunction", "TransactWriteItems", within("Put", request(json!({}))), true),
+        ("RegisterFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
+        ("RegisterFunction", "PutItem", request(json!({"ReturnValues": "ALL_OLD"})), false),
+        ("RequestResetFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
+        // The hash is for those who verify it.
+        ("MailerFunction", "GetItem", parts("Credentials", "account, version, active"), true),
+        ("MailerFunction", "GetItem", parts("Credentials", "account, version, active, phc"), false),
+        ("MailerFunction", "GetItem", parts("Credentials", "phc.x"), false),
+        ("MailerFunction", "GetItem", call("Credentials", json!({"AttributesToGet": ["phc"]})), false),
+        (
+            "MailerFunction",
+            "GetItem",
+            call("Credentials", json!({"ProjectionExpression": "#p", "ExpressionAttributeNames": {"#p": "phc"}})),
+            false,
+        ),
+        ("ResetFunction", "GetItem", parts("Credentials", holder), true),
+        ("ResetFunction", "GetItem", parts("Credentials", "account, phc"), false),
+        ("SessionFunction", "BatchGetItem", batch(holder), true),
+        ("SessionFunction", "BatchGetItem", batch("account, phc"), false),
+        ("SessionFunction", "BatchGetItem", batch("account, key_id"), false),
+        // A reset sets the hash and sees none; it renames nobody.
+        ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", json!({}))), true),
+        ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", told)), false),
+        (
+            "ResetFunction",
+            "TransactWriteItems",
+            within("Update", update("Credentials", "given_name", json!({}))),
+            false,
+        ),
+        (
+            "PasswordFunction",
+            "TransactWriteItems",
+            within("Update", update("Credentials", "given_name", json!({}))),
+            false,
+        ),
+        ("PasswordFunction", "TransactWriteItems", within("Update", update("Sessions", "ends_at", json!({}))), false),
+        // Outside the transaction a link is not used; only its repeated answers are counted.
+        ("ResetFunction", "UpdateItem", update("Tokens", "repeats", json!({})), true),
+        ("ResetFunction", "UpdateItem", update("Tokens", "used_at", json!({})), false),
+        // The search tells accounts and names.
+        ("FindAccountFunction", "Query", search("by_name", "folded_name", seen.clone()), true),
+        ("FindAccountFunction", "Query", search("by_email", "email_hash", seen.clone()), true),
+        ("FindAccountFunction", "Query", search("by_email", "email_hash", json!({})), false),
+        (
+            "FindAccountFunction",
+            "Query",
+            search("by_name", "folded_name", json!({"ProjectionExpression": "email"})),
+            false,
+        ),
+        ("RegisterFunction", "Query", search("by_name", "folded_name", seen.clone()), false),
+        ("MailerFunction", "Query", search("by_name", "folded_name", seen), false),
+        ("MailerFunction", "Query", due.clone(), true),
+        ("FindAccountFunction", "Query", due, false),
+    ] {
+        assert_eq!(aws.allows(function, operation, &call).await, allowed, "{function} {operation} {call}");
+    }
+}
+
+#[tokio::test]
+async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
+    let aws = Aws::of(Portal::shared());
+    let from = aws.stack["parameters"]["MailFrom"].as_str().expect("an address").to_owned();
+    let set = aws.configuration_set();
+    let denied = |status| (status, "AccessDeniedException".to_owned());
+    for (function, _) in MAY {
+        let told = aws.mail(function, &from, &set).await;
+        assert_eq!(told, if function == "MailerFunction" { (200, String::new()) } else { denied(403) }, "{function}");
+        for (secret, users) in [
+            (
+                "$NamesSecret",
+                &[
+                    "RegisterFunction",
+                    "RequestResetFunction",
+                    "ResetFunction",
+                    "PasswordFunction",
+                    "LoginFunction",
+                    "SessionFunction",
+                    "FindAccountFunction",
+                ][..],
+            ),
+            ("$PepperSecret", &["ResetFunction", "PasswordFunction", "LoginFunction"]),
+        ] {
+            let told = aws.ask(function, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
+            let expected = if users.contains(&function) { (200, String::new()) } else { denied(400) };
+            assert_eq!(told, expected, "{function} {secret}");
+        }
+    }
+    assert_eq!(aws.mail("MailerFunction", "directeur@guichet.example", &set).await, denied(403));
+    assert_eq!(aws.mail("MailerFunction", &from, "another-set").await, denied(403));
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_has_opens_nothing() {
+    let aws = Aws::of(Portal::shared());
+    let refused = |status| (status, "UnrecognizedClientException".to_owned());
+    for key in ["Stranger", "registerfunction", "guichet", ""] {
+        let get = json!({"TableName": "$Directory", "Key": {"account": {"S": "personne"}}});
+        assert_eq!(aws.ask(key, "DynamoDB_20120810.GetItem", &get).await, refused(400), "{key}");
+        let secret = json!({"SecretId": "$PepperSecret"});
+        assert_eq!(aws.ask(key, "secretsmanager.GetSecretValue", &secret).await, refused(400), "{key}");
+        assert_eq!(aws.mail(key, "centre-de-services@guichet.example", &aws.configuration_set()).await, refused(403));
+    }
+}
+
+/// Fifty at once, so that some find the counter changed under their hands.
+async fn guess_at_once(visitor: &Visitor, path: &str, form: &Value) {
+    join_all((0..50).map(|_| visitor.post(path, form.clone()))).await;
+}
+
+/// As if no session had been used for long, so that the next use is noted.
+async fn let_sessions_rest(portal: &Portal) {
+    for session in portal.items("Sessions").await {
+        let update = json!({
+            "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
+            "UpdateExpression": "SET last_used_at = :long_ago",
+            "ExpressionAttributeValues": { ":long_ago": { "N": "1000000000" } },
+        });
+        portal.dynamodb("UpdateItem", "Sessions", update).await;
+    }
+}
+
+/// What the stack's log of permissions has as granted and not as used: a statement, an action and a resource each.
+fn unused(portal: &Portal) -> BTreeSet<String> {
+    let log = std::fs::read_to_string(portal.setup().data().join("permissions.log")).expect("the log of permissions");
+    let all = |word: &str| log.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect();
+    let (granted, used): (BTreeSet<String>, BTreeSet<String>) = (all("granted "), all("used "));
+    granted.difference(&used).cloned().collect()
+}
+
+#[tokio::test]
+async fn no_permission_is_there_for_nothing() {
+    let portal = Setup::new().start();
+    let (person, other, here, there) = (Person::new(), Person::new(), portal.visitor(), portal.visitor());
+    let token = here.become_a_user(&portal, &person, "fleuve-7q").await;
+    here.reset(&token, "fleuve-7q").await.expect(204, "");
+    // On a known device, and from outside.
+    for visitor in [&here, &portal.stranger()] {
+        visitor.register(&person.account).await.expect(202, "");
+        visitor.request_reset(&other.account).await.expect(202, "");
+        visitor.request_reset(&person.account).await.expect(202, "");
+        visitor.check(&"A".repeat(43)).await.expect(404, "link-unknown");
+    }
+
+    there.sign_in(&person.account, "rivage-3z").await.expect(401, "invalid-credentials");
+    there.sign_in(&person.account, "fleuve-7q").await.expect(200, "");
+    for _ in 0..2 {
+        here.sign_in(&person.account, "fleuve-7q").await.expect(200, "");
+    }
+    let_sessions_rest(&portal).await;
+    here.get("/api/sessions").await.expect(200, "");
+    here.get("/api/events").await.expect(200, "");
+    here.delete("/api/sessions").await.expect(204, "");
+    let change = json!({"current": "fleuve-7q", "password": "fleuve-8q", "confirmation": "fleuve-8q"});
+    here.post("/api/password", change.clone()).await.expect(204, "");
+
+    let names = json!({"given_name": person.given_name, "family_name": person.family_name});
+    here.post("/api/find-account", names).await.expect(200, "");
+    here.post("/api/find-account", json!({"email": person.email})).await.expect(200, "");
+    guess_at_once(&portal.visitor(), "/api/login", &json!({"account": person.account, "password": "rivage-3z"})).await;
+    guess_at_once(&here, "/api/password", &change).await;
+    here.delete("/api/session").await.expect(204, "");
+
+    // The mailer sweeps once a minute.
+    let start = Instant::now();
+    while !unused(&portal).is_empty() && start.elapsed() < Duration::from_secs(90) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(unused(&portal), BTreeSet::new());
+}
