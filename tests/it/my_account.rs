@@ -120,6 +120,12 @@ async fn one_sees_what_happened_to_ones_account() {
     visitor.become_a_user(portal, &person, "oie7").await;
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    // A known device at a managed workstation is still at a managed workstation.
+    visitor.request_reset(&person.account).await.expect(202, "");
+    portal.mail_number(3, &person).await;
+    while visitor.get("/api/events").await.json()["events"].as_array().is_none_or(|events| events.len() < 5) {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     let events = visitor.get("/api/events").await.expect(200, "").json()["events"].as_array().unwrap().clone();
     let mut what: Vec<_> =
         events.iter().map(|event| (event["what"].as_str().unwrap(), event["network"].as_str().unwrap())).collect();
@@ -128,6 +134,7 @@ async fn one_sees_what_happened_to_ones_account() {
     assert_eq!(
         what,
         [
+            ("link-mailed", "managed"),
             ("link-mailed", "managed"),
             ("password-set", "managed"),
             ("sign-in-refused", "outside"),

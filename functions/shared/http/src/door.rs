@@ -57,7 +57,7 @@ impl Door {
         let class = self.class(&caller, &account, names).await?;
         tracing::info!(account.key = key.brief(), client.class = class.letter(), mail.kind = kind.as_str(), "asked");
         let spendings = spendings(kind, &key, class, &caller, names);
-        let asked = MailRequest::at_the_door(account, key, kind, class, caller.device, caller.now);
+        let asked = MailRequest::at_the_door(account, key, kind, class, caller.origin(), caller.now);
         match self.mail_requests.accept(&asked, &self.throttles, &spendings).await? {
             Accepted::Yes => Ok(accepted()),
             Accepted::QuotaUsedUp(wait) => Err(ApiError::TooManyAttempts(wait)),

@@ -1,5 +1,6 @@
 //! `MailRequests`: the outbox. What is asked for is put here and mailed from here, whoever is killed in between.
 
+use super::events::Origin;
 use super::throttles::{Throttles, wait};
 use super::transaction::{Outcome, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
@@ -133,14 +134,14 @@ struct NewItem<'a> {
 }
 
 impl MailRequest {
-    /// A request at the door.
+    /// A request at the door: by the client's class, from where its address tells.
     #[must_use]
     pub fn at_the_door(
         typed: AccountName,
         name_key: AccountKey,
         kind: Kind,
         class: Class,
-        device: String,
+        from: Origin,
         now: UnixTime,
     ) -> Self {
         let request = format!("{}#{}#{}", kind.as_str(), door_of(class), now.0 / BUCKET);
@@ -148,8 +149,8 @@ impl MailRequest {
             id: RequestId { name_key, request },
             typed,
             kind,
-            client_class: class,
-            device,
+            client_class: from.client_class,
+            device: from.device,
             created_at: now,
             attempts: 0,
         }
