@@ -12,6 +12,7 @@ mod import;
 mod link;
 mod mails;
 mod my_account;
+mod outside;
 mod pages;
 mod permissions;
 mod quotas;

@@ -97,7 +97,10 @@ impl Portal {
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Portal> = OnceLock::new();
-        SHARED.get_or_init(|| Setup::new().with("--concurrency=6").start())
+        // What all stories together fail must not pull the brake; the stories of the brake have portals of their own.
+        let setup =
+            || Setup::new().with("--concurrency=6").with("--set=BrakePerHour=9999").with("--set=BrakePerDay=9999");
+        SHARED.get_or_init(|| setup().start())
     }
 
     fn start(setup: Setup) -> Self {

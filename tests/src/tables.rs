@@ -66,13 +66,30 @@ impl Portal {
 
     /// Lets so much time pass for all counters that no window counts what they hold; what adds up stays.
     pub async fn let_days_pass(&self) {
-        for counter in self.items("Throttles").await {
-            let update = json!({
-                "Key": { "counter": counter["counter"] },
-                "UpdateExpression": "SET failures = :none",
-                "ExpressionAttributeValues": { ":none": { "L": [] } },
-            });
-            self.dynamodb("UpdateItem", "Throttles", update).await;
+        self.let_minutes_pass(31 * 24 * 60).await;
+    }
+
+    /// Lets time pass for all counters of failures: what they hold happened earlier than they thought.
+    pub async fn let_minutes_pass(&self, minutes: i64) {
+        let earlier = |number: &mut Value| {
+            if let Some(text) = number["N"].as_str() {
+                *number = json!({ "N": (text.parse::<i64>().expect("a number") - minutes * 60).to_string() });
+            }
+        };
+        for mut counter in self.items("Throttles").await {
+            for failure in counter.pointer_mut("/failures/L").and_then(Value::as_array_mut).into_iter().flatten() {
+                earlier(failure);
+            }
+            for (_, failure) in counter.pointer_mut("/failures/M").and_then(Value::as_object_mut).into_iter().flatten()
+            {
+                failure.pointer_mut("/M/at").into_iter().for_each(earlier);
+            }
+            for attribute in ["until", "hour_from", "day_from"] {
+                if let Some(moment) = counter.get_mut(attribute) {
+                    earlier(moment);
+                }
+            }
+            self.dynamodb("PutItem", "Throttles", json!({ "Item": counter })).await;
         }
     }
 

@@ -11,6 +11,7 @@ use std::sync::Mutex;
 /// Somebody at a machine of their own, who keeps their cookies.
 pub struct Visitor {
     url: String,
+    address: String,
     client: Client,
     cookies: Mutex<BTreeMap<String, String>>,
 }
@@ -60,7 +61,14 @@ impl Visitor {
         // Cookies are kept here: a jar that follows the letter would not send a Secure one to http://localhost.
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
         // By number, since the client's own address is of IPv4.
-        Self { url: url.replace("localhost", "127.0.0.1"), client, cookies: Mutex::default() }
+        let url = url.replace("localhost", "127.0.0.1");
+        Self { url, address: address.to_owned(), client, cookies: Mutex::default() }
+    }
+
+    /// Somebody at another machine behind the same address.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        Self::new(&self.url, &self.address)
     }
 
     /// Sends a request as it is, with the cookies kept so far, and keeps those it sets.

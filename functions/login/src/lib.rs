@@ -9,9 +9,10 @@ use guichet_core::keys::{AccountKey, Keys};
 use guichet_core::password::{Hasher, Password};
 use guichet_core::secret::{PlainDeviceKey, PlainSessionKey};
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
+use guichet_core::store::attempts::{Attempt, Attempted, Counted};
 use guichet_core::store::credentials::{Credential, Holder};
 use guichet_core::store::events::What;
-use guichet_core::store::sign_in::{Attempt, Attempted, Counted, Opened, SignIn};
+use guichet_core::store::sign_in::{Opened, SignIn};
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie};
 use lambda_http::{Request, tracing};
@@ -59,7 +60,11 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
     let (names, peppers) = context.keys.rings().await?;
-    let claim = Claim { key: AccountKey::of(&account, names), tag: device::tag(&account, names) };
+    let claim = Claim {
+        key: AccountKey::of(&account, names),
+        address_key: caller.whereabouts.key(names),
+        tag: device::tag(&account, names),
+    };
     let device = caller.device_key(&claim.tag);
 
     let counted = count(context, &caller, &account, &claim, device.as_ref()).await?;
@@ -84,9 +89,10 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     }
 }
 
-/// The account that is claimed, in the forms in which it may be kept and told.
+/// The account that is claimed and where, in the forms in which they may be kept and told.
 struct Claim {
     key: AccountKey,
+    address_key: String,
     tag: String,
 }
 
@@ -102,6 +108,7 @@ async fn count(
         account,
         account_key: &claim.key,
         network: caller.network,
+        address_key: &claim.address_key,
         device: device.as_ref(),
         now: caller.now,
     };

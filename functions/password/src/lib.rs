@@ -8,11 +8,11 @@ use guichet_core::password::{Hasher, Password, PasswordPolicy};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
+use guichet_core::store::attempts::{Attempt, Attempted, Attempts};
 use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
-use guichet_core::store::sign_in::{Attempt, Attempted, Attempts};
 use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
 use lambda_http::{Request, tracing};
@@ -74,10 +74,12 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let key = AccountKey::of(&session.account, names);
     let tag = device::tag(&session.account, names);
     let claimed = caller.device_key(&tag).map(|device| device.hash());
+    let address_key = caller.whereabouts.key(names);
     let attempted = Attempted {
         account: &session.account,
         account_key: &key,
         network: caller.network,
+        address_key: &address_key,
         device: claimed.as_ref(),
         now: caller.now,
     };
@@ -91,6 +93,7 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
         tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
         return Err(ApiError::InvalidCredentials);
     }
+    context.attempts.resolve(&counted).await?;
 
     let device = PlainDeviceKey::from_random(chance::bytes());
     let change = Change {

@@ -1,6 +1,7 @@
 //! The environment, read here only: each function knows what the template's `Variables` give it.
 
 use crate::class::ManagedNetworks;
+use crate::outside::Brake;
 use crate::password::PasswordPolicy;
 use std::time::Duration;
 
@@ -34,6 +35,12 @@ pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
         parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
     let words = text("CONTEXT_WORDS")?;
     Ok(PasswordPolicy::new(password_min_length()?, both).with_context_words(words.split(',').map(str::to_owned)))
+}
+
+/// `BRAKE_PER_HOUR` and `BRAKE_PER_DAY`: unresolved failures from outside.
+pub fn brake() -> Result<Brake, ConfigError> {
+    let limit = |name| parsed(name, |text| text.parse().map_err(|_| "a whole number is wanted".into()));
+    Ok(Brake { per_hour: limit("BRAKE_PER_HOUR")?, per_day: limit("BRAKE_PER_DAY")? })
 }
 
 /// `LINK_LIFETIME_MINUTES`: how long a mailed link works.

@@ -14,6 +14,7 @@ pub mod config;
 pub mod device;
 pub mod keys;
 pub mod mailbox;
+pub mod outside;
 pub mod password;
 pub mod person;
 pub mod quota;

@@ -21,14 +21,6 @@ pub struct Window {
     pub length: Duration,
 }
 
-const fn minutes(count: usize, minutes: u64) -> Window {
-    Window { count, length: Duration::from_mins(minutes) }
-}
-
-const fn hours(count: usize, hours: u64) -> Window {
-    Window { count, length: Duration::from_hours(hours) }
-}
-
 /// The limit that the passing of a day does not lift.
 #[derive(Clone, Copy, Debug)]
 pub enum Long {
@@ -53,15 +45,20 @@ impl Budget {
     #[must_use]
     pub fn of_sign_in(class: Class, min_length: usize) -> Self {
         match class {
-            Class::D => Self { short: [minutes(10, 15), hours(20, 24)], long: Long::Cumulative(50) },
-            Class::M => Self { short: [minutes(5, 15), hours(15, 24)], long: Long::Window(hours(80, 30 * 24)) },
+            Class::D => {
+                Self { short: [Window::of_minutes(10, 15), Window::of_hours(20, 24)], long: Long::Cumulative(50) }
+            }
+            Class::M => Self {
+                short: [Window::of_minutes(5, 15), Window::of_hours(15, 24)],
+                long: Long::Window(Window::of_hours(80, 30 * 24)),
+            },
             Class::U => {
                 let guesses = match min_length {
                     0..=5 => 20,
                     6..=7 => 50,
                     _ => 100,
                 };
-                Self { short: [minutes(5, 15), hours(10, 24)], long: Long::Cumulative(guesses) }
+                Self { short: [Window::of_minutes(5, 15), Window::of_hours(10, 24)], long: Long::Cumulative(guesses) }
             }
         }
     }
@@ -111,7 +108,16 @@ impl Budget {
 }
 
 impl Window {
-    fn wait(&self, past: &[UnixTime], now: UnixTime) -> Duration {
+    pub(crate) const fn of_minutes(count: usize, minutes: u64) -> Self {
+        Self { count, length: Duration::from_mins(minutes) }
+    }
+
+    pub(crate) const fn of_hours(count: usize, hours: u64) -> Self {
+        Self { count, length: Duration::from_hours(hours) }
+    }
+
+    /// How long until one more may come after these moments, which are in order.
+    pub(crate) fn wait(&self, past: &[UnixTime], now: UnixTime) -> Duration {
         // The one that must have left the window before another may enter it.
         let blocking = past.len().checked_sub(self.count).and_then(|at| past.get(at));
         blocking.map_or(Duration::ZERO, |moment| Duration::from_secs(now.seconds_until(*moment + self.length)))
@@ -159,6 +165,18 @@ impl Counter {
     #[must_use]
     pub fn sign_in_on(account: &AccountKey, device: &DeviceKeyHash) -> Self {
         Self(format!("login#{}#{}#{}", Class::D.letter(), account.as_str(), device.as_str()))
+    }
+
+    /// Unresolved failures at an address outside, by its keyed hash.
+    #[must_use]
+    pub fn address(key: &str) -> Self {
+        Self(format!("login#address#{key}"))
+    }
+
+    /// What the brake over all of outside counts.
+    #[must_use]
+    pub fn brake() -> Self {
+        Self("login#brake".to_owned())
     }
 
     /// The counter's key.

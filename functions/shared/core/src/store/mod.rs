@@ -1,6 +1,7 @@
 //! The tables. One file each; attribute names and expressions are spelled here only. Methods say what happens to a
 //! person's things, and their outcomes are enums; that a store does not answer is a [`StoreError`], never an outcome.
 
+pub mod attempts;
 pub mod credentials;
 pub mod devices;
 pub mod directory;
@@ -103,14 +104,16 @@ impl Table {
         keys: KeysAndAttributes,
         doing: &'static str,
     ) -> Result<Vec<T>, StoreError> {
+        self.batch(keys, doing).await?.into_iter().map(read).collect()
+    }
+
+    /// The same, as they are.
+    async fn batch(&self, keys: KeysAndAttributes, doing: &'static str) -> Result<Vec<Item>, StoreError> {
         let (mut asked, mut found) = (keys, Vec::new());
         for attempt in 0..BATCH_TRIES {
             let answer = self.client.batch_get_item().request_items(&self.name, asked).send().await;
             let mut answer = answer.map_err(failed(doing))?;
-            let items = answer.responses.as_mut().and_then(|tables| tables.remove(&self.name)).unwrap_or_default();
-            for item in items {
-                found.push(read(item)?);
-            }
+            found.extend(answer.responses.as_mut().and_then(|tables| tables.remove(&self.name)).unwrap_or_default());
             match answer.unprocessed_keys.and_then(|mut tables| tables.remove(&self.name)) {
                 Some(left) => asked = left,
                 None => return Ok(found),

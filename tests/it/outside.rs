@@ -1,0 +1,138 @@
+//! What strangers have in common: their address, and the brake over all of outside.
+
+use futures_util::future::join_all;
+use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+
+fn retry_after(answer: &Answer) -> u64 {
+    answer.header("retry-after").parse().expect("Retry-After in seconds")
+}
+
+#[tokio::test]
+async fn ten_failures_at_one_address_in_ten_minutes_close_it_whoever_they_are_of() {
+    let portal = Portal::shared();
+    let (person, stranger) = (Person::new(), portal.stranger());
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    for n in 0..10 {
+        let account = if n % 2 == 0 { Person::new().account } else { format!("personne-{}-{n}", person.account) };
+        stranger.sign_in(&account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    for account in [person.account.clone(), format!("personne-{}", person.account)] {
+        let refused = stranger.sign_in(&account, "oie7").await.expect(429, "too-many-attempts");
+        assert!((500..=600).contains(&retry_after(&refused)), "{refused:?}");
+    }
+    // Nobody else is concerned, and the account's own budget is as it was.
+    portal.stranger().sign_in(&person.account, "oie7").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn fifty_guesses_at_once_from_one_address_are_ten() {
+    let portal = Portal::shared();
+    let stranger = portal.stranger();
+    let accounts: Vec<_> = (0..50).map(|_| Person::new().account).collect();
+    let answers = join_all(accounts.iter().map(|account| stranger.sign_in(account, "faux1"))).await;
+    let verified = answers.iter().filter(|answer| answer.status == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!((1..=10).contains(&verified) && verified + refused == 50, "{verified} verified, {refused} refused");
+}
+
+#[tokio::test]
+async fn an_address_that_thousands_share_serves_those_who_mistype_and_then_succeed() {
+    let portal = Portal::shared();
+    let staff: Vec<_> = (0..6).map(|_| Person::new()).collect();
+    join_all(staff.iter().map(async |person| {
+        portal.visitor().become_a_user(portal, person, "oie7").await;
+    }))
+    .await;
+    // One address; everybody on a machine that does not know them.
+    let hospital = portal.stranger();
+    let machine = || hospital.beside();
+    for person in &staff {
+        for _ in 0..4 {
+            machine().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        }
+        machine().sign_in(&person.account, "oie7").await.expect(200, "");
+    }
+    // What is not resolved adds up, beside all that was.
+    for _ in 0..10 {
+        machine().sign_in(&Person::new().account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    machine().sign_in(&staff[0].account, "oie7").await.expect(429, "too-many-attempts");
+}
+
+#[tokio::test]
+async fn twenty_accounts_an_hour_are_tried_from_one_address() {
+    let portal = Setup::new().start();
+    let stranger = portal.stranger();
+    let accounts: Vec<_> = (0..21).map(|_| Person::new().account).collect();
+    for ten in [&accounts[..10], &accounts[10..20]] {
+        for account in ten {
+            stranger.sign_in(account, "faux1").await.expect(401, "invalid-credentials");
+        }
+        stranger.sign_in(&accounts[0], "faux1").await.expect(429, "too-many-attempts");
+        portal.let_minutes_pass(10).await;
+    }
+    let refused = stranger.sign_in(&accounts[20], "faux1").await.expect(429, "too-many-attempts");
+    assert!((2300..=2400).contains(&retry_after(&refused)), "the first of them is twenty minutes past: {refused:?}");
+    stranger.sign_in(&accounts[0], "faux1").await.expect(401, "invalid-credentials");
+    portal.let_minutes_pass(41).await;
+    stranger.sign_in(&accounts[20], "faux1").await.expect(401, "invalid-credentials");
+}
+
+/// Guesses at an account of its own from an address of its own.
+async fn guess(portal: &Portal) -> Answer {
+    portal.stranger().sign_in(&Person::new().account, "faux1").await
+}
+
+#[tokio::test]
+async fn the_brake_stops_outside_for_an_hour_and_those_who_are_known_notice_nothing() {
+    let portal = Setup::new().with("--set=BrakePerHour=6").start();
+    let (person, unsigned) = (Person::new(), portal.visitor());
+    unsigned.become_a_user(&portal, &person, "oie7").await;
+    let at_home = unsigned.taken_to(portal.stranger());
+    // Who succeeds takes back what they failed.
+    let slow = portal.stranger();
+    for _ in 0..3 {
+        slow.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    slow.sign_in(&person.account, "oie7").await.expect(200, "");
+    let answers = join_all((0..30).map(|_| guess(&portal))).await;
+    let verified = answers.iter().filter(|answer| answer.status == 401).count();
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!((4..=6).contains(&verified) && verified + refused == 30, "{verified} verified, {refused} refused");
+    for _ in verified..6 {
+        guess(&portal).await.expect(401, "invalid-credentials");
+    }
+
+    let is_stopped = async |stranger: Visitor, account: &str| {
+        let refused = stranger.sign_in(account, "oie7").await.expect(429, "too-many-attempts");
+        assert!((3500..=3600).contains(&retry_after(&refused)), "{refused:?}");
+    };
+    is_stopped(portal.stranger(), &person.account).await;
+    is_stopped(portal.stranger(), "personne").await;
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    at_home.sign_in(&person.account, "oie7").await.expect(200, "");
+    // Everybody else has the mailed link, and is known from then on.
+    let elsewhere = portal.stranger();
+    elsewhere.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
+    elsewhere.sign_in(&person.account, "abc2").await.expect(200, "");
+
+    portal.let_minutes_pass(61).await;
+    portal.stranger().sign_in(&person.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn the_brake_of_a_day_lets_one_guess_an_hour_through() {
+    let portal = Setup::new().with("--set=BrakePerDay=3").start();
+    for _ in 0..3 {
+        guess(&portal).await.expect(401, "invalid-credentials");
+    }
+    for _ in 0..2 {
+        let refused = guess(&portal).await.expect(429, "too-many-attempts");
+        assert!((3500..=3600).contains(&retry_after(&refused)), "{refused:?}");
+        portal.let_minutes_pass(60).await;
+        guess(&portal).await.expect(401, "invalid-credentials");
+    }
+    guess(&portal).await.expect(429, "too-many-attempts");
+}
