@@ -22,3 +22,6 @@ pub mod secret;
 pub mod session;
 pub mod store;
 pub mod throttle;
+
+#[cfg(test)]
+mod honest_people;
