@@ -14,7 +14,7 @@ use guichet_core::store::credentials::{Credential, Holder};
 use guichet_core::store::events::What;
 use guichet_core::store::sign_in::{Opened, SignIn};
 use guichet_core::{aws, chance};
-use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie};
+use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie, word};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use serde_json::json;
@@ -41,9 +41,9 @@ impl Context {
 struct Form {
     account: String,
     password: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     remember: Remember,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     transport: Transport,
 }
 

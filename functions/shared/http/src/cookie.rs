@@ -29,18 +29,18 @@ pub(crate) fn device(tag: &str, value: &str, lifetime: Duration) -> String {
 }
 
 /// The `Set-Cookie`s that make room for one more device: the first in the header are the oldest (RFC 6265, 5.4).
-pub(crate) fn surplus_devices(header: &str, tag: &str) -> Vec<String> {
+pub fn surplus_devices(header: &str, tag: &str) -> Vec<String> {
     let own = device_name(tag);
     let names = header.split(';').filter_map(|pair| pair.trim().split_once('=')).map(|(name, _)| name);
     let others: Vec<_> = names.filter(|name| name.starts_with(DEVICE) && *name != own).collect();
     let surplus = others.len().saturating_sub(MAX_DEVICES - 1);
-    let forget = |name: &&str| device(name.trim_start_matches(DEVICE), "", Duration::ZERO);
-    others[..surplus].iter().map(forget).collect()
+    let tags = others[..surplus].iter().filter_map(|name| name.strip_prefix(DEVICE));
+    tags.map(|tag| device(tag, "", Duration::ZERO)).collect()
 }
 
 /// The value of a cookie in a `Cookie` header (RFC 6265, 5.4). Of two with the same name the first counts, as browsers
 /// send the more specific one first.
-pub(crate) fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
+pub fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header
         .split(';')
         .filter_map(|pair| pair.trim().split_once('='))

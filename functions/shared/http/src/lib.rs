@@ -15,6 +15,13 @@ mod user_agent;
 pub use caller::{Caller, Site};
 pub use door::Door;
 pub use error::ApiError;
-pub use read::{json_body, new_password, path_parameter, route};
+pub use read::{json_body, new_password, path_parameter, route, word};
 pub use reply::{Response, accepted, json, no_content, session_cookie, session_cookie_cleared, with_cookie};
 pub use serve::serve;
+
+/// What the fuzz targets reach that nobody else does.
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::cookie::{surplus_devices, value};
+    pub use crate::serve::plain;
+}

@@ -7,7 +7,8 @@ use guichet_core::person::PersonName;
 use lambda_http::http::header;
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
 
 /// The largest body that a route takes.
 const MAX_BODY: usize = 4096;
@@ -46,6 +47,11 @@ pub fn json_body<T: DeserializeOwned>(request: &Request) -> Result<T, ApiError> 
         return Err(ApiError::InvalidRequest);
     }
     serde_json::from_slice(body).map_err(|_| ApiError::InvalidRequest)
+}
+
+/// Reads a field that is one of a few words (`deserialize_with`). By itself serde takes `{"me": null}` for `"me"`, too.
+pub fn word<'de, D: Deserializer<'de>, T: DeserializeOwned>(field: D) -> Result<T, D::Error> {
+    T::deserialize(String::deserialize(field)?.into_deserializer())
 }
 
 /// A new password, typed twice, that this person may set.
