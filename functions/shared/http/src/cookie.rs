@@ -29,6 +29,7 @@ pub(crate) fn device(tag: &str, value: &str, lifetime: Duration) -> String {
 }
 
 /// The `Set-Cookie`s that make room for one more device: the first in the header are the oldest (RFC 6265, 5.4).
+#[must_use]
 pub fn surplus_devices(header: &str, tag: &str) -> Vec<String> {
     let own = device_name(tag);
     let names = header.split(';').filter_map(|pair| pair.trim().split_once('=')).map(|(name, _)| name);
@@ -40,6 +41,7 @@ pub fn surplus_devices(header: &str, tag: &str) -> Vec<String> {
 
 /// The value of a cookie in a `Cookie` header (RFC 6265, 5.4). Of two with the same name the first counts, as browsers
 /// send the more specific one first.
+#[must_use]
 pub fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header
         .split(';')

@@ -36,6 +36,7 @@ where
 
 /// The event with just what a function reads of it. `lambda_http` panics on a malformed query, `Host` or
 /// `X-Forwarded-Proto`, and refuses an event with a header that is no ASCII; so none of these gets to it.
+#[must_use]
 pub fn plain(event: &Value) -> Value {
     let sound = |(name, value): (&&str, &Value)| {
         let text = value.as_str()?;
