@@ -2,7 +2,7 @@
 //! function may is granted, all else is refused; and no permission is there that the portal does not use.
 
 use futures_util::future::join_all;
-use guichet_tests::{Person, Portal, Setup, Visitor};
+use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -69,6 +69,7 @@ const MAY: [(&str, &[&str]); 8] = [
             "BatchGetItem Devices",
             "BatchGetItem login#",
             "UpdateItem login#",
+            "UpdateItem Credentials",
             "transaction DeleteItem login#",
             "Query Sessions",
             "transaction PutItem Sessions",
@@ -302,6 +303,10 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
             false,
         ),
         ("PasswordFunction", "TransactWriteItems", within("Update", update("Sessions", "ends_at", json!({}))), false),
+        // A sign-in hashes the same password anew, and changes nothing else of an account.
+        ("LoginFunction", "UpdateItem", update("Credentials", "phc", json!({})), true),
+        ("LoginFunction", "UpdateItem", update("Credentials", "active", json!({})), false),
+        ("PasswordFunction", "UpdateItem", update("Credentials", "phc", json!({})), false),
         // Outside the transaction a link is not used; only its repeated answers are counted.
         ("ResetFunction", "UpdateItem", update("Tokens", "repeats", json!({})), true),
         ("ResetFunction", "UpdateItem", update("Tokens", "used_at", json!({})), false),
@@ -333,21 +338,10 @@ async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
     for (function, _) in MAY {
         let told = aws.mail(function, &from, &set).await;
         assert_eq!(told, if function == "MailerFunction" { (200, String::new()) } else { denied(403) }, "{function}");
-        for (secret, users) in [
-            (
-                "$NamesSecret",
-                &[
-                    "RegisterFunction",
-                    "RequestResetFunction",
-                    "ResetFunction",
-                    "PasswordFunction",
-                    "LoginFunction",
-                    "SessionFunction",
-                    "FindAccountFunction",
-                ][..],
-            ),
-            ("$PepperSecret", &["ResetFunction", "PasswordFunction", "LoginFunction"]),
-        ] {
+        let http = MAY.map(|(function, _)| function).into_iter().filter(|function| *function != "MailerFunction");
+        let http: Vec<_> = http.collect();
+        let hashing = ["ResetFunction", "PasswordFunction", "LoginFunction"];
+        for (secret, users) in [("$NamesSecret", &http[..]), ("$EdgeSecret", &http[..]), ("$PepperSecret", &hashing)] {
             let told = aws.ask(function, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
             let expected = if users.contains(&function) { (200, String::new()) } else { denied(400) };
             assert_eq!(told, expected, "{function} {secret}");
@@ -368,11 +362,6 @@ async fn a_key_that_nobody_has_opens_nothing() {
         assert_eq!(aws.ask(key, "secretsmanager.GetSecretValue", &secret).await, refused(400), "{key}");
         assert_eq!(aws.mail(key, "centre-de-services@guichet.example", &aws.configuration_set()).await, refused(403));
     }
-}
-
-/// Fifty at once, so that some find the counter changed under their hands.
-async fn guess_at_once(visitor: &Visitor, path: &str, form: &Value) {
-    join_all((0..50).map(|_| visitor.post(path, form.clone()))).await;
 }
 
 /// As if no session had been used for long, so that the next use is noted.
@@ -419,13 +408,14 @@ async fn no_permission_is_there_for_nothing() {
     here.get("/api/events").await.expect(200, "");
     here.delete("/api/sessions").await.expect(204, "");
     let change = json!({"current": "fleuve-7q", "password": "fleuve-8q", "confirmation": "fleuve-8q"});
-    here.post("/api/password", change.clone()).await.expect(204, "");
+    here.post("/api/password", change).await.expect(204, "");
 
     let names = json!({"given_name": person.given_name, "family_name": person.family_name});
     here.post("/api/find-account", names).await.expect(200, "");
     here.post("/api/find-account", json!({"email": person.email})).await.expect(200, "");
-    guess_at_once(&portal.visitor(), "/api/login", &json!({"account": person.account, "password": "rivage-3z"})).await;
-    guess_at_once(&here, "/api/password", &change).await;
+    portal.rotate("PepperSecret");
+    portal.renew("login").await;
+    here.sign_in(&person.account, "fleuve-8q").await.expect(200, "");
     here.delete("/api/session").await.expect(204, "");
 
     // The mailer sweeps once a minute.

@@ -8,6 +8,7 @@
 
 mod browser;
 mod build;
+mod keys;
 mod mailbox;
 mod portal;
 mod staff;

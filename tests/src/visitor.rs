@@ -65,6 +65,12 @@ impl Visitor {
         Self { url, address: address.to_owned(), client, cookies: Mutex::default() }
     }
 
+    /// The address that they come from.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Somebody at another machine behind the same address.
     #[must_use]
     pub fn beside(&self) -> Self {

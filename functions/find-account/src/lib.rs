@@ -3,7 +3,7 @@
 use guichet_core::aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
-use guichet_core::keys::Secret;
+use guichet_core::keys::{FOR_EVER, Secret};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{PersonName, fold};
 use guichet_core::quota::SEARCHES;
@@ -28,10 +28,11 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
+        let (site, names) = tokio::try_join!(Site::from_env(&aws), Secret::from_env(&aws, "NAMES_SECRET", FOR_EVER))?;
         let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
         Ok(Self {
-            site: Site::from_env()?,
-            names: Secret::from_env(&aws, "NAMES_SECRET").await?,
+            site,
+            names,
             directory: Directory(table("DIRECTORY_TABLE")?),
             throttles: Throttles(table("THROTTLES_TABLE")?),
         })
@@ -67,12 +68,13 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn find(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site)?;
+    let caller = Caller::of(request, &context.site).await?;
     if caller.network != Class::M {
         return Err(ApiError::NetworkNotManaged);
     }
     let form = json_body(request)?;
-    let address = format!("find-account#address#{}", caller.whereabouts.key(context.names.ring().await?));
+    let names = context.names.ring(caller.now).await?;
+    let address = format!("find-account#address#{}", caller.whereabouts.key(&names));
     let spendings = SEARCHES.map(|quota| quota.spending(&address, caller.now));
     if let Some(wait) = context.throttles.spend(&spendings, caller.now).await? {
         return Err(ApiError::TooManyAttempts(wait));

@@ -6,7 +6,7 @@ use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
-use guichet_core::password::{Hasher, Password};
+use guichet_core::password::{Hasher, Password, StoredHash};
 use guichet_core::secret::{PlainDeviceKey, PlainSessionKey};
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
 use guichet_core::store::attempts::{Attempt, Attempted, Counted};
@@ -32,7 +32,8 @@ impl Context {
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
         let tables = SignIn::from_env(&aws::dynamodb(&aws))?;
-        Ok(Self { site: Site::from_env()?, keys: Keys::from_env(&aws).await?, tables })
+        let (site, keys) = tokio::try_join!(Site::from_env(&aws), Keys::from_env(&aws))?;
+        Ok(Self { site, keys, tables })
     }
 }
 
@@ -56,10 +57,12 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site)?;
+    let caller = Caller::of(request, &context.site).await?;
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
-    let (names, peppers) = context.keys.rings().await?;
+    // Without the peppers nobody can be let in, so nothing is counted either.
+    let names = &*context.keys.names(caller.now).await?;
+    context.keys.hasher(caller.now).await?;
     let claim = Claim {
         key: AccountKey::of(&account, names),
         address_key: caller.whereabouts.key(names),
@@ -69,7 +72,9 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
 
     let counted = count(context, &caller, &account, &claim, device.as_ref()).await?;
     let stored = counted.credential.as_ref().and_then(Credential::hash);
-    let right = Hasher::new(peppers).verify(&Password::typed(&form.password), stored.as_ref())?;
+    let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
+    let password = Password::typed(&form.password);
+    let right = hasher.verify(&password, stored.as_ref())?;
     let holder = counted.credential.as_ref().map(|credential| &credential.holder);
     let holder = holder.filter(|holder| right && holder.standing.active);
     tracing::info!(
@@ -82,10 +87,28 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
         // A device that is known keeps its secret, any other gets one.
         let device = device.filter(|_| counted.class == Class::D);
         let device = device.unwrap_or_else(|| PlainDeviceKey::from_random(chance::bytes()));
-        open_session(context, &caller, &form, &claim, &counted, holder, &device).await
+        let answer = open_session(context, &caller, &form, &claim, &counted, holder, &device).await?;
+        if let Some(stored) = &stored {
+            hash_anew(context, &hasher, &password, holder, stored).await;
+        }
+        Ok(answer)
     } else {
         context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
         Err(ApiError::InvalidCredentials)
+    }
+}
+
+/// Once the pepper or the cost is another. The person is in, so that it could not be done keeps them out of nothing.
+async fn hash_anew(context: &Context, hasher: &Hasher, password: &Password, holder: &Holder, stored: &StoredHash) {
+    let done = async {
+        if hasher.is_of_today(stored)? {
+            return Ok(());
+        }
+        let today = hasher.hash(password, chance::bytes())?;
+        context.tables.attempts.credentials.rehash(holder, stored, &today).await.map_err(ApiError::from)
+    };
+    if let Err(error) = done.await {
+        tracing::error!(?error, "hash not made anew");
     }
 }
 

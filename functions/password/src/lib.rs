@@ -4,7 +4,7 @@
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
-use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::password::{Password, PasswordPolicy};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
@@ -34,9 +34,10 @@ impl Context {
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
         let client = aws::dynamodb(&aws);
+        let (site, keys) = tokio::try_join!(Site::from_env(&aws), Keys::from_env(&aws))?;
         Ok(Self {
-            site: Site::from_env()?,
-            keys: Keys::from_env(&aws).await?,
+            site,
+            keys,
             policy: config::password_policy()?,
             sessions: Sessions(Table::from_env(&client, "SESSIONS_TABLE")?),
             attempts: Attempts::from_env(&client)?,
@@ -62,7 +63,7 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn change(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site)?;
+    let caller = Caller::of(request, &context.site).await?;
     let form: Form = json_body(request)?;
     let (ticket, transport) = caller.ticket()?;
     let tables = &context.change;
@@ -70,7 +71,8 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let SignedIn { session, name } = signed_in.ok_or(ApiError::NotSignedIn)?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
 
-    let (names, peppers) = context.keys.rings().await?;
+    let names = &*context.keys.names(caller.now).await?;
+    context.keys.hasher(caller.now).await?;
     let key = AccountKey::of(&session.account, names);
     let tag = device::tag(&session.account, names);
     let claimed = caller.device_key(&tag).map(|device| device.hash());
@@ -87,8 +89,8 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
         Attempt::Counted(counted) => counted,
         Attempt::Refused(_, wait) => return Err(ApiError::TooManyAttempts(wait)),
     };
-    let hasher = Hasher::new(peppers);
     let stored = counted.credential.as_ref().and_then(Credential::hash);
+    let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
     if !hasher.verify(&Password::typed(&form.current), stored.as_ref())? {
         tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
         return Err(ApiError::InvalidCredentials);

@@ -6,7 +6,7 @@ use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, KeyRing, Keys};
-use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::password::{Password, PasswordPolicy};
 use guichet_core::quota::DEAD_LINKS;
 use guichet_core::secret::{PlainDeviceKey, PlainToken};
 use guichet_core::store::Table;
@@ -34,9 +34,10 @@ impl Context {
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
         let client = aws::dynamodb(&aws);
+        let (site, keys) = tokio::try_join!(Site::from_env(&aws), Keys::from_env(&aws))?;
         Ok(Self {
-            site: Site::from_env()?,
-            keys: Keys::from_env(&aws).await?,
+            site,
+            keys,
             policy: config::password_policy()?,
             tokens: Tokens(Table::from_env(&client, "TOKENS_TABLE")?),
             change: PasswordChange::from_env(&client)?,
@@ -60,7 +61,7 @@ struct ResetForm {
 
 /// Answers `POST /api/reset/check` and `POST /api/reset`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(&request, &context.site)?;
+    let caller = Caller::of(&request, &context.site).await?;
     match route(&request) {
         "POST /api/reset/check" => {
             let form: CheckForm = json_body(&request)?;
@@ -83,8 +84,8 @@ async fn counting_dead_links(
     if caller.network != Class::U {
         return answer.await;
     }
-    let (names, _) = context.keys.rings().await?;
-    let spending = DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(names)), caller.now);
+    let names = context.keys.names(caller.now).await?;
+    let spending = DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now);
     let throttles = &context.change.throttles;
     if let Some(wait) = throttles.is_used_up(&spending, caller.now).await? {
         return Err(ApiError::TooManyAttempts(wait));
@@ -110,12 +111,14 @@ async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Re
 
 async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Response, ApiError> {
     let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
-    let (names, peppers) = context.keys.rings().await?;
+    let (names, hasher) = (&*context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
     let (token, holder) = find(context, &plain).await?;
     let holder = match refuse_dead(&token, holder.clone(), caller.now) {
         Ok(holder) => holder,
         Err(dead) => {
-            return repeated(context, caller, &form, &plain, peppers, (&token, holder)).await.unwrap_or(Err(dead));
+            return repeated(context, caller, &form, &plain, hasher.peppers(), (&token, holder))
+                .await
+                .unwrap_or(Err(dead));
         }
     };
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
@@ -126,12 +129,12 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
         account: &token.account,
         account_key: &key,
         version: token.version,
-        hash: &Hasher::new(peppers).hash(&password, chance::bytes())?,
+        hash: &hasher.hash(&password, chance::bytes())?,
         now: caller.now,
         origin: &caller.origin(),
         device: &Device::known(token.account.clone(), &device, token.version + 1, caller.now),
     };
-    let receipt = plain.receipt(&password, peppers.current());
+    let receipt = plain.receipt(&password, hasher.peppers().current());
     let changed = context.change.spend_token(&context.tokens, &token, &receipt, &change).await?;
     tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
     match changed {

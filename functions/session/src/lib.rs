@@ -3,7 +3,7 @@
 
 use guichet_core::aws;
 use guichet_core::config::ConfigError;
-use guichet_core::keys::{AccountKey, Secret};
+use guichet_core::keys::{AccountKey, FOR_EVER, Secret};
 use guichet_core::secret::SessionKeyHash;
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
@@ -30,10 +30,10 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::from_env(&aws, "NAMES_SECRET").await?;
+        let (site, names) = tokio::try_join!(Site::from_env(&aws), Secret::from_env(&aws, "NAMES_SECRET", FOR_EVER))?;
         let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
         Ok(Self {
-            site: Site::from_env()?,
+            site,
             names,
             sessions: Sessions(table("SESSIONS_TABLE")?),
             credentials: Credentials(table("CREDENTIALS_TABLE")?),
@@ -49,18 +49,18 @@ impl Context {
         Ok(signed_in)
     }
 
-    async fn key(&self, signed_in: &SignedIn) -> Result<AccountKey, ApiError> {
-        Ok(AccountKey::of(&signed_in.session.account, self.names.ring().await?))
+    async fn key(&self, signed_in: &SignedIn, caller: &Caller) -> Result<AccountKey, ApiError> {
+        Ok(AccountKey::of(&signed_in.session.account, &*self.names.ring(caller.now).await?))
     }
 
     async fn note(&self, signed_in: &SignedIn, caller: &Caller, what: What) -> Result<(), ApiError> {
-        Ok(self.events.note(&self.key(signed_in).await?, &caller.event(what)).await?)
+        Ok(self.events.note(&self.key(signed_in, caller).await?, &caller.event(what)).await?)
     }
 }
 
 /// Answers the routes under `/api/session`, `/api/sessions` and `/api/events`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(&request, &context.site)?;
+    let caller = Caller::of(&request, &context.site).await?;
     match route(&request) {
         "GET /api/session" => who(&context, &caller).await,
         "DELETE /api/session" => sign_out(&context, &caller).await,
@@ -140,7 +140,7 @@ async fn end_one(context: &Context, caller: &Caller, id: &str) -> Result<Respons
 
 async fn events(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
     let signed_in = context.signed_in(caller).await?;
-    let latest = context.events.latest(&context.key(&signed_in).await?, caller.now).await?;
+    let latest = context.events.latest(&context.key(&signed_in, caller).await?, caller.now).await?;
     let events = latest.iter().map(|event| {
         json!({
             "at": event.happened_at.rfc3339(),

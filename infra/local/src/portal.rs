@@ -1,10 +1,13 @@
-//! The portal's own port: the edge, the gateway behind it, and the mailbox.
+//! The portal's own port, where CloudFront would be: the edge, the gateway behind it, and the mailbox. And the gateway's
+//! port, where HTTP clients find it without the edge.
 
+use crate::aws::Secrets;
 use crate::failure::{Failure, OrFail};
 use crate::gateway::Gateway;
 use crate::mailbox::{self, Mailbox};
 use crate::site::Site;
 use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,7 +20,11 @@ const ATTEMPTS: u32 = 10;
 /// What answers on the portal's port.
 pub struct Portal {
     /// Everything below `/api/`.
-    pub gateway: Gateway,
+    pub gateway: Arc<Gateway>,
+    /// The headers that CloudFront puts on what the gateway answers.
+    pub api_headers: HeaderMap,
+    /// Among them the key with which the edge proves itself.
+    pub secrets: Arc<Secrets>,
     /// Everything below `/_local/`.
     pub mailbox: Arc<Mailbox>,
     /// Everything else.
@@ -72,17 +79,45 @@ impl Doors {
     }
 }
 
+/// The template's name of the edge's secret.
+const EDGE_SECRET: &str = "EdgeSecret";
+/// The headers that CloudFront sets towards the gateway, whatever a client sends under these names.
+const PROOF: HeaderName = HeaderName::from_static("x-edge-secret");
+const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-viewer-address");
+
 async fn answer(
     State(portal): State<Arc<Portal>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    request: Request,
+    mut request: Request,
 ) -> Response {
-    let path = request.uri().path();
-    if path.starts_with("/api/") {
-        return portal.gateway.answer(peer, request).await;
+    if request.uri().path().starts_with("/api/") {
+        portal.mark(peer, request.headers_mut());
+        let mut response = portal.gateway.answer(peer, request).await;
+        response.headers_mut().extend(portal.api_headers.clone());
+        return response;
     }
     if let Some(mails) = mailbox::answer(&portal.mailbox, request.method(), request.uri()) {
         return mails;
     }
-    portal.site.answer(request.method(), path).await
+    portal.site.answer(request.method(), request.uri().path()).await
+}
+
+impl Portal {
+    fn mark(&self, peer: SocketAddr, headers: &mut HeaderMap) {
+        headers.remove(PROOF);
+        headers.remove(VIEWER_ADDRESS);
+        let proof = self.secrets.key(EDGE_SECRET).and_then(|key| HeaderValue::try_from(key).ok());
+        headers.extend(proof.map(|proof| (PROOF, proof)));
+        headers.extend(HeaderValue::try_from(peer.ip().to_string()).ok().map(|address| (VIEWER_ADDRESS, address)));
+    }
+}
+
+/// Lets HTTP clients come straight to the gateway, for ever.
+pub async fn serve_gateway(listener: TcpListener, gateway: Arc<Gateway>) -> Result<(), Failure> {
+    let straight = |State(gateway): State<Arc<Gateway>>,
+                    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+                    request: Request| async move { gateway.answer(peer, request).await };
+    let router = axum::Router::new().fallback(straight).with_state(gateway);
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).await.or_fail(|| "the gateway's port is lost")
 }

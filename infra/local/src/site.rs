@@ -17,13 +17,9 @@ pub struct Site {
 impl Site {
     /// The site in `folder`; `headers` go on all that it answers, `settings` is `/settings.json`.
     pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> Result<Self, Failure> {
-        let mut map = HeaderMap::new();
-        for (name, value) in headers {
-            let name: HeaderName = name.parse().or_fail(|| format!("{name} is no name of a header"))?;
-            map.insert(name, HeaderValue::from_str(value).or_fail(|| format!("{value} is no value of a header"))?);
-        }
-        map.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        Ok(Self { folder, headers: map, settings })
+        let mut headers = header_map(headers)?;
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        Ok(Self { folder, headers, settings })
     }
 
     /// Answers a request for anything outside the API.
@@ -57,6 +53,16 @@ impl Site {
     fn found(&self, status: StatusCode, path: &str, content: Body) -> Response {
         (status, self.headers.clone(), [(header::CONTENT_TYPE, content_type(path))], content).into_response()
     }
+}
+
+/// The headers of a policy, as the edge sets them.
+pub fn header_map(list: &[(String, String)]) -> Result<HeaderMap, Failure> {
+    let mut map = HeaderMap::new();
+    for (name, value) in list {
+        let name: HeaderName = name.parse().or_fail(|| format!("{name} is no name of a header"))?;
+        map.insert(name, HeaderValue::from_str(value).or_fail(|| format!("{value} is no value of a header"))?);
+    }
+    Ok(map)
 }
 
 fn content_type(path: &str) -> &'static str {

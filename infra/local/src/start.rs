@@ -10,9 +10,9 @@ use crate::gateway::{self, Gateway, Routes};
 use crate::invoke::{Invoker, Outcome};
 use crate::mailbox::Mailbox;
 use crate::permission::Permissions;
-use crate::portal::{Doors, Portal};
+use crate::portal::{self, Doors, Portal};
 use crate::runtime_api::RuntimeApi;
-use crate::site::Site;
+use crate::site::{Site, header_map};
 use crate::template::{self, Choices, REGION, System};
 use crate::{cargo_lambda, compile, embedded, machine, schedule, staff, tables};
 use serde_json::json;
@@ -111,10 +111,11 @@ async fn live(
     let engine = engine(options, data, &client, &fatal).await?;
     let made = tables::create(&engine, &system.tables, options.fresh).await?;
     let mailbox = Arc::new(Mailbox::open(&data.file("mail.jsonl"))?);
+    let secrets = Arc::new(Secrets::open(data, &system.secrets)?);
     let aws = serve_aws(Services {
         engine: engine.clone(),
         permissions: Permissions::open(&system, data)?,
-        secrets: Secrets::open(data, &system.secrets)?,
+        secrets: Arc::clone(&secrets),
         mailbox: Arc::clone(&mailbox),
         mail_from: system.mail_from.clone(),
         configuration_sets: system.configuration_sets.clone(),
@@ -126,7 +127,10 @@ async fn live(
     let surroundings = Surroundings { lambda: runtime_api.address, aws: aws.clone(), concurrency };
     let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency);
-    write_stack(data, &system, &stack, port, &aws, engine.url())?;
+    let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
+    let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
+    let addresses = [("aws", aws.as_str()), ("dynamodb", engine.url()), ("api", api.as_str())];
+    write_stack(data, &system, &stack, port, addresses.into())?;
 
     let open = async {
         let empty = made.iter().any(|table| table == "Directory");
@@ -139,10 +143,12 @@ async fn live(
             tokio::spawn(schedule::run(invoker.clone(), scheduled.clone()));
         }
         let site = Site::new(workspace.join("static-site"), &system.page_headers, system.site_settings.clone())?;
-        let gateway = Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port);
-        let serving = doors.serve(Portal { gateway, mailbox, site });
-        announce(port)?;
-        serving.await?;
+        let gateway = Arc::new(Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port));
+        let api_headers = header_map(&system.api_headers)?;
+        let serving_gateway = portal::serve_gateway(straight, Arc::clone(&gateway));
+        let serving = doors.serve(Portal { gateway, api_headers, secrets, mailbox, site });
+        announce(port, &api)?;
+        tokio::try_join!(serving, serving_gateway)?;
         Err(Failure::new("the portal's port is lost"))
     };
     tokio::select! {
@@ -195,32 +201,40 @@ async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> 
     futures_util::future::try_join_all(asked).await.map(drop)
 }
 
-fn write_stack(data: &Data, system: &System, stack: &str, port: u16, aws: &str, dynamodb: &str) -> Result<(), Failure> {
+fn write_stack(
+    data: &Data,
+    system: &System,
+    stack: &str,
+    port: u16,
+    addresses: BTreeMap<&str, &str>,
+) -> Result<(), Failure> {
     let tables: BTreeMap<&str, &str> =
         system.tables.iter().map(|table| (table.logical_id.as_str(), table.name.as_str())).collect();
     let secrets: BTreeMap<&str, &str> =
         system.secrets.iter().map(|secret| (secret.logical_id.as_str(), secret.arn.as_str())).collect();
-    let running = json!({
+    let mut running = json!({
         "pid": std::process::id(),
-        "portal": portal(port),
-        "aws": aws,
-        "dynamodb": dynamodb,
+        "portal": address(port),
         "region": REGION,
         "stack": stack,
         "tables": tables,
         "secrets": secrets,
         "parameters": system.parameters,
     });
+    for (what, address) in addresses {
+        running[what] = address.into();
+    }
     data.write_private(STACK, running.to_string().as_bytes())
 }
 
-fn portal(port: u16) -> String {
+fn address(port: u16) -> String {
     format!("http://localhost:{port}")
 }
 
-fn announce(port: u16) -> Result<(), Failure> {
-    eprintln!("mails: {}/_local/inbox", portal(port));
+fn announce(port: u16, api: &str) -> Result<(), Failure> {
+    eprintln!("mails: {}/_local/inbox", address(port));
+    eprintln!("the API without the edge, as HTTP clients may reach it: {api}/api/");
     let mut out = std::io::stdout();
-    let said = writeln!(out, "ready {}", portal(port)).and_then(|()| out.flush());
+    let said = writeln!(out, "ready {}", address(port)).and_then(|()| out.flush());
     said.or_fail(|| "nobody reads what this program says")
 }

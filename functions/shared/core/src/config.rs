@@ -2,7 +2,7 @@
 
 use crate::class::ManagedNetworks;
 use crate::outside::Brake;
-use crate::password::PasswordPolicy;
+use crate::password::{Cost, PasswordPolicy};
 use std::time::Duration;
 
 /// A variable is missing or says what it cannot.
@@ -35,6 +35,16 @@ pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
         parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
     let words = text("CONTEXT_WORDS")?;
     Ok(PasswordPolicy::new(password_min_length()?, both).with_context_words(words.split(',').map(str::to_owned)))
+}
+
+/// `HASH_MEMORY_KIB` and `HASH_PASSES`, not below [`Cost::LEAST`].
+pub fn hash_cost() -> Result<Cost, ConfigError> {
+    let at_least = |name, least: u32| {
+        let wanted = || format!("a whole number, at least {least}, is wanted");
+        parsed(name, |text| text.parse().ok().filter(|given| *given >= least).ok_or_else(wanted))
+    };
+    let Cost { memory_kib, passes } = Cost::LEAST;
+    Ok(Cost { memory_kib: at_least("HASH_MEMORY_KIB", memory_kib)?, passes: at_least("HASH_PASSES", passes)? })
 }
 
 /// `BRAKE_PER_HOUR` and `BRAKE_PER_DAY`: unresolved failures from outside.

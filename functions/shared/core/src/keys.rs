@@ -2,7 +2,9 @@
 //! before under `previous`, in the same form.
 
 use crate::account::AccountName;
+use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
+use crate::password::{Cost, Hasher, StoredHash};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
@@ -11,7 +13,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use tokio::sync::OnceCell;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// A secret cannot be had, or is not in its form.
 #[derive(Debug, thiserror::Error)]
@@ -71,42 +75,79 @@ impl KeyRing {
         Some(&self.current).filter(|key| key.id == id).or_else(|| self.previous.as_ref().filter(|key| key.id == id))
     }
 
+    /// Whether a text is one of the keys. What is compared is keyed, so that the time tells nothing of how much was right.
+    #[must_use]
+    pub fn holds(&self, text: &[u8]) -> bool {
+        self.accepted().any(|key| key.mac(&[text]) == key.mac(&[key.as_bytes()]))
+    }
+
     /// Both keys, the current first.
     pub fn accepted(&self) -> impl Iterator<Item = &Key> {
         std::iter::once(&self.current).chain(&self.previous)
     }
 }
 
-/// A secret of Secrets Manager, read once and then kept; until it could be read, each use tries again.
+/// A ring that is rotated is read again after so long, by the clock, so that an instance that was frozen meanwhile
+/// makes nothing with a key that was retired. It also is how long a rotation takes to be everywhere.
+pub const ROTATED: Duration = Duration::from_mins(5);
+/// A ring that is never rotated is read once.
+pub const FOR_EVER: Duration = Duration::MAX;
+/// A key that is not on the ring is looked for again at most so often, or a stranger could make us ask for each request.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A secret of Secrets Manager, read ahead and kept for its life; until it could be read, each use tries again.
 pub struct Secret {
     client: Client,
     name: String,
-    ring: OnceCell<KeyRing>,
+    life: Duration,
+    kept: Mutex<Option<Kept>>,
+}
+
+struct Kept {
+    ring: Arc<KeyRing>,
+    read_at: UnixTime,
 }
 
 impl Secret {
     /// The secret whose name or ARN stands in this environment variable. It is read ahead of its first use; a failure
     /// then is no end, the first use tries again.
-    pub async fn from_env(config: &SdkConfig, variable: &'static str) -> Result<Self, ConfigError> {
-        let secret = Self { client: Client::new(config), name: config::text(variable)?, ring: OnceCell::new() };
-        if let Err(error) = secret.ring().await {
+    pub async fn from_env(config: &SdkConfig, variable: &'static str, life: Duration) -> Result<Self, ConfigError> {
+        let (client, name) = (Client::new(config), config::text(variable)?);
+        let secret = Self { client, name, life, kept: Mutex::default() };
+        if let Err(error) = secret.ring(clock::now()).await {
             tracing::warn!(%error, "a secret is not at hand yet");
         }
         Ok(secret)
     }
 
     /// The keys that the secret holds.
-    pub async fn ring(&self) -> Result<&KeyRing, KeyError> {
-        self.ring.get_or_try_init(|| self.read()).await
+    pub async fn ring(&self, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
+        let mut kept = self.kept.lock().await;
+        match kept.as_ref().filter(|kept| now < kept.read_at + self.life) {
+            Some(kept) => Ok(Arc::clone(&kept.ring)),
+            None => self.read(&mut kept, now).await,
+        }
     }
 
-    async fn read(&self) -> Result<KeyRing, KeyError> {
+    /// The same, read once more where the key that is looked for is not there: it may have come since.
+    pub async fn ring_with(&self, wanted: impl Fn(&KeyRing) -> bool, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
+        let ring = self.ring(now).await?;
+        let mut kept = self.kept.lock().await;
+        let is_fresh = kept.as_ref().is_some_and(|kept| now < kept.read_at + AGAIN);
+        if wanted(&ring) || is_fresh { Ok(ring) } else { self.read(&mut kept, now).await }
+    }
+
+    async fn read(&self, kept: &mut Option<Kept>, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
         let problem = |problem| KeyError { name: self.name.clone(), problem };
-        let answer = self.client.get_secret_value().secret_id(&self.name).send().await;
+        // Boxed, for the SDK's future would weigh on that of each handler.
+        let answer = Box::pin(self.client.get_secret_value().secret_id(&self.name).send()).await;
         let answer = answer.map_err(|error| problem(DisplayErrorContext(error).to_string()))?;
         // What the parser says would quote the secret.
-        serde_json::from_str(answer.secret_string().unwrap_or_default())
-            .map_err(|_| problem(r#"not {"id": …, "key": …}"#.into()))
+        let ring = serde_json::from_str(answer.secret_string().unwrap_or_default())
+            .map_err(|_| problem(r#"not {"id": …, "key": …}"#.into()))?;
+        let ring = Arc::new(ring);
+        *kept = Some(Kept { ring: Arc::clone(&ring), read_at: now });
+        Ok(ring)
     }
 }
 
@@ -114,19 +155,33 @@ impl Secret {
 pub struct Keys {
     names: Secret,
     pepper: Secret,
+    cost: Cost,
 }
 
 impl Keys {
-    /// `NAMES_SECRET` and `PEPPER_SECRET`.
+    /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB` and `HASH_PASSES`.
     pub async fn from_env(config: &SdkConfig) -> Result<Self, ConfigError> {
-        let (names, pepper) =
-            tokio::try_join!(Secret::from_env(config, "NAMES_SECRET"), Secret::from_env(config, "PEPPER_SECRET"))?;
-        Ok(Self { names, pepper })
+        let (names, pepper) = tokio::try_join!(
+            Secret::from_env(config, "NAMES_SECRET", FOR_EVER),
+            Secret::from_env(config, "PEPPER_SECRET", ROTATED)
+        )?;
+        Ok(Self { names, pepper, cost: config::hash_cost()? })
     }
 
-    /// The keys for names, and the peppers.
-    pub async fn rings(&self) -> Result<(&KeyRing, &KeyRing), KeyError> {
-        tokio::try_join!(self.names.ring(), self.pepper.ring())
+    /// The keys for names.
+    pub async fn names(&self, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
+        self.names.ring(now).await
+    }
+
+    /// What hashes and verifies with the peppers.
+    pub async fn hasher(&self, now: UnixTime) -> Result<Hasher, KeyError> {
+        Ok(Hasher::new(self.pepper.ring(now).await?, self.cost))
+    }
+
+    /// The same, for a hash that was made with this pepper, which may have come since.
+    pub async fn hasher_for(&self, stored: Option<&StoredHash>, now: UnixTime) -> Result<Hasher, KeyError> {
+        let is_there = |ring: &KeyRing| stored.is_none_or(|stored| ring.by_id(&stored.key_id).is_some());
+        Ok(Hasher::new(self.pepper.ring_with(is_there, now).await?, self.cost))
     }
 }
 
@@ -167,6 +222,7 @@ mod tests {
         assert_eq!(ring.by_id("1").unwrap().as_bytes(), b"old");
         assert!(ring.by_id("3").is_none());
         assert_eq!(ring.accepted().count(), 2);
+        assert!(ring.holds(b"new") && ring.holds(b"old") && !ring.holds(b"ol") && !ring.holds(b""));
     }
 
     #[test]

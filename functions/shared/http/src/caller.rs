@@ -2,29 +2,59 @@
 
 use crate::read::refuse_other_bodies;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
+use aws_config::SdkConfig;
 use guichet_core::class::{Class, ManagedNetworks, Whereabouts};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device;
+use guichet_core::keys::{ROTATED, Secret};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::{SessionTicket, Transport};
 use guichet_core::store::events::{Event, Origin, What};
 use lambda_http::http::{HeaderName, Method, header};
 use lambda_http::request::RequestContext;
-use lambda_http::{Request, RequestExt};
+use lambda_http::{Request, RequestExt, tracing};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What the edge proves itself with.
+const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
+/// Where the client is, as the edge sees it.
+const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-viewer-address");
 
 /// What the functions know of the site they serve.
 pub struct Site {
     origin: String,
     networks: ManagedNetworks,
+    edge: Secret,
 }
 
 impl Site {
-    /// `PORTAL_URL` and `MANAGED_NETWORKS`.
-    pub fn from_env() -> Result<Self, ConfigError> {
-        Ok(Self { origin: config::text("PORTAL_URL")?, networks: config::managed_networks()? })
+    /// `PORTAL_URL`, `MANAGED_NETWORKS` and `EDGE_SECRET`.
+    pub async fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+        let edge = Secret::from_env(aws, "EDGE_SECRET", ROTATED).await?;
+        Ok(Self { origin: config::text("PORTAL_URL")?, networks: config::managed_networks()?, edge })
+    }
+
+    /// The client's address: what the edge says, where it proves that it is the edge; else what the gateway sees, which
+    /// clients reach without the edge, too. Empty, which is outside, where that cannot be told.
+    async fn address_of<'a>(&self, request: &'a Request, now: UnixTime) -> Result<&'a str, ApiError> {
+        let Some(proof) = request.headers().get(EDGE_SECRET) else {
+            return Ok(match request.request_context_ref() {
+                Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().unwrap_or_default(),
+                _ => "",
+            });
+        };
+        match self.edge.ring_with(|ring| ring.holds(proof.as_bytes()), now).await {
+            Ok(ring) if ring.holds(proof.as_bytes()) => Ok(text_header(request, &VIEWER_ADDRESS)),
+            Ok(_) => {
+                tracing::error!("edge secret wrong");
+                Err(ApiError::CrossSite)
+            }
+            Err(error) => {
+                tracing::error!(%error, "edge secret not at hand");
+                Ok("")
+            }
+        }
     }
 }
 
@@ -43,19 +73,17 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// Reads who calls. Refuses, in the order of what the checks cost, a body that no route takes and what another
-    /// site's page makes a browser send.
-    pub fn of(request: &Request, site: &Site) -> Result<Self, ApiError> {
+    /// Reads who calls. Refuses, in the order of what the checks cost, a body that no route takes, what another site's
+    /// page makes a browser send, and what another edge than ours passes on.
+    pub async fn of(request: &Request, site: &Site) -> Result<Self, ApiError> {
         if request.method() == Method::POST {
             refuse_other_bodies(request)?;
         }
         refuse_cross_site(request, &site.origin)?;
-        let address = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().unwrap_or_default(),
-            _ => "",
-        };
+        let now = clock::now();
+        let address = site.address_of(request, now).await?;
         Ok(Self {
-            now: clock::now(),
+            now,
             network: site.networks.class_of(address),
             whereabouts: Whereabouts::of(address),
             device: user_agent::coarse(text_header(request, &header::USER_AGENT)),

@@ -7,7 +7,7 @@ use guichet_core::aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device;
-use guichet_core::keys::{AccountKey, KeyRing, Secret};
+use guichet_core::keys::{AccountKey, FOR_EVER, KeyRing, Secret};
 use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, MAILS_OF_A_NAME, Spending};
 use guichet_core::store::Table;
 use guichet_core::store::devices::Devices;
@@ -35,10 +35,10 @@ impl Door {
     /// Opens the door of this function.
     pub async fn from_env() -> Result<Self, ConfigError> {
         let aws = aws::config().await;
-        let names = Secret::from_env(&aws, "NAMES_SECRET").await?;
+        let (site, names) = tokio::try_join!(Site::from_env(&aws), Secret::from_env(&aws, "NAMES_SECRET", FOR_EVER))?;
         let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
         Ok(Self {
-            site: Site::from_env()?,
+            site,
             names,
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
             throttles: Throttles(table("THROTTLES_TABLE")?),
@@ -48,11 +48,11 @@ impl Door {
 
     /// Takes a request for a mail of this kind.
     pub async fn ask(&self, kind: Kind, request: &Request) -> Result<Response, ApiError> {
-        let caller = Caller::of(request, &self.site)?;
+        let caller = Caller::of(request, &self.site).await?;
         let form: Form = json_body(request)?;
         let account = AccountName::parse(&form.account)?;
 
-        let names = self.names.ring().await?;
+        let names = &*self.names.ring(caller.now).await?;
         let key = AccountKey::of(&account, names);
         let class = self.class(&caller, &account, names).await?;
         tracing::info!(account.key = key.brief(), client.class = class.letter(), mail.kind = kind.as_str(), "asked");

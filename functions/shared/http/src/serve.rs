@@ -9,7 +9,16 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
 /// The headers that some function reads.
-const READ_HEADERS: [&str; 6] = ["authorization", "content-type", "cookie", "origin", "sec-fetch-site", "user-agent"];
+const READ_HEADERS: [&str; 8] = [
+    "authorization",
+    "content-type",
+    "cookie",
+    "origin",
+    "sec-fetch-site",
+    "user-agent",
+    "x-edge-secret",
+    "x-viewer-address",
+];
 
 /// Answers the gateway's events with this handler until the end of the process.
 ///

@@ -27,7 +27,7 @@ pub struct Services {
     /// Who may do what.
     pub permissions: Permissions,
     /// The values of the secrets.
-    pub secrets: Secrets,
+    pub secrets: Arc<Secrets>,
     /// Where mails go.
     pub mailbox: Arc<Mailbox>,
     /// The one address that SES lets mails come from.

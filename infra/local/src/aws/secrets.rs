@@ -9,40 +9,56 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 const FILE: &str = "secrets.json";
 const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const PUNCTUATION: &[u8] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
-/// The secrets, with their values.
-pub struct Secrets(Vec<(Secret, String)>);
+/// The secrets. Their values are looked up for each call, so that a key can be rotated while the stack runs, and one
+/// whose value is `null` cannot be had.
+pub struct Secrets {
+    file: PathBuf,
+    described: Vec<Secret>,
+}
 
 impl Secrets {
-    /// Reads the kept values and makes those that are missing.
+    /// Keeps the values that there are and makes those that are missing.
     pub fn open(data: &Data, described: &[Secret]) -> Result<Self, Failure> {
-        let mut values: BTreeMap<String, String> = match std::fs::read(data.file(FILE)) {
+        let file = data.file(FILE);
+        let mut values: BTreeMap<String, Value> = match std::fs::read(&file) {
             Ok(kept) => serde_json::from_slice(&kept)
-                .or_fail(|| format!("{} is damaged; start with --fresh", data.file(FILE).display()))?,
+                .or_fail(|| format!("{} is damaged; start with --fresh", file.display()))?,
             Err(_) => BTreeMap::new(),
         };
-        let mut secrets = Vec::new();
         for secret in described {
-            let value = match values.get(&secret.logical_id) {
-                Some(kept) => kept.clone(),
-                None => generate(secret)?,
-            };
-            values.insert(secret.logical_id.clone(), value.clone());
-            secrets.push((secret.clone(), value));
+            if !values.contains_key(&secret.logical_id) {
+                values.insert(secret.logical_id.clone(), generate(secret)?.into());
+            }
         }
         data.write_private(FILE, json!(values).to_string().as_bytes())?;
-        Ok(Self(secrets))
+        Ok(Self { file, described: described.to_vec() })
+    }
+
+    fn value(&self, logical_id: &str) -> Option<String> {
+        let values: Value = serde_json::from_slice(&std::fs::read(&self.file).ok()?).ok()?;
+        values[logical_id].as_str().map(str::to_owned)
+    }
+
+    /// The present key of a secret, as the edge has it.
+    #[must_use]
+    pub fn key(&self, logical_id: &str) -> Option<String> {
+        let value: Value = serde_json::from_str(&self.value(logical_id)?).ok()?;
+        value["key"].as_str().map(str::to_owned)
     }
 
     /// Answers `GetSecretValue`.
     pub(super) fn get(&self, body: &[u8]) -> Response {
         let asked: Value = serde_json::from_slice(body).unwrap_or_default();
         let id = asked["SecretId"].as_str().unwrap_or_default();
-        let Some((secret, value)) = self.0.iter().find(|(secret, _)| secret.arn == id || secret.name == id) else {
+        let secret = self.described.iter().find(|secret| secret.arn == id || secret.name == id);
+        let found = secret.and_then(|secret| Some((secret, self.value(&secret.logical_id)?)));
+        let Some((secret, value)) = found else {
             return error("ResourceNotFoundException", "Secrets Manager can't find the specified secret.");
         };
         let answer =

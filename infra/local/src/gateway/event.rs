@@ -28,9 +28,6 @@ pub struct Call<'a> {
     pub now: Timestamp,
 }
 
-/// Set by the edge from what it sees; what a client sends under this name is dropped.
-const VIEWER_ADDRESS: &str = "x-viewer-address";
-
 /// The event that the function gets.
 pub fn build(call: &Call<'_>) -> Value {
     let uri = &call.parts.uri;
@@ -104,7 +101,7 @@ fn joined(pairs: impl Iterator<Item = (String, String)>) -> Value {
 /// The request's headers as the gateway passes them on: the cookies have their own place, and what a proxy on the way
 /// adds is added.
 fn headers(call: &Call<'_>, peer: &str) -> Value {
-    let own = [VIEWER_ADDRESS, "x-forwarded-proto", "x-forwarded-port", "connection", "transfer-encoding", "cookie"];
+    let own = ["x-forwarded-proto", "x-forwarded-port", "connection", "transfer-encoding", "cookie"];
     let sent = call.parts.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
     let sent =
         sent.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
@@ -112,7 +109,6 @@ fn headers(call: &Call<'_>, peer: &str) -> Value {
         ("x-forwarded-for", peer.to_owned()),
         ("x-forwarded-port", call.port.to_string()),
         ("x-forwarded-proto", "http".to_owned()),
-        (VIEWER_ADDRESS, peer.to_owned()),
     ];
     joined(sent.chain(added.map(|(name, value)| (name.to_owned(), value))))
 }
@@ -171,7 +167,6 @@ mod tests {
                     "x-forwarded-for": "127.9.0.1",
                     "x-forwarded-port": "3000",
                     "x-forwarded-proto": "http",
-                    "x-viewer-address": "127.9.0.1",
                 },
                 "queryStringParameters": {"a": "1,2", "b": "x y"},
                 "pathParameters": {"id": "7"},
@@ -215,14 +210,17 @@ mod tests {
     }
 
     #[test]
-    fn a_client_cannot_say_where_it_comes_from() {
+    fn the_gateway_passes_on_what_a_client_says_and_tells_what_it_sees() {
         let request = Request::post("/api/login")
             .header("X-Viewer-Address", "10.0.0.1")
             .header("x-viewer-address", "10.0.0.2")
             .header("X-Forwarded-For", "10.0.0.3")
             .header("X-Forwarded-Proto", "gopher");
-        let headers = event(&parts(request), b"", &[])["headers"].clone();
-        assert_eq!(headers["x-viewer-address"], "127.9.0.1");
+        let event = event(&parts(request), b"", &[]);
+        assert_eq!(event["requestContext"]["http"]["sourceIp"], "127.9.0.1");
+        let headers = &event["headers"];
+        assert_eq!(headers["x-viewer-address"], "10.0.0.1,10.0.0.2");
+        assert_eq!(headers["x-forwarded-proto"], "http");
         assert_eq!(headers["x-forwarded-for"], "10.0.0.3,127.9.0.1");
     }
 }

@@ -28,6 +28,8 @@ pub struct System {
     pub configuration_sets: Vec<String>,
     /// Headers of every page and file.
     pub page_headers: Vec<(String, String)>,
+    /// Headers of everything below `/api/`.
+    pub api_headers: Vec<(String, String)>,
     /// What `/settings.json` answers.
     pub site_settings: String,
     /// The one address that mails come from.
@@ -65,7 +67,12 @@ pub fn collect(template: &Value, scope: &Scope) -> Result<System, Failure> {
             }
             "AWS::CloudFront::ResponseHeadersPolicy" => {
                 let config = scope.evaluate(&resource["Properties"]["ResponseHeadersPolicyConfig"], &at)?;
-                system.page_headers = headers::list(&config, &at)?;
+                let list = headers::list(&config, &at)?;
+                match id.as_str() {
+                    "PageHeaders" => system.page_headers = list,
+                    "ApiHeaders" => system.api_headers = list,
+                    _ => return Err(wrong(&at, "it is not known here what this policy is for")),
+                }
             }
             "AWS::SES::ConfigurationSet" => system.configuration_sets.push(scope.physical_name(id)),
             // All that an HTTP API needs here stands with the functions' events.

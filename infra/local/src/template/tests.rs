@@ -87,6 +87,13 @@ fn pages_get_the_headers_of_the_policy() {
 }
 
 #[test]
+fn what_the_api_answers_gets_headers_of_its_own() {
+    let headers: BTreeMap<String, String> = system(&real(), &[]).unwrap().api_headers.into_iter().collect();
+    assert_eq!(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'; sandbox");
+    assert_eq!(headers["cache-control"], "no-store");
+}
+
+#[test]
 fn the_settings_are_the_organisations() {
     let system = system(&real(), &[("DeskName", "Centre d’aide"), ("DeskPortalUrl", "https://desk.example/")]).unwrap();
     let settings: Value = serde_json::from_str(&system.site_settings).unwrap();

@@ -1,10 +1,11 @@
 //! Credentials: the password hash of an account, and the version that ends everything older when it rises.
 
-use super::{Item, StoreError, Table, failed, number, read, text, write};
+use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
 use crate::password::StoredHash;
 use crate::person::PersonName;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 
@@ -120,6 +121,24 @@ impl Credentials {
             .send()
             .await;
         answer.map(drop).map_err(failed("follow the directory"))
+    }
+
+    /// Keeps the same password in a hash of today, if it is still the one that was `verified`.
+    pub async fn rehash(&self, holder: &Holder, verified: &StoredHash, today: &StoredHash) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(&holder.account)))
+            .update_expression("SET phc = :phc, key_id = :key_id")
+            .condition_expression("version = :version AND phc = :verified")
+            .expression_attribute_values(":phc", text(&today.phc))
+            .expression_attribute_values(":key_id", text(&today.key_id))
+            .expression_attribute_values(":version", number(holder.standing.version))
+            .expression_attribute_values(":verified", text(&verified.phc))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "hash a password anew").map(drop)
     }
 
     /// In a transaction: the new hash and the next version, if the account is active and at this version.

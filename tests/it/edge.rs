@@ -1,0 +1,172 @@
+//! The edge: who says where a client is, and the headers of every answer.
+
+use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use serde_json::json;
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+const PROOF: &str = "x-edge-secret";
+const SAYS: &str = "x-viewer-address";
+
+/// Asks what only a managed network is answered, with these headers besides.
+async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> Answer {
+    let body = json!({ "email": "personne@sante.example" }).to_string();
+    visitor.send("POST", "/api/find-account", &[&[JSON], headers].concat(), body).await
+}
+
+#[tokio::test]
+async fn no_header_of_a_client_says_where_it_is() {
+    let portal = Portal::shared();
+    let (outside, inside) = (portal.stranger(), portal.visitor());
+    let names = [
+        SAYS,
+        "X-Viewer-Address",
+        "x-forwarded-for",
+        "forwarded",
+        "x-real-ip",
+        "true-client-ip",
+        "cf-connecting-ip",
+        "cloudfront-viewer-address",
+        "x-client-ip",
+        "x-originating-ip",
+        "host",
+        "via",
+    ];
+    for name in names {
+        for value in ["127.0.0.1", "::1", "for=127.0.0.1", "127.0.0.1:443"] {
+            for visitor in [&outside, &portal.without_the_edge(&outside)] {
+                search(visitor, &[(name, value)]).await.expect(403, "network-not-managed");
+            }
+        }
+        for visitor in [&inside, &portal.without_the_edge(&inside)] {
+            search(visitor, &[(name, "203.0.113.9")]).await.expect(200, "");
+        }
+    }
+    // What claims to be the edge and cannot prove it is dropped by the edge, and refused behind it.
+    search(&inside, &[(PROOF, "x"), (SAYS, "203.0.113.9")]).await.expect(200, "");
+    search(&outside, &[(PROOF, "x"), (SAYS, "127.0.0.1")]).await.expect(403, "network-not-managed");
+}
+
+#[tokio::test]
+async fn who_proves_to_be_the_edge_is_believed_where_the_client_is() {
+    let portal = Portal::shared();
+    let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
+    let (outside, inside) = (portal.without_the_edge(&portal.stranger()), portal.without_the_edge(&portal.visitor()));
+    for managed in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
+        search(&outside, &[(PROOF, &proof), (SAYS, managed)]).await.expect(200, "");
+    }
+    for unmanaged in ["203.0.113.9", "2001:db8::1", "", "nonsense", "127.0.0.1, 203.0.113.9", "127.0.0.1:80"] {
+        let headers = [(PROOF, proof.as_str()), (SAYS, unmanaged)];
+        search(&inside, &headers).await.expect(403, "network-not-managed");
+    }
+    search(&inside, &[(PROOF, &proof)]).await.expect(403, "network-not-managed");
+    // Counted is where the edge says that the client is, too.
+    let guess = async |address: &str| {
+        let body = json!({ "account": Person::new().account, "password": "faux1" }).to_string();
+        outside.send("POST", "/api/login", &[JSON, (PROOF, &proof), (SAYS, address)], body).await
+    };
+    for _ in 0..10 {
+        guess("203.0.113.77").await.expect(401, "invalid-credentials");
+    }
+    guess("203.0.113.77").await.expect(429, "too-many-attempts");
+    guess("203.0.113.78").await.expect(401, "invalid-credentials");
+}
+
+#[tokio::test]
+async fn who_does_not_prove_to_be_the_edge_is_refused_and_an_alarm_can_tell() {
+    let portal = Setup::new().start();
+    let client = portal.without_the_edge(&portal.visitor());
+    let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
+    let close = [proof.to_lowercase(), proof[1..].to_owned(), format!("{proof}x"), format!("{proof},{proof}")];
+    for wrong in close.iter().map(String::as_str).chain(["", "x"]) {
+        for (method, path) in [
+            ("POST", "/api/register"),
+            ("POST", "/api/request-reset"),
+            ("POST", "/api/reset/check"),
+            ("POST", "/api/reset"),
+            ("POST", "/api/login"),
+            ("POST", "/api/password"),
+            ("POST", "/api/find-account"),
+            ("GET", "/api/session"),
+            ("DELETE", "/api/session"),
+        ] {
+            let answer = client.send(method, path, &[JSON, (PROOF, wrong), (SAYS, "127.0.0.1")], "{}").await;
+            answer.expect(403, "cross-site");
+        }
+    }
+    let logs = std::fs::read_dir(portal.setup().data().join("logs")).unwrap();
+    let told = logs.filter_map(|log| std::fs::read_to_string(log.unwrap().path()).ok());
+    let told: Vec<_> = told.filter(|log| log.contains("edge secret wrong")).collect();
+    assert_eq!(told.len(), 7, "each function tells");
+    assert!(told.iter().all(|log| !log.contains(&proof) && !log.contains(&close[1])));
+}
+
+#[tokio::test]
+async fn the_edges_secret_is_rotated_while_people_use_the_portal() {
+    let portal = Setup::new().start();
+    let (visitor, straight) = (portal.visitor(), portal.without_the_edge(&portal.stranger()));
+    let key = |portal: &Portal| portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
+    let old = key(&portal);
+    search(&visitor, &[]).await.expect(200, "");
+    // The edge may have the new key before a function has seen it, or still the old one.
+    portal.rotate("EdgeSecret");
+    let new = key(&portal);
+    for _ in 0..6 {
+        search(&visitor, &[]).await.expect(200, "");
+        for proof in [&old, &new] {
+            search(&straight, &[(PROOF, proof), (SAYS, "127.0.0.1")]).await.expect(200, "");
+        }
+    }
+    portal.retire_previous("EdgeSecret");
+    portal.renew("find-account").await;
+    search(&visitor, &[]).await.expect(200, "");
+    search(&straight, &[(PROOF, &new), (SAYS, "127.0.0.1")]).await.expect(200, "");
+    search(&straight, &[(PROOF, &old), (SAYS, "127.0.0.1")]).await.expect(403, "cross-site");
+}
+
+#[tokio::test]
+async fn every_answer_has_the_headers_that_keep_it_from_harm() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    let large = "a".repeat(5000);
+    let huge = "a".repeat(11 * 1024 * 1024);
+    for (method, path, body, status) in [
+        ("GET", "/", "", 200),
+        ("GET", "/inscription", "", 200),
+        ("GET", "/scripts/lib/api.js", "", 200),
+        ("GET", "/settings.json", "", 200),
+        ("GET", "/nulle-part", "", 404),
+        ("GET", "/changer-mon-mot-de-passe%23abc", "", 302),
+        ("POST", "/", "", 403),
+        ("GET", "/api/session", "", 401),
+        ("GET", "/api/nothing", "", 404),
+        ("OPTIONS", "/api/login", "", 404),
+        ("PUT", "/api/login", "{}", 404),
+        ("POST", "/api/login", "{}", 400),
+        ("POST", "/api/login", &large, 413),
+        ("POST", "/api/login", &huge, 413),
+        ("POST", "/api/register", r#"{"account":"personne-ne-porte-ce-nom"}"#, 202),
+        ("DELETE", "/api/session", "", 204),
+    ] {
+        let answer = visitor.send(method, path, &[JSON, ("origin", portal.url())], body).await;
+        let about = format!("{method} {path}: {:?} {:?}", answer.status, answer.headers);
+        assert_eq!(answer.status, status, "{about}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{about}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{about}");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer", "{about}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), "same-origin", "{about}");
+        assert_eq!(answer.header("strict-transport-security"), "max-age=63072000; includeSubDomains", "{about}");
+        assert!(answer.header("content-security-policy").contains("default-src 'none'"), "{about}");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{about}");
+        let cache = if path.starts_with("/api/") { "no-store" } else { "no-cache" };
+        assert_eq!(answer.header("cache-control"), cache, "{about}");
+        assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{about}");
+        assert!(answer.headers.keys().all(|name| !["server", "x-powered-by"].contains(&name.as_str())), "{about}");
+        assert!(answer.headers.iter().all(|(_, value)| answer.headers.len() < 40 && !value.is_empty()), "{about}");
+    }
+    // A function's own answer has them also where no edge adds any.
+    let straight = portal.without_the_edge(&visitor);
+    let answer = straight.get("/api/session").await.expect(401, "not-signed-in");
+    for name in ["x-content-type-options", "strict-transport-security", "content-security-policy", "referrer-policy"] {
+        assert!(!answer.header(name).is_empty(), "{name}");
+    }
+}

@@ -1,0 +1,114 @@
+//! Keys that are turned, or cannot be had, while people use the portal.
+
+use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+
+/// One instance of each function, so that it is known what it knows.
+fn portal() -> Portal {
+    Setup::new().with("--concurrency=1").start()
+}
+
+async fn key_of(portal: &Portal, person: &Person) -> String {
+    portal.credentials(&person.account).await["key_id"]["S"].as_str().expect("a key's name").to_owned()
+}
+
+fn unavailable(answer: Answer) {
+    let answer = answer.expect(503, "unavailable");
+    assert!(answer.header("retry-after").parse::<u32>().is_ok() && answer.header("set-cookie").is_empty());
+}
+
+#[tokio::test]
+async fn passwords_outlive_the_rotation_of_the_pepper_and_are_hashed_anew_at_sign_in() {
+    let portal = portal();
+    let [early, absent, late] = [Person::new(), Person::new(), Person::new()];
+    let visitor = portal.visitor();
+    visitor.become_a_user(&portal, &early, "oie7").await;
+    visitor.become_a_user(&portal, &absent, "oie7").await;
+    portal.rotate("PepperSecret");
+    // A new instance hashes with the new key, which the sign-in has not seen yet.
+    portal.renew("reset").await;
+    visitor.become_a_user(&portal, &late, "oie7").await;
+    assert_eq!((key_of(&portal, &early).await, key_of(&portal, &late).await), ("1".into(), "2".into()));
+    visitor.sign_in(&late.account, "faux1").await.expect(401, "invalid-credentials");
+    visitor.sign_in(&late.account, "oie7").await.expect(200, "");
+
+    let before = portal.credentials(&early.account).await;
+    visitor.sign_in(&early.account, "faux1").await.expect(401, "invalid-credentials");
+    assert_eq!(key_of(&portal, &early).await, "1");
+    visitor.sign_in(&early.account, "oie7").await.expect(200, "");
+    let after = portal.credentials(&early.account).await;
+    assert_eq!(after["key_id"]["S"], "2");
+    assert_ne!(after["phc"], before["phc"]);
+    // It is the same password: nothing of before is dead.
+    assert_eq!(after["version"], before["version"]);
+    visitor.get("/api/session").await.expect(200, "");
+
+    portal.retire_previous("PepperSecret");
+    portal.renew("login").await;
+    for person in [&early, &late] {
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+        visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    // Who did not sign in during the rotation needs the retired key, or a link.
+    for password in ["oie7", "faux1"] {
+        unavailable(visitor.sign_in(&absent.account, password).await);
+    }
+    visitor.request_reset(&absent.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &absent).await;
+    portal.renew("reset").await;
+    visitor.reset(mail.token(), "abc2").await.expect(204, "");
+    visitor.sign_in(&absent.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn without_the_pepper_nobody_gets_in_and_all_else_goes_on() {
+    let portal = portal();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    let pepper = portal.secret("PepperSecret");
+    portal.set_secret("PepperSecret", None);
+    for function in ["login", "reset", "password"] {
+        portal.renew(function).await;
+    }
+    let somebody_else = portal.visitor();
+    for (account, password) in [(person.account.as_str(), "oie7"), (&person.account, "faux1"), ("personne", "oie7")] {
+        unavailable(somebody_else.sign_in(account, password).await);
+    }
+    let change = serde_json::json!({ "current": "oie7", "password": "abc2", "confirmation": "abc2" });
+    unavailable(visitor.post("/api/password", change).await);
+    let goes_on = async |visitor: &Visitor| {
+        visitor.get("/api/session").await.expect(200, "");
+        visitor.get("/api/events").await.expect(200, "");
+        visitor.register(&Person::new().account).await.expect(202, "");
+        visitor.request_reset(&person.account).await.expect(202, "");
+        visitor.post("/api/find-account", serde_json::json!({ "email": person.email })).await.expect(200, "");
+    };
+    goes_on(&visitor).await;
+    let mail = portal.mail_number(3, &person).await;
+    let stranger = portal.stranger();
+    stranger.check(mail.token()).await.expect(200, "");
+    stranger.check(&"A".repeat(43)).await.expect(404, "link-unknown");
+    unavailable(stranger.reset(mail.token(), "abc2").await);
+
+    // It comes back without hands, and nothing was counted or lost.
+    portal.set_secret("PepperSecret", Some(&pepper));
+    somebody_else.sign_in(&person.account, "oie7").await.expect(200, "");
+    stranger.reset(mail.token(), "abc2").await.expect(204, "");
+    stranger.sign_in(&person.account, "abc2").await.expect(200, "");
+}
+
+#[tokio::test]
+async fn a_dearer_hash_is_made_at_the_next_sign_in() {
+    let setup = Setup::new();
+    let portal = setup.clone().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    drop(portal);
+    let portal = setup.with("--set=HashPasses=3").start();
+    let cost = async || portal.credentials(&person.account).await["phc"]["S"].as_str().unwrap()[..31].to_owned();
+    assert_eq!(cost().await, "$argon2id$v=19$m=19456,t=2,p=1$");
+    portal.visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    assert_eq!(cost().await, "$argon2id$v=19$m=19456,t=3,p=1$");
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+}

@@ -1,0 +1,72 @@
+//! The keys of a running stack, turned as somebody would who has Secrets Manager open.
+
+use crate::portal::{Portal, signal};
+use crate::visitor::Visitor;
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+impl Portal {
+    /// Somebody who goes straight to the gateway, without the edge, from the same address as this visitor.
+    #[must_use]
+    pub fn without_the_edge(&self, visitor: &Visitor) -> Visitor {
+        Visitor::new(self.stack()["api"].as_str().expect("the gateway's address"), visitor.address())
+    }
+
+    /// A secret's present value: `id`, `key`, and `previous` while it is rotated.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Value {
+        let text = self.secrets()[name].as_str().expect("a value").to_owned();
+        serde_json::from_str(&text).expect("a ring")
+    }
+
+    /// Puts another key in the place of the present one, which is accepted for a while.
+    pub fn rotate(&self, name: &str) {
+        let old = self.secret(name);
+        let id: u32 = old["id"].as_str().and_then(|id| id.parse().ok()).expect("a number");
+        let key = old["key"].as_str().expect("a key").chars().rev().collect::<String>();
+        let new = json!({ "id": (id + 1).to_string(), "key": key, "previous": { "id": old["id"], "key": old["key"] } });
+        self.set_secret(name, Some(&new));
+    }
+
+    /// Accepts the key before the present one no more.
+    pub fn retire_previous(&self, name: &str) {
+        let mut ring = self.secret(name);
+        ring.as_object_mut().expect("a ring").remove("previous");
+        self.set_secret(name, Some(&ring));
+    }
+
+    /// Gives a secret this value, or none that can be had.
+    pub fn set_secret(&self, name: &str, ring: Option<&Value>) {
+        let mut secrets = self.secrets();
+        secrets[name] = ring.map_or(Value::Null, |ring| ring.to_string().into());
+        let part = self.secrets_file().with_extension("part");
+        std::fs::write(&part, secrets.to_string()).expect("the secrets are written");
+        std::fs::set_permissions(&part, std::fs::Permissions::from_mode(0o600)).expect("for their owner alone");
+        std::fs::rename(part, self.secrets_file()).expect("the secrets are there");
+    }
+
+    fn secrets(&self) -> Value {
+        let text = std::fs::read_to_string(self.secrets_file()).expect("the secrets");
+        serde_json::from_str(&text).expect("JSON")
+    }
+
+    fn secrets_file(&self) -> PathBuf {
+        self.setup().data().join("secrets.json")
+    }
+
+    /// Ends all instances of a function, and waits until new ones are there, which know nothing of before.
+    pub async fn renew(&self, function: &str) {
+        let old = self.pids_of(function);
+        for pid in &old {
+            signal("KILL", *pid);
+        }
+        loop {
+            let new = self.pids_of(function);
+            if new.len() == old.len() && new.iter().all(|pid| !old.contains(pid)) {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+}
