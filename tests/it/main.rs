@@ -21,3 +21,4 @@ mod quotas;
 mod refusals;
 mod register;
 mod sign_in;
+mod traces;

@@ -6,6 +6,7 @@
 use crate::build::{binary, workspace};
 use crate::portal::Portal;
 use crate::staff::Person;
+use crate::traces::Met;
 use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
@@ -46,6 +47,7 @@ const ARGUMENTS: [&str; 10] = [
 pub struct Browser {
     client: Client,
     url: String,
+    met: Met,
     // In this order: the programs end before their folder goes.
     driver: Driver,
     profile: TempDir,
@@ -65,7 +67,7 @@ impl Browser {
         let profile = tempfile::tempdir_in(portal.setup().data()).expect("a folder for the browser's profile");
         let driver = Driver::start(&chromedriver);
         let client = connect(&driver, &chromium, profile.path()).await;
-        let browser = Self { client, url: portal.url().to_owned(), driver, profile };
+        let browser = Self { client, url: portal.url().to_owned(), met: portal.met().clone(), driver, profile };
         browser.go("/").await;
         Some(browser)
     }
@@ -93,6 +95,9 @@ impl Browser {
 
     /// Fills the field with this label in.
     pub async fn fill(&self, label: &str, text: &str) {
+        if label.to_lowercase().contains("mot de passe") {
+            self.met.secret(text);
+        }
         let field = self.field(label).await;
         self.held(field.clear().await, label).await;
         self.held(field.send_keys(text).await, label).await;
@@ -167,7 +172,9 @@ impl Browser {
     /// A cookie that the browser keeps for the portal.
     pub async fn cookie(&self, name: &str) -> Cookie<'static> {
         let cookie = self.client.get_named_cookie(name).await;
-        self.held(cookie, name).await
+        let cookie = self.held(cookie, name).await;
+        self.met.ticket(cookie.value());
+        cookie
     }
 
     /// Runs a script on the page.

@@ -13,11 +13,12 @@ mod mailbox;
 mod portal;
 mod staff;
 mod tables;
+mod traces;
 mod visitor;
 
 pub use browser::Browser;
 pub use build::binary;
 pub use mailbox::Mail;
-pub use portal::{Portal, Setup, signal};
+pub use portal::{Portal, Setup, left_behind, signal};
 pub use staff::Person;
 pub use visitor::{Answer, Visitor};

@@ -36,13 +36,20 @@ impl Mail {
     /// The link in it, which stands on a line of its own.
     #[must_use]
     pub fn link(&self) -> &str {
-        let link = self.text.lines().find(|line| line.contains("/changer-mon-mot-de-passe#"));
-        link.unwrap_or_else(|| panic!("a link stands in\n{}", self.text))
+        self.link_if_any().unwrap_or_else(|| panic!("a link stands in\n{}", self.text))
+    }
+
+    pub(crate) fn link_if_any(&self) -> Option<&str> {
+        self.text.lines().find(|line| line.contains("/changer-mon-mot-de-passe#"))
     }
 
     /// The token in the link.
     #[must_use]
     pub fn token(&self) -> &str {
-        self.link().rsplit('#').next().expect("a fragment")
+        Self::token_of(self.link())
+    }
+
+    pub(crate) fn token_of(link: &str) -> &str {
+        link.rsplit('#').next().expect("a fragment")
     }
 }

@@ -3,8 +3,10 @@
 use crate::build::{binary, workspace};
 use crate::mailbox::Mail;
 use crate::staff::{self, Person};
+use crate::traces::{self, Met};
 use crate::visitor::Visitor;
 use serde_json::Value;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
@@ -24,6 +26,7 @@ pub struct Portal {
     setup: Setup,
     process: Child,
     log: Arc<Mutex<String>>,
+    met: Met,
     /// While it is open, the stack lives; it is closed by the end of this process however it ends.
     _alive: ChildStdin,
 }
@@ -45,6 +48,15 @@ impl Setup {
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
         std::fs::write(data.path().join("directory.csv"), staff::directory()).expect("the directory is written");
         Self { data: Arc::new(data), arguments: Vec::new() }
+    }
+
+    /// A stack on a copy of what an earlier run's stack left behind: see [`left_behind`].
+    #[must_use]
+    pub fn on_a_copy_of(folder: &Path) -> Self {
+        let setup = Self::new();
+        let copied = Command::new("cp").arg("-R").arg(folder.join(".")).arg(setup.data()).status();
+        assert!(copied.expect("cp runs").success(), "the folder is copied");
+        setup
     }
 
     /// With one more argument of `cargo dev`.
@@ -132,7 +144,8 @@ impl Portal {
         let url = told.recv_timeout(START).unwrap_or_else(|_| {
             panic!("the stack did not come up:\n{}", log.lock().expect("the log"));
         });
-        Self { url, setup, process, log, _alive: alive }
+        let met = Met::on(setup.data());
+        Self { url, setup, process, log, met, _alive: alive }
     }
 
     /// Its address, such as `http://localhost:3000`.
@@ -195,10 +208,14 @@ impl Portal {
         &self.setup
     }
 
+    pub(crate) fn met(&self) -> &Met {
+        &self.met
+    }
+
     /// Somebody at a managed workstation, without a browser.
     #[must_use]
     pub fn visitor(&self) -> Visitor {
-        Visitor::new(&self.url, "127.0.0.1")
+        Visitor::new(&self.url, "127.0.0.1", self.met.clone())
     }
 
     /// Somebody elsewhere on the internet: an address of their own in 127.9.0.0/16.
@@ -206,13 +223,14 @@ impl Portal {
     pub fn stranger(&self) -> Visitor {
         static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(1);
         let [high, low] = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
-        Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)))
+        Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)), self.met.clone())
     }
 
     /// The mails to an address so far, newest first.
     pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
         let all: Vec<Mail> =
             reqwest::get(format!("{}/_local/mail", self.url)).await.expect("the mailbox").json().await.expect("mails");
+        all.iter().filter_map(Mail::link_if_any).for_each(|link| self.met.secret(Mail::token_of(link)));
         all.into_iter().filter(|mail| mail.is_to(address)).collect()
     }
 
@@ -251,12 +269,54 @@ impl Portal {
     }
 }
 
+impl Portal {
+    /// What a copy of all tables, while the stack runs, and of all that it wrote gives away.
+    fn given_away(&mut self) -> Vec<String> {
+        let mut copies = traces::files(self.setup.data());
+        copies.push(("log of the stack itself".into(), self.log.lock().expect("the log").clone().into_bytes()));
+        if matches!(self.process.try_wait(), Ok(None)) {
+            copies.extend(self.tables_copied());
+        }
+        traces::given_away(self.setup.data(), &copies)
+    }
+
+    /// All items, each table as JSON. On a thread of its own: this one may be in the middle of a story.
+    fn tables_copied(&self) -> Vec<(String, Vec<u8>)> {
+        let tables = self.stack()["tables"].as_object().expect("tables").clone();
+        let copy = async || {
+            let mut copies = Vec::new();
+            for table in tables.keys() {
+                let items = Value::from(self.items(table).await).to_string();
+                copies.push((format!("table {table}"), items.into_bytes()));
+            }
+            copies
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        std::thread::scope(|scope| scope.spawn(move || runtime.block_on(copy())).join()).expect("the tables are copied")
+    }
+}
+
 impl Drop for Portal {
     fn drop(&mut self) {
+        // A story that failed says why by itself.
+        let told = if std::thread::panicking() { Vec::new() } else { self.given_away() };
         // The tether ends the stack, and waits for it.
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
         let _ = self.process.wait();
+        assert!(told.is_empty(), "a copy of the tables and logs gives away: {told:#?}");
     }
+}
+
+/// The data folders of stacks that were not dropped: the one that stories share, and those of runs that were killed.
+/// Waits for the shared one's end, which follows that of the stories.
+#[must_use]
+pub fn left_behind() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(workspace().join("target/tests")).into_iter().flatten().filter_map(Result::ok);
+    let folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.join(traces::MET).exists()).collect();
+    for folder in &folders {
+        File::open(folder.join("lock")).and_then(|lock| lock.lock()).expect("nobody uses the folder any more");
+    }
+    folders
 }
 
 /// The shared stack's folder is never dropped; a later run takes it away.

@@ -64,6 +64,18 @@ impl Portal {
         }
     }
 
+    /// Lets the sessions of an account rest for some minutes.
+    pub async fn let_sessions_rest(&self, account: &str) {
+        for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
+            let update = json!({
+                "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
+                "UpdateExpression": "SET last_used_at = last_used_at - :minutes",
+                "ExpressionAttributeValues": { ":minutes": { "N": "300" } },
+            });
+            self.dynamodb("UpdateItem", "Sessions", update).await;
+        }
+    }
+
     /// Lets so much time pass for all counters that no window counts what they hold; what adds up stays.
     pub async fn let_days_pass(&self) {
         self.let_minutes_pass(31 * 24 * 60).await;
@@ -90,6 +102,16 @@ impl Portal {
                 }
             }
             self.dynamodb("PutItem", "Throttles", json!({ "Item": counter })).await;
+        }
+    }
+
+    /// Makes as if nobody had tried or asked for anything before.
+    pub async fn forget_all_attempts(&self) {
+        for (table, keys) in [("Throttles", &["counter"][..]), ("MailRequests", &["name_key", "request"])] {
+            for item in self.items(table).await {
+                let key: Value = keys.iter().map(|key| ((*key).to_owned(), item[key].clone())).collect();
+                self.dynamodb("DeleteItem", table, json!({ "Key": key })).await;
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::portal::Portal;
 use crate::staff::Person;
+use crate::traces::Met;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -14,6 +15,7 @@ pub struct Visitor {
     address: String,
     client: Client,
     cookies: Mutex<BTreeMap<String, String>>,
+    met: Met,
 }
 
 /// An answer, whole.
@@ -56,13 +58,13 @@ impl Answer {
 }
 
 impl Visitor {
-    pub(crate) fn new(url: &str, address: &str) -> Self {
+    pub(crate) fn new(url: &str, address: &str, met: Met) -> Self {
         let client = Client::builder().local_address(address.parse::<std::net::IpAddr>().ok()).no_proxy();
         // Cookies are kept here: a jar that follows the letter would not send a Secure one to http://localhost.
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
         // By number, since the client's own address is of IPv4.
         let url = url.replace("localhost", "127.0.0.1");
-        Self { url, address: address.to_owned(), client, cookies: Mutex::default() }
+        Self { url, address: address.to_owned(), client, cookies: Mutex::default(), met }
     }
 
     /// The address that they come from.
@@ -74,13 +76,15 @@ impl Visitor {
     /// Somebody at another machine behind the same address.
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self::new(&self.url, &self.address)
+        Self::new(&self.url, &self.address, self.met.clone())
     }
 
     /// Sends a request as it is, with the cookies kept so far, and keeps those it sets.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
         let method: Method = method.parse().expect("a method");
-        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body.into());
+        let body = body.into();
+        self.met.passwords(&body);
+        let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         let cookies: Vec<_> = self.cookies.lock().expect("cookies").iter().map(|(k, v)| format!("{k}={v}")).collect();
         if !cookies.is_empty() {
             request = request.header("cookie", cookies.join("; "));
@@ -92,7 +96,11 @@ impl Visitor {
         let answer = request.send().await.expect("the portal answers");
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.keep_cookies(&headers);
-        Answer { status, headers, text: answer.text().await.expect("a body") }
+        let answer = Answer { status, headers, text: answer.text().await.expect("a body") };
+        if let Some(bearer) = answer.json()["token"].as_str() {
+            self.met.ticket(bearer);
+        }
+        answer
     }
 
     fn keep_cookies(&self, headers: &HeaderMap) {
@@ -102,6 +110,7 @@ impl Visitor {
             if set.contains("Max-Age=0") {
                 cookies.remove(name);
             } else {
+                self.met.ticket(value);
                 cookies.insert(name.to_owned(), value.to_owned());
             }
         }

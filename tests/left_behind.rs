@@ -1,0 +1,15 @@
+//! After the stories: what the stack that they shared leaves behind. Those that had a stack of their own have looked
+//! through it as it stopped.
+
+use guichet_tests::{Setup, left_behind};
+
+#[test]
+fn a_copy_of_the_whole_suites_tables_and_logs_gives_no_secret_away() {
+    let folders = left_behind();
+    assert!(!folders.is_empty(), "the stories come first: cargo test --test it");
+    for folder in folders {
+        // As it stops, it looks through all tables, and through all logs, those of the run among them.
+        drop(Setup::on_a_copy_of(&folder).start());
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
