@@ -1,0 +1,166 @@
+//! Whether an account exists is told by nothing: not by words, status, headers, cookies, brakes or time.
+
+use futures_util::future::join_all;
+use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use std::time::{Duration, Instant};
+
+const ROUTES: [&str; 3] = ["register", "request-reset", "login"];
+
+async fn ask(visitor: &Visitor, route: &str, account: &str) -> Answer {
+    match route {
+        "register" => visitor.register(account).await,
+        "request-reset" => visitor.request_reset(account).await,
+        _ => visitor.sign_in(account, "faux1").await,
+    }
+}
+
+/// All of an answer but its moment. `Retry-After` counts down, so it is as good as equal within a minute.
+fn seen(answer: &Answer) -> String {
+    let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| *name != "date").collect();
+    headers.sort_by_key(|(name, _)| name.as_str());
+    let text = headers.iter().map(|(name, value)| match (name.as_str(), value.to_str().expect("text")) {
+        ("retry-after", seconds) => format!("{name}: about {}\n", (seconds.parse::<u32>().expect("seconds") + 30) / 60),
+        (_, value) => format!("{name}: {value}\n"),
+    });
+    format!("{}\n{}\n{}", answer.status, text.collect::<String>(), answer.text)
+}
+
+#[tokio::test]
+async fn whoever_has_an_account_is_answered_and_braked_as_if_they_had_none() {
+    let portal = Setup::new().start();
+    let (known, unset, asking) = (Person::new(), Person::new(), portal.visitor());
+    portal.visitor().become_a_user(&portal, &known, "oie7").await;
+    portal.forget_all_attempts().await;
+    let names = [&known.account, &unset.account, "inactif", "sanscourriel", "partage1", "personne-ne-porte-ce-nom"];
+    for route in ROUTES {
+        let mut last = String::new();
+        // One more than either budget has.
+        for round in 0..6 {
+            let mut answers = Vec::new();
+            for name in names {
+                // However it is spelled, it is one name and one budget.
+                let typed = if round % 2 == 0 { name.to_owned() } else { format!(" RESEAU\\{} ", name.to_uppercase()) };
+                answers.push(seen(&ask(&asking, route, &typed).await));
+            }
+            assert!(answers.iter().all(|answer| *answer == answers[0]), "{route}, round {round}: {answers:#?}");
+            assert!(!answers[0].contains("set-cookie"), "{route}: {}", answers[0]);
+            last.clone_from(&answers[0]);
+            portal.let_two_minutes_pass().await;
+        }
+        assert!(last.contains("too-many-attempts") && last.contains("retry-after"), "{route}: {last}");
+
+        let long = |name: &str| format!("{name}{}", "a".repeat(65));
+        let odd = [long(&known.account), long("personne"), format!("{}\0", known.account), "personne\0".to_owned()];
+        for typed in &odd {
+            assert_eq!(seen(&ask(&asking, route, typed).await), seen(&ask(&asking, route, "é").await), "{typed:?}");
+        }
+    }
+}
+
+/// Times each kind of name, in an order that is shuffled anew for each round, so that what the machine does meanwhile
+/// falls on all kinds alike.
+async fn times<const KINDS: usize>(
+    portal: &Portal,
+    visitor: &Visitor,
+    route: &str,
+    kinds: &[Vec<String>; KINDS],
+    shuffle: &mut Shuffle,
+) -> [Vec<Duration>; KINDS] {
+    let mut times = [const { Vec::new() }; KINDS];
+    // The first answers still open connections.
+    for round in 0..=ROUNDS {
+        let mut order: Vec<_> = (0..KINDS).flat_map(|kind| kinds[kind].iter().map(move |name| (kind, name))).collect();
+        shuffle.shuffle(&mut order);
+        for (kind, name) in order {
+            let start = Instant::now();
+            ask(visitor, route, name).await;
+            if round > 0 {
+                times[kind].push(start.elapsed());
+            }
+        }
+        portal.forget_all_attempts().await;
+    }
+    times
+}
+
+/// Names of each kind, and how often each is asked for: 200 samples of each kind.
+const NAMES: usize = 10;
+const ROUNDS: usize = 20;
+/// The chance that noise alone is taken for a difference is one in so many.
+const SHUFFLES: usize = 1000;
+
+/// Whether two lots of times differ by more than noise: whether the difference of their medians is greater than any
+/// that comes of dealing the same times out at random.
+fn differ(one: &[Duration], other: &[Duration], shuffle: &mut Shuffle) -> bool {
+    let apart = |one: &[Duration], other: &[Duration]| median(one).abs_diff(median(other));
+    let mut all = [one, other].concat();
+    let by_chance = (0..SHUFFLES).map(|_| {
+        shuffle.shuffle(&mut all);
+        apart(&all[..one.len()], &all[one.len()..])
+    });
+    apart(one, other) > by_chance.max().expect("some")
+}
+
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    let middle = times.len() / 2;
+    *times.select_nth_unstable(middle).1
+}
+
+/// Shuffles, the same way in every run (xorshift; Fisher and Yates).
+struct Shuffle(u64);
+
+impl Shuffle {
+    fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            items.swap(last, usize::try_from(self.0 % (last as u64 + 1)).expect("an index"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn whoever_has_an_account_is_answered_as_fast_as_if_they_had_none() {
+    let setup = Setup::new();
+    let inactive: Vec<_> = (0..NAMES).map(|n| format!("inactif{n}")).collect();
+    let people: Vec<_> = (0..NAMES).map(|_| Person::new()).collect();
+    let lines = inactive.iter().map(|name| format!("{name},{name}@sante.example,Ines,Actif,fr,non\n"));
+    let file = setup.data().join("directory.csv");
+    let directory = std::fs::read_to_string(&file).unwrap() + &lines.collect::<String>();
+    std::fs::write(file, directory).unwrap();
+    let portal = setup.clone().start();
+    let visitor = portal.visitor();
+    join_all(people.iter().map(|person| visitor.become_a_user(&portal, person, "oie7"))).await;
+    drop(portal);
+    // From here on no bell rings the mailer, which would share the machine with the answers that come after.
+    let portal = setup.with("--no-bell").start();
+    portal.forget_all_attempts().await;
+
+    let visitor = portal.visitor();
+    let known = people.iter().map(|person| person.account.clone()).collect();
+    let unknown = (0..NAMES).map(|n| format!("personne{n}")).collect();
+    let kinds: [Vec<String>; 3] = [known, unknown, inactive];
+    let shuffle = &mut Shuffle(0x9e37_79b9_7f4a_7c15);
+    let mut medians = Vec::new();
+    for route in ROUTES {
+        // What is a difference is one the second time, too.
+        let mut found = String::new();
+        for _ in 0..2 {
+            let times = times(&portal, &visitor, route, &kinds, shuffle).await;
+            let slower: Vec<_> = times[0].iter().map(|time| *time + *time / 5).collect();
+            assert!(differ(&times[0], &slower, shuffle), "{route}: a fifth more would be seen");
+            let pairs = [(0, 1), (0, 2), (1, 2)];
+            let told = pairs.iter().any(|(one, other)| differ(&times[*one], &times[*other], shuffle));
+            let now = times.each_ref().map(|times| median(times));
+            found = if told { format!("{route}: known, unknown, inactive: {now:?}") } else { String::new() };
+            if found.is_empty() {
+                medians.push(times);
+                break;
+            }
+        }
+        assert!(found.is_empty(), "{found}");
+    }
+    assert!(differ(&medians[0][0], &medians[2][0], shuffle), "what costs a password hash is told from what does not");
+}

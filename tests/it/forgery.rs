@@ -1,0 +1,247 @@
+//! Tickets that were planted, kept or carried over, and acts that another site's page would have done.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal, Visitor};
+use serde_json::json;
+
+const SESSION: &str = "__Host-session";
+const JSON: (&str, &str) = ("content-type", "application/json");
+/// Every route that changes something.
+const CHANGES: [(&str, &str); 9] = [
+    ("POST", "/api/register"),
+    ("POST", "/api/request-reset"),
+    ("POST", "/api/reset/check"),
+    ("POST", "/api/reset"),
+    ("POST", "/api/login"),
+    ("POST", "/api/password"),
+    ("DELETE", "/api/session"),
+    ("DELETE", "/api/sessions"),
+    ("DELETE", "/api/sessions/x"),
+];
+
+async fn signed_in(portal: &Portal, person: &Person) -> Visitor {
+    let visitor = portal.visitor();
+    visitor.become_a_user(portal, person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    visitor
+}
+
+fn bearer_of(visitor: &Visitor) -> String {
+    format!("Bearer {}", visitor.cookie(SESSION).expect("a session"))
+}
+
+#[tokio::test]
+async fn a_session_that_an_attacker_planted_does_not_become_the_victims() {
+    let portal = Portal::shared();
+    let (attacker, victim) = (Person::new(), Person::new());
+    let theirs = signed_in(portal, &attacker).await;
+    let planted = theirs.cookie(SESSION).unwrap();
+    let visitor = portal.visitor();
+    visitor.become_a_user(portal, &victim, "oie7").await;
+    let (_, secret) = planted.rsplit_once('.').unwrap();
+    for cookie in
+        [planted.clone(), format!("{}.{secret}", victim.account), format!("{}.{}", victim.account, "A".repeat(43))]
+    {
+        visitor.set_cookie(SESSION, &cookie);
+        let answer = visitor.sign_in(&victim.account, "oie7").await.expect(200, "");
+        let own = visitor.cookie(SESSION).unwrap();
+        assert!(own != cookie && !own.contains(secret), "the session is a new one");
+        assert!(own.starts_with(&format!("{}.", victim.account)) && !answer.text.contains(secret));
+        theirs.set_cookie(SESSION, &cookie);
+        let session = theirs.get("/api/session").await;
+        assert_ne!(session.json()["account"], victim.account.as_str(), "{cookie}");
+    }
+    // The attacker's own was presented, so it is over.
+    theirs.set_cookie(SESSION, &planted);
+    theirs.get("/api/session").await.expect(401, "not-signed-in");
+}
+
+#[tokio::test]
+async fn of_two_session_cookies_no_mixture_is_made() {
+    let portal = Portal::shared();
+    let (one, other) = (Person::new(), Person::new());
+    let (first, second) = (signed_in(portal, &one).await, signed_in(portal, &other).await);
+    let cookies = |a: &Visitor, b: &Visitor| {
+        format!("{SESSION}={}; {SESSION}={}", a.cookie(SESSION).unwrap(), b.cookie(SESSION).unwrap())
+    };
+    for (header, whose) in [(cookies(&first, &second), &one), (cookies(&second, &first), &other)] {
+        let answer = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await.expect(200, "");
+        assert_eq!(answer.json()["account"], whose.account.as_str());
+    }
+    let bad_first = format!("{SESSION}=x; {SESSION}={}", first.cookie(SESSION).unwrap());
+    portal.visitor().send("GET", "/api/session", &[("cookie", &bad_first)], "").await.expect(401, "not-signed-in");
+    // Other spellings of the name are other cookies.
+    for name in ["__host-session", "__Host-Session", "session", "__Host-session ", "$__Host-session"] {
+        let header = format!("{name}={}", first.cookie(SESSION).unwrap());
+        let answer = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await;
+        answer.expect(401, "not-signed-in");
+    }
+}
+
+#[tokio::test]
+async fn a_kept_cookie_is_worth_nothing_after_a_password_change_or_a_reset_on_any_route() {
+    let portal = Portal::shared();
+    for by_mail in [false, true] {
+        let person = Person::new();
+        let owner = signed_in(portal, &person).await;
+        let thief = signed_in_again(portal, &person, "oie7").await;
+        if by_mail {
+            owner.request_reset(&person.account).await.expect(202, "");
+            let mail = portal.mail_number(3, &person).await;
+            owner.reset(mail.token(), "nouveau2").await.expect(204, "");
+        } else {
+            let form = json!({ "current": "oie7", "password": "nouveau2", "confirmation": "nouveau2" });
+            owner.post("/api/password", form).await.expect(204, "");
+        }
+        for path in ["/api/session", "/api/sessions", "/api/events"] {
+            thief.get(path).await.expect(401, "not-signed-in");
+            let headers = [("authorization", &*bearer_of(&thief))];
+            portal.visitor().send("GET", path, &headers, "").await.expect(401, "not-signed-in");
+        }
+        let form = json!({ "current": "nouveau2", "password": "vol3", "confirmation": "vol3" });
+        thief.post("/api/password", form).await.expect(401, "not-signed-in");
+        for path in ["/api/sessions", "/api/sessions/x"] {
+            thief.delete(path).await.expect(401, "not-signed-in");
+        }
+        signed_in_again(portal, &person, "nouveau2").await;
+    }
+}
+
+async fn signed_in_again(portal: &Portal, person: &Person, password: &str) -> Visitor {
+    let visitor = portal.visitor();
+    visitor.sign_in(&person.account, password).await.expect(200, "");
+    visitor
+}
+
+#[tokio::test]
+async fn each_way_of_carrying_a_ticket_takes_its_own_alone_on_every_route() {
+    let portal = Portal::shared();
+    let person = Person::new();
+    let visitor = signed_in(portal, &person).await;
+    let form = json!({ "account": person.account, "password": "oie7", "transport": "bearer" });
+    let token = portal.visitor().post("/api/login", form).await.expect(200, "").json()["token"].clone();
+    let token = token.as_str().unwrap();
+    let as_cookie = portal.visitor();
+    as_cookie.set_cookie(SESSION, token);
+    let as_bearer = bearer_of(&visitor);
+    for (method, path) in
+        [("GET", "/api/session"), ("GET", "/api/sessions"), ("GET", "/api/events"), ("DELETE", "/api/sessions")]
+    {
+        as_cookie.send(method, path, &[], "").await.expect(401, "not-signed-in");
+        let headers = [("authorization", &*as_bearer)];
+        portal.visitor().send(method, path, &headers, "").await.expect(401, "not-signed-in");
+    }
+    // A sign-out in the wrong way ends nothing.
+    as_cookie.delete("/api/session").await.expect(204, "");
+    portal.visitor().send("DELETE", "/api/session", &[("authorization", &as_bearer)], "").await.expect(204, "");
+    visitor.get("/api/session").await.expect(200, "");
+    let right = format!("Bearer {token}");
+    portal.visitor().send("GET", "/api/session", &[("authorization", &right)], "").await.expect(200, "");
+    // Where both are sent the header counts.
+    visitor.send("GET", "/api/session", &[("authorization", "Bearer x")], "").await.expect(401, "not-signed-in");
+}
+
+#[tokio::test]
+async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
+    let portal = Portal::shared();
+    let (person, other) = (Person::new(), Person::new());
+    let visitor = signed_in(portal, &person).await;
+    let ours = portal.url();
+    let (suffix, prefix) = (format!("{ours}.evil.example"), format!("{ours}@evil.example"));
+    let body = json!({
+        "account": other.account, "token": "A".repeat(43), "current": "oie7", "password": "vol3", "confirmation": "vol3",
+    });
+    for (method, path) in CHANGES {
+        for foreign in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("sec-fetch-site", "none"),
+            ("sec-fetch-site", "SAME-ORIGIN"),
+            ("sec-fetch-site", "same-origin, cross-site"),
+            ("sec-fetch-site", ""),
+            ("origin", "null"),
+            ("origin", ""),
+            ("origin", "https://evil.example"),
+            ("origin", &suffix),
+            ("origin", &prefix),
+            ("origin", "http://localhost"),
+        ] {
+            let answer = visitor.send(method, path, &[JSON, foreign], body.to_string()).await;
+            let answer = answer.expect(403, "cross-site");
+            assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{answer:?}");
+            assert_eq!(answer.header("set-cookie"), "");
+        }
+    }
+    // What a form or a script sends without asking first is refused by its type, wherever it comes from.
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
+        for (method, path) in CHANGES.iter().filter(|(method, _)| *method == "POST") {
+            let answer = visitor.send(method, path, &[("content-type", content_type)], body.to_string()).await;
+            answer.expect(415, "not-json");
+        }
+    }
+    assert_eq!(visitor.get("/api/session").await.expect(200, "").json()["account"], person.account.as_str());
+    signed_in_again(portal, &person, "oie7").await;
+}
+
+#[tokio::test]
+async fn a_browser_that_asks_first_is_told_nothing() {
+    let portal = Portal::shared();
+    let visitor = portal.visitor();
+    for (method, path) in CHANGES.into_iter().chain([("GET", "/api/session"), ("GET", "/api/events")]) {
+        let ask = [
+            ("origin", "https://evil.example"),
+            ("access-control-request-method", method),
+            ("access-control-request-headers", "content-type,authorization"),
+            ("access-control-request-private-network", "true"),
+        ];
+        let preflight = visitor.send("OPTIONS", path, &ask, "").await;
+        let read = visitor.send("GET", path, &[("origin", "https://evil.example")], "").await;
+        assert_eq!((preflight.status.as_u16(), preflight.text.as_str()), (404, r#"{"message":"Not Found"}"#));
+        for answer in [preflight, read] {
+            let tells = |name: &str| name.starts_with("access-control-") || name == "cross-origin-resource-policy";
+            assert!(answer.headers.keys().all(|name| !tells(name.as_str())), "{path}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn of_two_links_used_at_the_same_moment_one_wins() {
+    let portal = Portal::shared();
+    for _ in 0..3 {
+        let (person, visitor) = (Person::new(), portal.visitor());
+        visitor.register(&person.account).await.expect(202, "");
+        let first = portal.mail_number(1, &person).await;
+        visitor.request_reset(&person.account).await.expect(202, "");
+        let second = portal.mail_number(2, &person).await;
+        let uses = [(first.token(), "oie7"), (second.token(), "abc2")];
+        let answers = join_all(uses.iter().map(|(token, password)| visitor.reset(token, password))).await;
+        let won: Vec<_> = (0..2).filter(|n| answers[*n].status == 204).collect();
+        let [won] = won[..] else { panic!("one wins: {answers:?}") };
+        answers[1 - won].clone().expect(410, "link-used");
+        assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
+        visitor.sign_in(&person.account, uses[won].1).await.expect(200, "");
+        visitor.sign_in(&person.account, uses[1 - won].1).await.expect(401, "invalid-credentials");
+    }
+}
+
+#[tokio::test]
+async fn a_session_in_use_while_it_is_ended_stays_ended() {
+    let portal = Portal::shared();
+    let person = Person::new();
+    let owner = signed_in(portal, &person).await;
+    for _ in 0..5 {
+        let visitor = signed_in_again(portal, &person, "oie7").await;
+        let thief = portal.visitor();
+        thief.set_cookie(SESSION, &visitor.cookie(SESSION).unwrap());
+        // It was last used over a minute ago, so that each use would write that down.
+        portal.let_sessions_rest(&person.account).await;
+        let uses = join_all((0..8).map(|_| thief.get("/api/session")));
+        let (uses, ended) = futures_util::join!(uses, visitor.delete("/api/session"));
+        ended.expect(204, "");
+        assert!(uses.iter().all(|answer| [200, 401].contains(&answer.status.as_u16())), "{uses:?}");
+        thief.get("/api/session").await.expect(401, "not-signed-in");
+    }
+    owner.get("/api/session").await.expect(200, "");
+    let sessions = owner.get("/api/sessions").await.expect(200, "").json();
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "no use brought one back: {sessions}");
+}
