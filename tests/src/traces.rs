@@ -68,7 +68,7 @@ pub(crate) fn files(data: &Path) -> Vec<Copy> {
         let name = entry.file_name().to_string_lossy().into_owned();
         if entry.path().is_dir() {
             if name == "logs" {
-                copies.extend(files(&entry.path()).into_iter().map(|(log, bytes)| (format!("log {log}"), bytes)));
+                copies.extend(files(&entry.path()));
             }
         } else if !NOT_SEARCHED.contains(&name.as_str()) {
             let kind = if entry.path().extension().is_some_and(|it| it == "log") { "log" } else { "file" };
