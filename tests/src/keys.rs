@@ -10,7 +10,7 @@ impl Portal {
     /// Somebody who goes straight to the gateway, without the edge, from the same address as this visitor.
     #[must_use]
     pub fn without_the_edge(&self, visitor: &Visitor) -> Visitor {
-        Visitor::new(self.stack()["api"].as_str().expect("the gateway's address"), visitor.address())
+        visitor.at(self.stack()["api"].as_str().expect("the gateway's address"))
     }
 
     /// A secret's present value: `id`, `key`, and `previous` while it is rotated.

@@ -67,16 +67,15 @@ impl Visitor {
         Self { url, address: address.to_owned(), client, cookies: Mutex::default(), met }
     }
 
-    /// The address that they come from.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
     /// Somebody at another machine behind the same address.
     #[must_use]
     pub fn beside(&self) -> Self {
-        Self::new(&self.url, &self.address, self.met.clone())
+        self.at(&self.url)
+    }
+
+    /// The same address before another door.
+    pub(crate) fn at(&self, url: &str) -> Self {
+        Self::new(url, &self.address, self.met.clone())
     }
 
     /// Sends a request as it is, with the cookies kept so far, and keeps those it sets.
