@@ -14,6 +14,7 @@ mod forgery;
 mod import;
 mod keys;
 mod link;
+mod mail_caps;
 mod mails;
 mod my_account;
 mod outside;

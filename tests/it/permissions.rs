@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// An item of each table, and a counter of each kind: how `MAY` calls it, its table, and the table's keys, the partition
 /// key first.
-const ITEMS: [(&str, &str, &[&str]); 12] = [
+const ITEMS: [(&str, &str, &[&str]); 13] = [
     ("Directory", "Directory", &["account"]),
     ("Credentials", "Credentials", &["account"]),
     ("MailRequests", "MailRequests", &["name_key", "request"]),
@@ -22,6 +22,7 @@ const ITEMS: [(&str, &str, &[&str]); 12] = [
     ("register#", "Throttles", &["counter"]),
     ("request-reset#", "Throttles", &["counter"]),
     ("find-account#", "Throttles", &["counter"]),
+    ("mailer#", "Throttles", &["counter"]),
 ];
 
 /// What each function may do with a whole item, whatever its attributes. What it may in a transaction alone says so.
@@ -31,7 +32,10 @@ const MAY: [(&str, &[&str]); 8] = [
         "RequestResetFunction",
         &["transaction PutItem MailRequests", "transaction UpdateItem request-reset#", "GetItem Devices"],
     ),
-    ("MailerFunction", &["UpdateItem MailRequests", "GetItem Directory", "PutItem Tokens", "PutItem Events"]),
+    (
+        "MailerFunction",
+        &["UpdateItem MailRequests", "GetItem Directory", "PutItem Tokens", "PutItem Events", "UpdateItem mailer#"],
+    ),
     (
         "ResetFunction",
         &[

@@ -107,10 +107,16 @@ impl Portal {
 
     /// Makes as if nobody had tried or asked for anything before.
     pub async fn forget_all_attempts(&self) {
-        for (table, keys) in [("Throttles", &["counter"][..]), ("MailRequests", &["name_key", "request"])] {
-            for item in self.items(table).await {
-                let key: Value = keys.iter().map(|key| ((*key).to_owned(), item[key].clone())).collect();
-                self.dynamodb("DeleteItem", table, json!({ "Key": key })).await;
+        self.forget_counts("").await;
+        self.let_two_minutes_pass().await;
+    }
+
+    /// Forgets what was counted under this prefix, as if its time had run out.
+    pub async fn forget_counts(&self, prefix: &str) {
+        for counter in self.items("Throttles").await {
+            if counter["counter"]["S"].as_str().is_some_and(|name| name.starts_with(prefix)) {
+                let key = json!({ "Key": { "counter": counter["counter"] } });
+                self.dynamodb("DeleteItem", "Throttles", key).await;
             }
         }
     }

@@ -10,11 +10,16 @@ mod post;
 use futures_util::{StreamExt, future, stream};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
+use guichet_core::mailbox::MailAddress;
+use guichet_core::quota::{LINKS_TO_A_MAILBOX, LINKS_TO_A_MAILBOX_FROM_OUTSIDE, MailBrake};
 use guichet_core::secret::PlainToken;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::directory::{Directory, Entry};
 use guichet_core::store::events::{Event, Events, Origin, What};
-use guichet_core::store::mail_requests::{Claim, Kind, MAX_ATTEMPTS, MailRequest, MailRequests, RequestId, Status};
+use guichet_core::store::mail_requests::{
+    Claim, Counted, Kind, Lane, MAX_ATTEMPTS, MailRequest, MailRequests, RequestId, Status,
+};
+use guichet_core::store::throttles::Throttles;
 use guichet_core::store::tokens::{Purpose, Token, Tokens};
 use guichet_core::store::{StoreError, Table};
 use guichet_core::{aws, chance};
@@ -24,15 +29,49 @@ use post::{Post, Posted};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 
-/// Requests worked on at once: SES answers in about 100 ms, and a new account may send one mail a second.
+/// Requests worked on at once: SES answers in about 100 ms, and a new account may send one mail a
+/// second.
 const AT_ONCE: usize = 4;
-/// Requests that one sweep takes up; what is left waits for the next minute's.
+/// Requests that one sweep takes up of each partition, more than it has the time for; what is left waits for the next
+/// minute's.
 const SWEEP: i32 = 200;
+/// The counter of all mails.
+const BRAKE: &str = "mailer#brake";
 /// No request is taken up later than this, so that the function, which has 30 s, never ends in the middle of one: one
 /// slow call of SES and of each table take less than the rest.
 const WORKING_TIME: Duration = Duration::from_secs(15);
 /// A request that met a fault waits so long for each attempt that was made.
 const BACK_OFF: Duration = Duration::from_secs(20);
+
+/// Who calls: both take a request in the same way, but the bell passes by none that wait already.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Bell,
+    Sweep,
+}
+
+/// What a request came to.
+enum Came {
+    /// Its end.
+    To(Status),
+    /// A fault: it is to be tried again after a while.
+    Again,
+    /// Nothing was mailed, for sure; it waits, and this attempt does not count.
+    Held(Why),
+    /// Nothing here: another mailer has it.
+    NotOurs,
+}
+
+/// Why a request is held, as the log and its alarm have it.
+#[derive(Debug)]
+enum Why {
+    /// The mails of this hour are spent.
+    Brake,
+    /// SES takes nothing at the moment.
+    Ses,
+    /// Older ones of its lane are held; they go first.
+    OlderOnesWait,
+}
 
 /// What the function needs.
 pub struct Mailer {
@@ -40,7 +79,9 @@ pub struct Mailer {
     directory: Directory,
     credentials: Credentials,
     tokens: Tokens,
+    throttles: Throttles,
     events: Events,
+    brake: MailBrake,
     link_lifetime: Duration,
     desk: Desk,
     post: Post,
@@ -57,7 +98,9 @@ impl Mailer {
             directory: Directory(table("DIRECTORY_TABLE")?),
             credentials: Credentials(table("CREDENTIALS_TABLE")?),
             tokens: Tokens(table("TOKENS_TABLE")?),
+            throttles: Throttles(table("THROTTLES_TABLE")?),
             events: Events(table("EVENTS_TABLE")?),
+            brake: config::mail_brake()?,
             link_lifetime: config::link_lifetime()?,
             desk: Desk::from_env()?,
             post: Post::from_env(&aws)?,
@@ -67,83 +110,160 @@ impl Mailer {
     /// Works on the requests that a stream event names, or on all that are due. One request's fault is its own: the
     /// event as a whole succeeds, and the sweep comes back to what is left.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Error> {
-        let ids = match bell::requests(&event.payload) {
-            Some(ids) => ids,
-            None => self.mail_requests.due(clock::now(), SWEEP).await?,
-        };
         let started = Instant::now();
-        let in_time = stream::iter(&ids).take_while(|_| future::ready(started.elapsed() < WORKING_TIME));
-        in_time.for_each_concurrent(AT_ONCE, |id| self.work(id)).await;
+        let in_time = || started.elapsed() < WORKING_TIME;
+        let Some(ids) = bell::requests(&event.payload) else { return Ok(self.sweep(in_time).await?) };
+        let ids = stream::iter(&ids).take_while(|_| future::ready(in_time()));
+        ids.for_each_concurrent(AT_ONCE, async |id| {
+            self.work(id, By::Bell).await;
+        })
+        .await;
         Ok(())
     }
 
-    async fn work(&self, id: &RequestId) {
-        let account_key = id.name_key.brief();
-        match self.claim_and_mail(id).await {
-            Ok(Some(status)) => tracing::info!(account.key = account_key, mail.status = ?status, "mail request ended"),
-            Ok(None) => {}
-            Err(error) => tracing::error!(account.key = account_key, error = ?error, "mail request left for later"),
+    /// A handful at once, oldest first; and a lane only until one is held, since what holds that one holds all behind it.
+    async fn sweep(&self, in_time: impl Fn() -> bool) -> Result<(), StoreError> {
+        for lane in [Lane::Known, Lane::Outside] {
+            for ids in self.mail_requests.due(lane, clock::now(), SWEEP).await?.chunks(AT_ONCE) {
+                if !in_time() {
+                    return Ok(());
+                }
+                let came = future::join_all(ids.iter().map(|id| self.work(id, By::Sweep))).await;
+                if came.iter().any(|came| matches!(came, Some(Came::Held(_)))) {
+                    break;
+                }
+            }
         }
+        Ok(())
     }
 
-    async fn claim_and_mail(&self, id: &RequestId) -> Result<Option<Status>, StoreError> {
+    /// What became of the request, where that is known.
+    async fn work(&self, id: &RequestId, by: By) -> Option<Came> {
+        let account_key = id.name_key.brief();
+        let came = self.claim_and_mail(id, by).await;
+        match &came {
+            Ok(Came::To(status)) => {
+                tracing::info!(account.key = account_key, mail.status = ?status, "mail request ended");
+            }
+            Ok(Came::Held(why)) => {
+                tracing::warn!(account.key = account_key, mail.lane = ?id.lane(), mail.held = ?why, "mail request held");
+            }
+            Ok(Came::Again | Came::NotOurs) => {}
+            Err(error) => tracing::error!(account.key = account_key, error = ?error, "mail request left for later"),
+        }
+        came.ok()
+    }
+
+    async fn claim_and_mail(&self, id: &RequestId, by: By) -> Result<Came, StoreError> {
         let now = clock::now();
         let request = match self.mail_requests.claim(id, now).await? {
             Claim::Taken(request) => request,
-            Claim::NotDue => return Ok(None),
+            Claim::NotDue => return Ok(Came::NotOurs),
             Claim::Exhausted => {
                 self.mail_requests.finish(id, MAX_ATTEMPTS, Status::Failed).await?;
-                return Ok(Some(Status::Failed));
+                return Ok(Came::To(Status::Failed));
             }
         };
-        let status = match self.mail(&request, now).await {
-            Ok(status) => status,
+        let came = match self.mail(&request, by, now).await {
+            Ok(came) => came,
             // The store did not answer: nothing is known of the account, and nothing was mailed.
             Err(error) => {
                 self.put_back(&request, now).await?;
                 return Err(error);
             }
         };
-        match status {
-            Some(status) => self.mail_requests.finish(id, request.attempts, status).await?,
-            None => self.put_back(&request, now).await?,
+        match came {
+            Came::To(status) => self.mail_requests.finish(id, request.attempts, status).await?,
+            Came::Again => self.put_back(&request, now).await?,
+            Came::Held(_) => self.mail_requests.hold(&request).await?,
+            Came::NotOurs => {}
         }
-        Ok(status)
+        Ok(came)
     }
 
     async fn put_back(&self, request: &MailRequest, now: UnixTime) -> Result<(), StoreError> {
         self.mail_requests.put_back(&request.id, request.attempts, now + BACK_OFF * request.attempts).await
     }
 
-    /// The end that the request came to, or `None` where it is to be tried again.
-    async fn mail(&self, request: &MailRequest, now: UnixTime) -> Result<Option<Status>, StoreError> {
+    async fn mail(&self, request: &MailRequest, by: By, now: UnixTime) -> Result<Came, StoreError> {
         if request.is_too_old(now) {
-            return Ok(Some(Status::Expired));
+            return Ok(Came::To(Status::Expired));
         }
-        let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Some(Status::NoAccount)) };
+        let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Came::To(Status::NoAccount)) };
         let Some(standing) = self.credentials.standing(&request.typed).await? else {
-            return Ok(Some(Status::NoAccount));
+            return Ok(Came::To(Status::NoAccount));
         };
         if !standing.active {
-            return Ok(Some(Status::Inactive));
+            return Ok(Came::To(Status::Inactive));
         }
-        let Some(address) = entry.email.clone() else { return Ok(Some(Status::NoMailbox)) };
-        let letter = match request.kind {
-            Kind::Notice => self.desk.notice(&entry, request.created_at),
-            Kind::Register | Kind::RequestReset if entry.shared_mailbox => return Ok(Some(Status::SharedMailbox)),
-            Kind::Register => self.letter_with_link(request, Purpose::Register, &entry, standing.version, now).await?,
-            Kind::RequestReset => {
-                self.letter_with_link(request, Purpose::RequestReset, &entry, standing.version, now).await?
+        let Some(address) = &entry.email else { return Ok(Came::To(Status::NoMailbox)) };
+        if request.kind != Kind::Notice && entry.shared_mailbox {
+            return Ok(Came::To(Status::SharedMailbox));
+        }
+
+        // Only what would be mailed comes so far: names that nobody bears spend nothing, and none of them is held.
+        let lane = request.id.lane();
+        if by == By::Bell && self.mail_requests.are_held(lane, now).await? {
+            return Ok(Came::Held(Why::OlderOnesWait));
+        }
+        let brake = match lane {
+            Lane::Known => self.brake.known(),
+            Lane::Outside => self.brake.outside(),
+        };
+        let one_mail = brake.spending(BRAKE, now);
+        if !self.throttles.spend_common(&one_mail).await? {
+            return Ok(Came::Held(Why::Brake));
+        }
+        let came = self.count_and_post(request, &entry, address, standing.version, now).await?;
+        if let Came::Held(_) | Came::To(Status::Capped) | Came::NotOurs = came {
+            self.throttles.give_back(&one_mail).await?;
+        }
+        Ok(came)
+    }
+
+    async fn count_and_post(
+        &self,
+        request: &MailRequest,
+        entry: &Entry,
+        address: &MailAddress,
+        version: u64,
+        now: UnixTime,
+    ) -> Result<Came, StoreError> {
+        let purpose = match request.kind {
+            Kind::Notice => None,
+            Kind::Register => Some(Purpose::Register),
+            Kind::RequestReset => Some(Purpose::RequestReset),
+        };
+        let letter = match purpose {
+            None => self.desk.notice(entry, request.created_at),
+            Some(purpose) => {
+                match self.count(request, address, now).await? {
+                    Counted::Yes => {}
+                    Counted::Capped => return Ok(Came::To(Status::Capped)),
+                    Counted::NotOurs => return Ok(Came::NotOurs),
+                }
+                self.letter_with_link(request, purpose, entry, version, now).await?
             }
         };
-        Ok(match self.post.send(&address, &letter).await {
+        Ok(match self.post.send(address, &letter).await {
             Posted::Accepted => {
                 self.note(request).await;
-                Some(Status::Sent)
+                Came::To(Status::Sent)
             }
-            Posted::TryAgain if request.attempts < MAX_ATTEMPTS => None,
-            Posted::TryAgain | Posted::Refused => Some(Status::Failed),
+            Posted::NotNow => Came::Held(Why::Ses),
+            Posted::TryAgain if request.attempts < MAX_ATTEMPTS => Came::Again,
+            Posted::TryAgain | Posted::Refused => Came::To(Status::Failed),
         })
+    }
+
+    /// By the hash of the address: it is the mailbox that is kept from floods, whatever accounts it has.
+    async fn count(&self, request: &MailRequest, to: &MailAddress, now: UnixTime) -> Result<Counted, StoreError> {
+        let mut spendings = vec![LINKS_TO_A_MAILBOX.spending(&format!("mailer#mailbox#{}", to.hash()), now)];
+        if request.id.lane() == Lane::Outside {
+            let outside = format!("mailer#mailbox#outside#{}", to.hash());
+            spendings.push(LINKS_TO_A_MAILBOX_FROM_OUTSIDE.spending(&outside, now));
+        }
+        self.mail_requests.count(request, &self.throttles, &spendings).await
     }
 
     /// Makes the link. The plain token exists here and in the mail, nowhere else.

@@ -16,7 +16,9 @@ use std::time::Duration;
 const ATTEMPT: Duration = Duration::from_secs(5);
 
 /// SES refuses these for good; another attempt would be refused alike.
-const FOR_GOOD: [&str; 5] = [
+const FOR_GOOD: [&str; 6] = [
+    // The address is not of the organisation's domains (`MailDomains`).
+    "AccessDeniedException",
     "MessageRejected",
     "MailFromDomainNotVerifiedException",
     "AccountSuspendedException",
@@ -24,13 +26,20 @@ const FOR_GOOD: [&str; 5] = [
     "NotFoundException",
 ];
 
+/// SES takes nothing at the moment: too many in a second or in a day, or sending is paused. The mail is certainly not out.
+const NOT_NOW: [&str; 4] =
+    ["TooManyRequestsException", "ThrottlingException", "LimitExceededException", "SendingPausedException"];
+
 /// What came of a delivery.
 #[must_use]
+#[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Posted {
     /// SES took the mail.
     Accepted,
     /// SES refused it for good.
     Refused,
+    /// SES takes nothing at the moment, and did not take this.
+    NotNow,
     /// It could not be had, or its answer was lost.
     TryAgain,
 }
@@ -74,15 +83,25 @@ impl Post {
             .send()
             .await;
         let Err(error) = sent else { return Posted::Accepted };
-        let refused =
-            error.as_service_error().and_then(ProvideErrorMetadata::code).is_some_and(|code| FOR_GOOD.contains(&code));
         // The address is not logged; SES's own words may quote it, so only the code is.
         let code = error.as_service_error().map_or_else(
             || DisplayErrorContext(&error).to_string(),
             |error| error.code().unwrap_or("unnamed").to_owned(),
         );
-        tracing::error!(ses.error = code, refused, "a mail was not taken");
-        if refused { Posted::Refused } else { Posted::TryAgain }
+        let posted = Posted::refused_with(&code);
+        tracing::error!(ses.error = code, mail.came_to = ?posted, "a mail was not taken");
+        posted
+    }
+}
+
+impl Posted {
+    /// What SES's code for a refusal means; whatever is not known to be certain may have been sent.
+    fn refused_with(code: &str) -> Self {
+        match code {
+            code if FOR_GOOD.contains(&code) => Self::Refused,
+            code if NOT_NOW.contains(&code) => Self::NotNow,
+            _ => Self::TryAgain,
+        }
     }
 }
 
@@ -91,4 +110,25 @@ fn content(letter: &Letter) -> Result<EmailContent, BuildError> {
     let body = Body::builder().text(utf8(&letter.text)?).html(utf8(&letter.html)?).build();
     let message = Message::builder().subject(utf8(letter.subject)?).body(body).build();
     Ok(EmailContent::builder().simple(message).build())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Posted;
+
+    #[test]
+    fn only_a_certain_refusal_costs_no_attempt() {
+        for (code, expected) in [
+            ("MessageRejected", Posted::Refused),
+            ("TooManyRequestsException", Posted::NotNow),
+            ("ThrottlingException", Posted::NotNow),
+            ("LimitExceededException", Posted::NotNow),
+            ("SendingPausedException", Posted::NotNow),
+            ("InternalServiceErrorException", Posted::TryAgain),
+            ("dispatch failure: TooManyRequestsException", Posted::TryAgain),
+            ("unnamed", Posted::TryAgain),
+        ] {
+            assert_eq!(Posted::refused_with(code), expected, "{code}");
+        }
+    }
 }

@@ -117,6 +117,7 @@ async fn live(
         permissions: Permissions::open(&system, data)?,
         secrets: Arc::clone(&secrets),
         mailbox: Arc::clone(&mailbox),
+        refuses: data.file("ses-refuses.json"),
         mail_from: system.mail_from.clone(),
         configuration_sets: system.configuration_sets.clone(),
     })

@@ -3,6 +3,7 @@
 use crate::class::ManagedNetworks;
 use crate::outside::Brake;
 use crate::password::{Cost, PasswordPolicy};
+use crate::quota::MailBrake;
 use std::time::Duration;
 
 /// A variable is missing or says what it cannot.
@@ -58,6 +59,11 @@ pub fn link_lifetime() -> Result<Duration, ConfigError> {
     let minutes: u64 =
         parsed("LINK_LIFETIME_MINUTES", |text| text.parse().map_err(|_| "a whole number of minutes is wanted".into()))?;
     Ok(Duration::from_mins(minutes))
+}
+
+/// `MAIL_BRAKE_PER_HOUR`: mails an hour over all.
+pub fn mail_brake() -> Result<MailBrake, ConfigError> {
+    parsed("MAIL_BRAKE_PER_HOUR", |text| text.parse().map(MailBrake).map_err(|_| "a whole number is wanted".into()))
 }
 
 /// `MANAGED_NETWORKS`: CIDRs separated by commas.

@@ -26,8 +26,32 @@ pub const MAILS_OF_A_NAME: [Quota; 2] = [quota(3, HOUR), quota(6, DAY)];
 pub const MAILS_FROM_AN_ADDRESS: [Quota; 2] = [quota(60, TEN_MINUTES), quota(1000, DAY)];
 /// Dead and unknown links tried from one address outside; over it no link is looked at from there.
 pub const DEAD_LINKS: Quota = quota(20, TEN_MINUTES);
+/// Mails with a link to one mailbox.
+pub const LINKS_TO_A_MAILBOX: Quota = quota(6, DAY);
+/// Those of them that were asked for from outside: a stranger, or thousands of them, never take two of a day from who
+/// asks where they are known.
+pub const LINKS_TO_A_MAILBOX_FROM_OUTSIDE: Quota = quota(4, DAY);
 /// Look-ups of accounts from one address.
 pub const SEARCHES: [Quota; 2] = [quota(60, Duration::from_mins(1)), quota(5000, DAY)];
+
+/// Mails an hour over all.
+#[derive(Clone, Copy, Debug)]
+pub struct MailBrake(pub u32);
+
+impl MailBrake {
+    /// For notices, and for what is asked for where one is known: all of it.
+    #[must_use]
+    pub fn known(self) -> Quota {
+        quota(self.0, HOUR)
+    }
+
+    /// For what is asked for from outside: all but a fifth. It spends of the same count, so that a flood from outside
+    /// leaves that fifth to the others.
+    #[must_use]
+    pub fn outside(self) -> Quota {
+        quota(self.0 - self.0 / 5, HOUR)
+    }
+}
 
 /// What is spent of one quota: the name of its counter, which begins with the function's own prefix.
 #[derive(Clone, Debug)]
@@ -54,6 +78,18 @@ impl Quota {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fifth_of_the_mails_is_not_for_outside() {
+        let shares = |brake| (MailBrake(brake).outside().count, MailBrake(brake).known().count);
+        assert_eq!((shares(10), shares(1000), shares(1)), ((8, 10), (800, 1000), (1, 1)));
+    }
+
+    #[test]
+    fn both_sides_spend_of_the_same_count() {
+        let counter = |quota: Quota| quota.spending("mailer#x", UnixTime(0)).counter;
+        assert_eq!(counter(MailBrake(10).known()), counter(MailBrake(10).outside()));
+    }
 
     #[test]
     fn stretches_follow_each_other() {

@@ -14,6 +14,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// DynamoDB's limit on a request.
@@ -30,6 +31,8 @@ pub struct Services {
     pub secrets: Arc<Secrets>,
     /// Where mails go.
     pub mailbox: Arc<Mailbox>,
+    /// While this file is there, SES refuses every mail as it says: for a look at what the mailer makes of that.
+    pub refuses: PathBuf,
     /// The one address that SES lets mails come from.
     pub mail_from: String,
     /// The configuration sets that SES knows.

@@ -86,6 +86,14 @@ impl Scope {
                 let items: Option<Vec<String>> = items.iter().map(plain).collect();
                 Ok(Value::from(items.ok_or_else(|| wrong(at, "Join wants a list of texts"))?.join(between)))
             }
+            ("Fn::Split", [Value::String(between), text]) => {
+                Ok(self.text(text, at)?.split(between).map(Value::from).collect())
+            }
+            ("Fn::Select", [index, items]) => {
+                let (index, items) = (self.text(index, at)?, self.evaluate(items, at)?);
+                let item = index.parse::<usize>().ok().and_then(|index| items.get(index));
+                item.cloned().ok_or_else(|| wrong(at, &format!("Select: {items} has no part {index}")))
+            }
             ("Fn::If", [Value::String(condition), yes, no]) => {
                 self.evaluate(if self.holds(condition, at)? { yes } else { no }, at)
             }

@@ -11,7 +11,9 @@ use crate::clock::UnixTime;
 use crate::keys::AccountKey;
 use crate::quota::Spending;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
@@ -27,8 +29,6 @@ pub const MAX_ATTEMPTS: u32 = 3;
 const LIFE: Duration = Duration::from_hours(1);
 /// How long a request can be looked at afterwards.
 const KEPT: Duration = Duration::from_hours(30 * 24);
-/// The one partition of the sparse index: what is not at its end.
-const DUE: &str = "due";
 
 /// What is to be mailed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +72,8 @@ pub enum Status {
     NoMailbox,
     /// A colleague has the same mail address.
     SharedMailbox,
+    /// So many links went to this mailbox today that no more do.
+    Capped,
     /// SES refused for good, or three times.
     Failed,
     /// Not sent within an hour.
@@ -88,6 +90,7 @@ impl Status {
             Self::Inactive => "inactive",
             Self::NoMailbox => "no-mailbox",
             Self::SharedMailbox => "shared-mailbox",
+            Self::Capped => "capped",
             Self::Failed => "failed",
             Self::Expired => "expired",
         }
@@ -101,6 +104,42 @@ pub struct RequestId {
     pub name_key: AccountKey,
     /// Kind ‖ class ‖ 2-minute bucket, or kind ‖ version for a notice.
     pub request: String,
+}
+
+impl RequestId {
+    /// The lane in which it waits, as the door wrote into the key. A notice waits with those who are known.
+    #[must_use]
+    pub fn lane(&self) -> Lane {
+        if self.request.split('#').nth(1) == Some(door_of(Class::U)) { Lane::Outside } else { Lane::Known }
+    }
+}
+
+/// Where requests wait for a mailer. Each lane has partitions of its own in the sparse index of what is not at its end,
+/// so that what strangers ask for, however much it is, stands before no other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Notices, and what was asked for where one is known.
+    Known,
+    /// What was asked for from outside.
+    Outside,
+}
+
+impl Lane {
+    /// The partition of what no mailer has come to yet, or what met a fault.
+    fn waiting(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::Outside => "outside",
+        }
+    }
+
+    /// The partition of what a mailer held back.
+    fn held(self) -> &'static str {
+        match self {
+            Self::Known => "known-held",
+            Self::Outside => "outside-held",
+        }
+    }
 }
 
 /// A request, as a mailer takes it.
@@ -121,6 +160,11 @@ pub struct MailRequest {
     pub created_at: UnixTime,
     /// How many mailers have taken it, this one included.
     pub attempts: u32,
+    /// Whether it is counted on its mailbox.
+    counted: bool,
+    /// The mark of the mailer that has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    claim: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -153,6 +197,8 @@ impl MailRequest {
             device: from.device,
             created_at: now,
             attempts: 0,
+            counted: false,
+            claim: None,
         }
     }
 
@@ -167,8 +213,21 @@ impl MailRequest {
         now: UnixTime,
     ) -> Self {
         let request = format!("{}#{version}", Kind::Notice.as_str());
-        let id = RequestId { name_key, request };
-        Self { id, typed: account, kind: Kind::Notice, client_class: class, device, created_at: now, attempts: 0 }
+        Self {
+            id: RequestId { name_key, request },
+            typed: account,
+            kind: Kind::Notice,
+            client_class: class,
+            device,
+            created_at: now,
+            attempts: 0,
+            counted: false,
+            claim: None,
+        }
+    }
+
+    fn claim(&self) -> &str {
+        self.claim.as_deref().unwrap_or_default()
     }
 
     /// Whether it is too old to be mailed.
@@ -179,7 +238,13 @@ impl MailRequest {
 
     fn item(&self) -> Result<Item, StoreError> {
         let ttl = self.created_at + KEPT;
-        write(&NewItem { request: self, status: Status::Pending, due: DUE, due_at: self.created_at, ttl })
+        write(&NewItem {
+            request: self,
+            status: Status::Pending,
+            due: self.id.lane().waiting(),
+            due_at: self.created_at,
+            ttl,
+        })
     }
 }
 
@@ -201,6 +266,17 @@ pub enum Claim {
     NotDue,
     /// It was taken three times and never came to an end.
     Exhausted,
+}
+
+/// Whether a request is counted on its mailbox.
+#[must_use]
+pub enum Counted {
+    /// It is, now or since an earlier attempt.
+    Yes,
+    /// No more go to this mailbox today.
+    Capped,
+    /// Another mailer has the request by now.
+    NotOurs,
 }
 
 /// Whether a request was taken.
@@ -296,7 +372,64 @@ impl MailRequests {
 
     /// Gives a request back, to be taken again after a while.
     pub async fn put_back(&self, id: &RequestId, attempts: u32, until: UnixTime) -> Result<(), StoreError> {
-        self.settle(id, attempts, "SET #status = :status, due_at = :until", Status::Pending, Some(until)).await
+        let update = "SET #status = :status, due = :due, due_at = :until";
+        self.settle(id, attempts, update, Status::Pending, Some(until)).await
+    }
+
+    /// Holds a request back: nothing was mailed, and this attempt does not count. It waits by its age. The condition is
+    /// the claim, since a number of attempts that goes down again does not tell who has the request.
+    pub async fn hold(&self, request: &MailRequest) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(&request.id)))
+            .update_expression(
+                "SET #status = :pending, due = :held, due_at = created_at, attempts = attempts - :one REMOVE claim",
+            )
+            .condition_expression("claim = :claim AND #status = :sending")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":pending", text(Status::Pending.as_str()))
+            .expression_attribute_values(":sending", text(Status::Sending.as_str()))
+            .expression_attribute_values(":held", text(request.id.lane().held()))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":claim", text(request.claim()))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "hold a mail request").map(drop)
+    }
+
+    /// Counts a request on its mailbox, before it is mailed and once however often it is taken: the count and the
+    /// request's mark are one transaction. What is refused leaves no count.
+    pub async fn count(
+        &self,
+        request: &MailRequest,
+        throttles: &Throttles,
+        spendings: &[Spending],
+    ) -> Result<Counted, StoreError> {
+        if request.counted {
+            return Ok(Counted::Yes);
+        }
+        let mark = Update::builder()
+            .table_name(&self.0.name)
+            .set_key(Some(key(&request.id)))
+            .update_expression("SET counted = :yes")
+            .condition_expression("claim = :claim AND #status = :sending")
+            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
+            .expression_attribute_values(":claim", text(request.claim()))
+            .expression_attribute_values(":sending", text(Status::Sending.as_str()))
+            .build()
+            .map_err(failed("count a mail request"))?;
+        let mut items = vec![TransactWriteItem::builder().update(mark).build()];
+        for spending in spendings {
+            items.push(throttles.take(spending)?);
+        }
+        Ok(match write_all(&self.0.client, "count a mail request", items).await? {
+            Outcome::Committed => Counted::Yes,
+            Outcome::Refused(at) if at.contains(&0) => Counted::NotOurs,
+            Outcome::Refused(_) => Counted::Capped,
+        })
     }
 
     async fn settle(
@@ -318,14 +451,28 @@ impl MailRequests {
             .expression_attribute_values(":status", text(status.as_str()))
             .expression_attribute_values(":attempts", number(attempts));
         if let Some(until) = until {
-            call = call.expression_attribute_values(":until", number(until.0));
+            call = call
+                .expression_attribute_values(":until", number(until.0))
+                .expression_attribute_values(":due", text(id.lane().waiting()));
         }
         let answer = call.send().await;
         if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "settle a mail request").map(drop)
     }
 
-    /// The requests that are due, oldest first, at most `limit`.
-    pub async fn due(&self, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
+    /// The requests of a lane that are due: those that were held first, then the others, each oldest first and at most
+    /// `limit`.
+    pub async fn due(&self, lane: Lane, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
+        let mut due = self.partition(lane.held(), now, limit).await?;
+        due.extend(self.partition(lane.waiting(), now, limit).await?);
+        Ok(due)
+    }
+
+    /// Whether requests of this lane are held.
+    pub async fn are_held(&self, lane: Lane, now: UnixTime) -> Result<bool, StoreError> {
+        Ok(!self.partition(lane.held(), now, 1).await?.is_empty())
+    }
+
+    async fn partition(&self, due: &str, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
         let Table { client, name } = &self.0;
         let answer = client
             .query()
@@ -334,7 +481,7 @@ impl MailRequests {
             .key_condition_expression("due = :due AND due_at <= :now")
             .projection_expression("name_key, #request")
             .expression_attribute_names("#request", "request")
-            .expression_attribute_values(":due", text(DUE))
+            .expression_attribute_values(":due", text(due))
             .expression_attribute_values(":now", number(now.0))
             .limit(limit)
             .send()

@@ -25,6 +25,10 @@ const BUSY: Duration = Duration::from_secs(1);
 /// The day that the brake counts, and the hour that it may hold beyond.
 const BRAKE_KEPT: Duration = Duration::from_hours(25);
 
+/// One more of a quota, on the condition that one is left.
+const SPEND: &str = "SET #ttl = :ttl ADD spent :one";
+const ONE_IS_LEFT: &str = "attribute_not_exists(spent) OR spent < :count";
+
 /// Whether a try may go on.
 #[must_use]
 pub(super) enum Reservation {
@@ -342,6 +346,42 @@ impl Throttles {
         })
     }
 
+    /// Spends one of a quota that everybody spends at once, if one is left: in a plain write, since transactions on one
+    /// item refuse each other. Whether one was left. A repeated write may count twice, never not at all.
+    pub async fn spend_common(&self, spending: &Spending) -> Result<bool, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .key("counter", text(&spending.counter))
+            .update_expression(SPEND)
+            .condition_expression(ONE_IS_LEFT)
+            .expression_attribute_names("#ttl", "ttl")
+            .expression_attribute_values(":ttl", number(spending.ends_at.0))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":count", number(spending.count))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "spend a quota")
+            .map(|held| held.is_some())
+    }
+
+    /// Gives back what was spent of such a quota for nothing.
+    pub async fn give_back(&self, spending: &Spending) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .key("counter", text(&spending.counter))
+            .update_expression("ADD spent :less")
+            .condition_expression("spent > :none")
+            .expression_attribute_values(":less", number(-1))
+            .expression_attribute_values(":none", number(0))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "give a quota back").map(drop)
+    }
+
     /// Whether a quota is used up, and for how long.
     pub async fn is_used_up(&self, spending: &Spending, now: UnixTime) -> Result<Option<Duration>, StoreError> {
         #[derive(Deserialize)]
@@ -361,8 +401,8 @@ impl Throttles {
         let update = Update::builder()
             .table_name(&self.0.name)
             .key("counter", text(&spending.counter))
-            .update_expression("SET #ttl = :ttl ADD spent :one")
-            .condition_expression("attribute_not_exists(spent) OR spent < :count")
+            .update_expression(SPEND)
+            .condition_expression(ONE_IS_LEFT)
             .expression_attribute_names("#ttl", "ttl")
             .expression_attribute_values(":ttl", number(spending.ends_at.0))
             .expression_attribute_values(":one", number(1))

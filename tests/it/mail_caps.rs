@@ -1,0 +1,135 @@
+//! How many mails go out, to one mailbox and over all; and what waits is neither lost nor doubled.
+
+use futures_util::future::join_all;
+use guichet_tests::{Person, Portal, Setup};
+use std::time::Duration;
+
+/// The words for where the requests stand, in no order; waits until none is in a mailer's hands.
+async fn states(portal: &Portal, settled: impl Fn(&[String]) -> bool) -> Vec<String> {
+    for _ in 0..3000 {
+        let requests = portal.items("MailRequests").await;
+        let states: Vec<_> =
+            requests.iter().map(|it| it["status"]["S"].as_str().unwrap_or_default().to_owned()).collect();
+        if settled(&states) {
+            return states;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the requests do not settle: {:?}\n{}", portal.items("MailRequests").await, portal.log());
+}
+
+fn count(states: &[String], word: &str) -> usize {
+    states.iter().filter(|state| *state == word).count()
+}
+
+fn none_is_under_way(states: &[String]) -> bool {
+    count(states, "pending") + count(states, "sending") == 0
+}
+
+#[tokio::test]
+async fn a_flood_from_many_addresses_sends_four_mails_a_day_and_the_owners_request_still_goes() {
+    let portal = Setup::new().start();
+    let (person, owner) = (Person::new(), portal.visitor());
+    let mut ends = Vec::new();
+    for _ in 0..3 {
+        portal.stranger().register(&person.account).await.expect(202, "");
+        portal.stranger().request_reset(&person.account).await.expect(202, "");
+        ends.extend(states(&portal, none_is_under_way).await);
+        portal.let_two_minutes_pass().await;
+    }
+    assert_eq!((count(&ends, "sent"), count(&ends, "capped")), (4, 2), "{ends:?}");
+    assert_eq!(portal.mails_to(&person.email).await.len(), 4);
+
+    // Two are kept for who asks from where they are known, and notices are not counted at all.
+    owner.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(5, &person).await;
+    owner.reset(mail.token(), "oie7").await.expect(204, "");
+    portal.mail_number(6, &person).await;
+    let at_home = owner.taken_to(portal.stranger());
+    at_home.request_reset(&person.account).await.expect(202, "");
+    portal.mail_number(7, &person).await;
+    portal.let_two_minutes_pass().await;
+    owner.request_reset(&person.account).await.expect(202, "");
+    assert_eq!(count(&states(&portal, none_is_under_way).await, "capped"), 1);
+
+    // Tomorrow is another day.
+    portal.forget_counts("mailer#mailbox#").await;
+    portal.let_two_minutes_pass().await;
+    owner.request_reset(&person.account).await.expect(202, "");
+    portal.mail_number(8, &person).await;
+}
+
+#[tokio::test]
+async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_released() {
+    let portal = Setup::new().with("--set=MailBrakePerHour=10").start();
+    let strangers: Vec<_> = (0..15).map(|_| Person::new()).collect();
+    for person in &strangers {
+        portal.stranger().register(&person.account).await.expect(202, "");
+        portal.stranger().register(&format!("personne-{}", person.account)).await.expect(202, "");
+        // Each in a second of its own, so that it is known which is older.
+        tokio::time::sleep(Duration::from_millis(1010)).await;
+    }
+    let eight_are_out = |states: &[String]| count(states, "sent") == 8 && count(states, "no-account") == 15;
+    let held = states(&portal, eight_are_out).await;
+    assert_eq!(count(&held, "pending") + count(&held, "sending"), 7, "{held:?}");
+
+    // A fifth is kept for who is known, and for notices.
+    let known = Person::new();
+    portal.visitor().register(&known.account).await.expect(202, "");
+    portal.mail_number(1, &known).await;
+    let mail = portal.mail_number(1, &strangers[0]).await;
+    portal.stranger().reset(mail.token(), "oie7").await.expect(204, "");
+    portal.mail_number(2, &strangers[0]).await;
+    let late = Person::new();
+    portal.visitor().register(&late.account).await.expect(202, "");
+    states(&portal, |states| count(states, "sending") == 0).await;
+    assert!(portal.mails_to(&late.email).await.is_empty(), "the hour's ten are out");
+
+    portal.forget_counts("mailer#brake").await;
+    portal.mail_number(1, &late).await;
+    let held = &strangers[8..];
+    let sent = join_all(held.iter().map(|person| portal.mail_number(1, person))).await;
+    // Four at once, so of these the order is not told.
+    let moments: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
+    assert!(moments[..4].iter().max() < moments[4..].iter().min(), "oldest first: {moments:?}");
+    for person in &strangers[1..] {
+        assert_eq!(portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
+    }
+    assert!(none_is_under_way(&states(&portal, none_is_under_way).await));
+}
+
+#[tokio::test]
+async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterwards() {
+    let portal = Setup::new().start();
+    let people: Vec<_> = (0..4).map(|_| Person::new()).collect();
+    let refuses = portal.setup().data().join("ses-refuses.json");
+    let refusal = r#"{"status": 429, "kind": "TooManyRequestsException", "message": "Maximum sending rate exceeded."}"#;
+    std::fs::write(&refuses, refusal).unwrap();
+    for (n, person) in people.iter().enumerate() {
+        let visitor = if n % 2 == 0 { portal.stranger() } else { portal.visitor() };
+        visitor.register(&person.account).await.expect(202, "");
+    }
+    // More refusals than the attempts that one request has.
+    while portal.log().matches("SES refuses a mail").count() < 7 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let requests = portal.items("MailRequests").await;
+    assert_eq!(requests.len(), people.len());
+    std::fs::remove_file(refuses).unwrap();
+    for person in &people {
+        portal.mail_number(1, person).await;
+    }
+    assert_eq!(count(&states(&portal, none_is_under_way).await, "sent"), people.len());
+}
+
+#[tokio::test]
+async fn mails_go_to_the_organisations_domains_alone() {
+    let portal = Setup::new().with("--set=MailDomains=*@sante.example,*@chu.example").start();
+    let (code, said) = portal.import("ailleurs,ailleurs@evil.example,Alice,Ailleurs,fr,oui\n");
+    assert_eq!(code, Some(0), "{said}");
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register("ailleurs").await.expect(202, "");
+    assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);
+    assert!(portal.mails_to("ailleurs@evil.example").await.is_empty());
+    assert!(person.account != "ailleurs");
+}
