@@ -10,10 +10,11 @@ pub use routes::Routes;
 use crate::failure::Failure;
 use crate::invoke::{Invoker, Outcome};
 use crate::machine;
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -42,7 +43,7 @@ impl Gateway {
         let Some(found) = self.routes.find(parts.method.as_str(), parts.uri.path()) else {
             return gateways_own(StatusCode::NOT_FOUND, "Not Found");
         };
-        let Ok(body) = to_bytes(body, MAX_BODY).await else {
+        let Some(body) = whole(body).await else {
             return gateways_own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
         };
         let Ok(request_id) = machine::random_id() else { return internal_error() };
@@ -71,6 +72,19 @@ impl Gateway {
             }
         }
     }
+}
+
+/// The body, unless it is over the limit. That one is read to its end as well, unkept: a sender who is cut off in the
+/// middle does not come to read why.
+async fn whole(body: Body) -> Option<Bytes> {
+    let kept = body.into_data_stream().try_fold(Some(Vec::new()), async |kept, chunk| {
+        let mut kept = kept.filter(|kept| kept.len() + chunk.len() <= MAX_BODY);
+        if let Some(kept) = &mut kept {
+            kept.extend_from_slice(&chunk);
+        }
+        Ok(kept)
+    });
+    kept.await.ok()?.map(Bytes::from)
 }
 
 /// An event that asks an HTTP function whether it answers at all: it has no such route.
