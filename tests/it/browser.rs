@@ -238,3 +238,37 @@ async fn sign_in_needs_no_mouse() {
     assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the name is kept, as chosen");
     is_quiet(&browser).await;
 }
+
+#[tokio::test]
+async fn one_who_guessed_too_often_reads_how_long_to_wait_and_goes_on_with_a_link() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let (person, colleague) = (Person::new(), portal.visitor());
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    for _ in 0..5 {
+        colleague.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    let refused = colleague.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
+    let wait: u32 = refused.header("retry-after").parse().unwrap();
+
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.fill("Mot de passe", "oie7").await;
+    browser.click("Soumettre").await;
+    browser.wait_for_text("ou demandez un lien par courriel.").await;
+    let said = browser.focused().await.replace('\u{a0}', " ");
+    let minutes = wait.div_ceil(60);
+    let sentence =
+        |minutes| format!("Trop d'essais. Réessayez dans {minutes} minutes, ou demandez un lien par courriel.");
+    assert!([minutes, minutes - 1].iter().any(|minutes| said.contains(&sentence(minutes))), "{wait} s: {said}");
+
+    browser.click("Demander un lien par courriel").await;
+    browser.wait_for_path("/mot-de-passe-oublie").await;
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.click("Soumettre").await;
+    browser.wait_for_text(ASKED).await;
+    // The first mail, the notice, and this one.
+    portal.mail_number(3, &person).await;
+    browser.follow_in_mail(LINK, &person).await;
+    choose_a_password(&browser, "nouveau2").await;
+    sign_in(&browser, &person, "nouveau2", NONE).await;
+}
