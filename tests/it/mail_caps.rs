@@ -2,6 +2,7 @@
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup};
+use serde_json::json;
 use std::time::Duration;
 
 /// The words for where the requests stand, in no order; waits until none is in a mailer's hands.
@@ -102,20 +103,20 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
 async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterwards() {
     let portal = Setup::new().start();
     let people: Vec<_> = (0..4).map(|_| Person::new()).collect();
-    let refuses = portal.setup().data().join("ses-refuses.json");
-    let refusal = r#"{"status": 429, "kind": "TooManyRequestsException", "message": "Maximum sending rate exceeded."}"#;
-    std::fs::write(&refuses, refusal).unwrap();
+    portal.fail(&json!([{
+        "service": "ses", "status": 429, "kind": "TooManyRequestsException", "message": "Maximum sending rate exceeded.",
+    }]));
     for (n, person) in people.iter().enumerate() {
         let visitor = if n % 2 == 0 { portal.stranger() } else { portal.visitor() };
         visitor.register(&person.account).await.expect(202, "");
     }
     // More refusals than the attempts that one request has.
-    while portal.log().matches("SES refuses a mail").count() < 7 {
+    while portal.log().matches("ses SendEmail fails as asked").count() < 7 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let requests = portal.items("MailRequests").await;
     assert_eq!(requests.len(), people.len());
-    std::fs::remove_file(refuses).unwrap();
+    portal.mend();
     for person in &people {
         portal.mail_number(1, person).await;
     }

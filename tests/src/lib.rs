@@ -8,6 +8,7 @@
 
 mod browser;
 mod build;
+mod faults;
 mod keys;
 mod mailbox;
 mod portal;

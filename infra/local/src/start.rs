@@ -1,6 +1,6 @@
 //! The story of a start: what is taken, brought and begun in what order, and how all of it ends.
 
-use crate::aws::{self, Engine, Secrets, Services};
+use crate::aws::{self, Engine, Faults, Secrets, Services};
 use crate::bell::Bell;
 use crate::cli::Options;
 use crate::data::Data;
@@ -117,7 +117,7 @@ async fn live(
         permissions: Permissions::open(&system, data)?,
         secrets: Arc::clone(&secrets),
         mailbox: Arc::clone(&mailbox),
-        refuses: data.file("ses-refuses.json"),
+        faults: Faults(data.file("faults.json")),
         mail_from: system.mail_from.clone(),
         configuration_sets: system.configuration_sets.clone(),
     })

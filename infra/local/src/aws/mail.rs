@@ -9,13 +9,12 @@ use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use std::path::Path;
 use std::sync::Arc;
 
 /// Takes a mail. It is on the disk before the answer goes.
 pub async fn send(services: &Services, body: Bytes) -> Response {
     let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let mail = match unwilling(&services.refuses).map_or_else(|| read(services, &asked), Err) {
+    let mail = match read(services, &asked) {
         Ok(mail) => mail,
         Err((status, kind, message)) => {
             eprintln!("SES refuses a mail: {message}");
@@ -33,14 +32,6 @@ pub async fn send(services: &Services, body: Bytes) -> Response {
 }
 
 type Refusal = (StatusCode, String, String);
-
-/// What SES answers to every mail while the file is there: `{"status": …, "kind": …, "message": …}`.
-fn unwilling(file: &Path) -> Option<Refusal> {
-    let refusal: Value = serde_json::from_slice(&std::fs::read(file).ok()?).unwrap_or_default();
-    let status = refusal["status"].as_u64().and_then(|status| StatusCode::from_u16(status.try_into().ok()?).ok());
-    let text = |name: &str| refusal[name].as_str().unwrap_or_default().to_owned();
-    Some((status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR), text("kind"), text("message")))
-}
 
 fn read(services: &Services, asked: &Value) -> Result<Mail, Refusal> {
     let bad = |message: &str| (StatusCode::BAD_REQUEST, "BadRequestException".to_owned(), message.to_owned());

@@ -1,10 +1,12 @@
 //! AWS as the functions see it: one address that plays DynamoDB, Secrets Manager and SES.
 
 mod dynamodb;
+mod faults;
 mod mail;
 mod secrets;
 
 pub use dynamodb::{Engine, EngineError};
+pub use faults::Faults;
 pub use secrets::Secrets;
 
 use crate::mailbox::Mailbox;
@@ -14,7 +16,6 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// DynamoDB's limit on a request.
@@ -31,8 +32,8 @@ pub struct Services {
     pub secrets: Arc<Secrets>,
     /// Where mails go.
     pub mailbox: Arc<Mailbox>,
-    /// While this file is there, SES refuses every mail as it says: for a look at what the mailer makes of that.
-    pub refuses: PathBuf,
+    /// What is to fail.
+    pub faults: Faults,
     /// The one address that SES lets mails come from.
     pub mail_from: String,
     /// The configuration sets that SES knows.
@@ -71,20 +72,27 @@ async fn answer(State(services): State<Arc<Services>>, request: Request) -> Resp
 async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let permissions = &services.permissions;
+    let fault = |service, operation| services.faults.answer(service, operation, &body);
     match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
             match permissions.dynamodb(&caller.0, operation, &body) {
-                Ok(()) => services.engine.pass_on(caller, parts, body).await,
+                Ok(()) => match fault("dynamodb", operation) {
+                    Some(failed) => failed,
+                    None => services.engine.pass_on(caller, parts, body).await,
+                },
                 Err(refusal) => refused(&refusal),
             }
         }
-        Some(("secretsmanager", "GetSecretValue")) => match permissions.secret(&caller.0, &body) {
-            Ok(()) => services.secrets.get(&body),
+        Some(("secretsmanager", operation @ "GetSecretValue")) => match permissions.secret(&caller.0, &body) {
+            Ok(()) => fault("secretsmanager", operation).unwrap_or_else(|| services.secrets.get(&body)),
             Err(refusal) => refused(&refusal),
         },
         _ if parts.method == Method::POST && parts.uri.path() == "/v2/email/outbound-emails" => {
             match permissions.mail(&caller.0, &body) {
-                Ok(()) => mail::send(services, body).await,
+                Ok(()) => match fault("ses", "SendEmail") {
+                    Some(failed) => failed,
+                    None => mail::send(services, body).await,
+                },
                 Err(refusal) => {
                     let mut response = refused(&refusal);
                     *response.status_mut() = StatusCode::FORBIDDEN;

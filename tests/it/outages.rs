@@ -1,0 +1,65 @@
+//! A table that cannot be read or written: nobody gets in who was not in, nobody is told that they are not, and all
+//! comes back without hands.
+
+use guichet_tests::{Answer, Person, Setup};
+
+fn unavailable(answer: &Answer, about: &str) {
+    assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (503, ""), "{about}: {answer:?}");
+    let wait: u32 = answer.header("retry-after").parse().expect("seconds");
+    assert!((1..=60).contains(&wait), "{about}: {wait} s");
+    assert_eq!(answer.json()["code"], "unavailable", "{about}");
+}
+
+#[tokio::test]
+async fn nobody_gets_in_while_a_table_fails_and_all_comes_back_without_hands() {
+    let portal = Setup::new().start();
+    let (person, owner) = (Person::new(), portal.visitor());
+    owner.become_a_user(&portal, &person, "oie7").await;
+    owner.sign_in(&person.account, "oie7").await.expect(200, "");
+    for (table, operations) in [
+        // Neither read nor written, and what cannot be counted though it can be read.
+        ("Throttles", [].as_slice()),
+        ("Throttles", &["UpdateItem", "TransactWriteItems"]),
+        ("Credentials", &[]),
+        ("Devices", &[]),
+        ("Sessions", &[]),
+        ("Sessions", &["TransactWriteItems"]),
+    ] {
+        let about = format!("{table} {operations:?}");
+        portal.fail_table(table, operations);
+        for visitor in [portal.visitor(), portal.stranger()] {
+            unavailable(&visitor.sign_in(&person.account, "oie7").await, &about);
+            for account in [person.account.as_str(), "personne"] {
+                let answer = visitor.sign_in(account, "faux1").await;
+                // What could not be counted, or looked at, is not told to be wrong.
+                if ["Throttles", "Credentials"].contains(&table) {
+                    unavailable(&answer, &about);
+                } else {
+                    answer.expect(401, "invalid-credentials");
+                }
+            }
+            visitor.get("/api/session").await.expect(401, "not-signed-in");
+        }
+        if ["Sessions", "Credentials"].contains(&table) && operations.is_empty() {
+            unavailable(&owner.get("/api/session").await, &about);
+        }
+        portal.mend();
+        portal.forget_counts("").await;
+        owner.get("/api/session").await.expect(200, "");
+        portal.visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    }
+
+    // A link outlives what fails while it is looked at or used.
+    owner.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    for table in ["Tokens", "Credentials", "MailRequests", "Throttles"] {
+        portal.fail_table(table, &[]);
+        unavailable(&portal.visitor().reset(mail.token(), "abc2").await, table);
+        portal.mend();
+        owner.get("/api/session").await.expect(200, "");
+        portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    }
+    portal.visitor().reset(mail.token(), "abc2").await.expect(204, "");
+    portal.visitor().sign_in(&person.account, "abc2").await.expect(200, "");
+}
