@@ -61,6 +61,7 @@ async fn signing_out_ends_the_session_for_a_thief_too() {
 
     let answer = visitor.delete("/api/session").await.expect(204, "");
     assert!(answer.header("set-cookie").starts_with("__Host-session=; "), "{answer:?}");
+    assert_eq!(answer.header("clear-site-data"), "\"cache\"");
     assert_eq!(visitor.cookie("__Host-session"), None);
     thief.get("/api/session").await.expect(401, "not-signed-in");
     visitor.delete("/api/session").await.expect(204, "");

@@ -10,9 +10,7 @@ use guichet_core::store::Table;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::events::{Events, What};
 use guichet_core::store::sessions::Sessions;
-use guichet_http::{
-    ApiError, Caller, Response, Site, json, no_content, path_parameter, route, session_cookie_cleared, with_cookie,
-};
+use guichet_http::{ApiError, Caller, Response, Site, json, no_content, path_parameter, route, signed_out};
 use lambda_http::Request;
 use serde_json::json;
 use std::sync::Arc;
@@ -92,7 +90,7 @@ async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiErr
         Err(ApiError::NotSignedIn) => {}
         Err(error) => return Err(error),
     }
-    Ok(with_cookie(no_content(), &session_cookie_cleared()))
+    Ok(signed_out())
 }
 
 async fn list(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
@@ -135,7 +133,7 @@ async fn end_one(context: &Context, caller: &Caller, id: &str) -> Result<Respons
     context.sessions.end(&current.account, &hash).await?;
     context.note(&signed_in, caller, What::SessionsEnded).await?;
     let ended_itself = hash == current.secret_hash;
-    Ok(if ended_itself { with_cookie(no_content(), &session_cookie_cleared()) } else { no_content() })
+    Ok(if ended_itself { signed_out() } else { no_content() })
 }
 
 async fn events(context: &Context, caller: &Caller) -> Result<Response, ApiError> {

@@ -89,6 +89,10 @@ impl ApiError {
         }
     }
 
+    pub(crate) fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
     fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::TooManyAttempts(wait) => Some((*wait).clamp(Duration::from_secs(1), A_DAY)),

@@ -64,10 +64,13 @@ pub fn session_cookie(ticket: &SessionTicket, remember: Remember) -> String {
     cookie::session(&ticket.reveal(), lifetime)
 }
 
-/// Takes the session's cookie back.
+/// 204 that takes the session's cookie back, and pages of the session out of the browser's memory: the back button shows
+/// none to who comes next. What a person chose to be kept, their name and device, stays.
 #[must_use]
-pub fn session_cookie_cleared() -> String {
-    cookie::session("", Some(std::time::Duration::ZERO))
+pub fn signed_out() -> Response {
+    let mut response = with_cookie(no_content(), &cookie::session("", Some(std::time::Duration::ZERO)));
+    response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    response
 }
 
 /// Adds a `Set-Cookie`.

@@ -22,7 +22,7 @@ const READ_HEADERS: [&str; 8] = [
 
 /// Answers the gateway's events with this handler until the end of the process.
 ///
-/// A refusal becomes its response; the reason of one that is not the client's doing is logged here, once.
+/// A refusal becomes its response, and is logged here, once: its code, or the reason where it is not the client's doing.
 pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
@@ -83,6 +83,8 @@ fn refuse(refusal: &ApiError) -> Response {
             cause = error.source();
         }
         tracing::error!(error.chain = chain.join(": "), "unavailable");
+    } else {
+        tracing::info!(code = refusal.code(), "refused");
     }
     refusal.response()
 }

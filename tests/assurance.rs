@@ -1,0 +1,44 @@
+//! The assurance case of `.github/SECURITY.md` speaks of tests that are there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn sources(folder: &Path, found: &mut BTreeMap<String, String>) {
+    for entry in std::fs::read_dir(folder).expect("a folder").flatten() {
+        let path: PathBuf = entry.path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+            found.entry(name).or_default().push_str(&std::fs::read_to_string(&path).expect("a text"));
+        }
+    }
+}
+
+#[test]
+fn every_claim_names_tests_that_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut files = BTreeMap::new();
+    sources(&root.join("tests"), &mut files);
+    sources(&root.join("functions"), &mut files);
+    let document = std::fs::read_to_string(root.join(".github/SECURITY.md")).expect("the assurance case");
+
+    let words = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
+    let mut named = 0;
+    for word in words(&document) {
+        let bare = word.chars().all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || "_:./-".contains(one));
+        if let (true, Some((file, test))) = (bare, word.split_once("::")) {
+            let text = files.get(&format!("{file}.rs")).unwrap_or_else(|| panic!("{word}: no such file"));
+            assert!(text.contains(&format!("fn {test}(")), "{word}: no such test");
+            named += 1;
+        } else if bare && word.ends_with(".rs") {
+            assert!(files.contains_key(&word), "{word}: no such file");
+        }
+    }
+    assert!(named > 100, "only {named} tests are named");
+    let (_, case) = document.split_once("## The assurance case").expect("the case");
+    for promise in case.split("\n### ").skip(1) {
+        let title = promise.lines().next().unwrap_or_default();
+        assert!(words(promise).iter().any(|word| word.contains("::")), "no test shows: {title}");
+    }
+}
