@@ -182,14 +182,19 @@ impl Browser {
         self.held(self.client.execute(script, Vec::new()).await, script).await;
     }
 
-    /// What the console said since it was asked last, but that nobody is signed in: every page asks.
+    /// What the console said since it was asked last, but that nobody is signed in, which every page asks, and that the
+    /// browser did as it was told at sign-out.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await;
         let entries = self.held(entries, "the console").await;
         let entries = entries.as_array().expect("a list").iter();
         let messages = entries.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned());
         let asked = format!("{}/api/session ", self.url);
-        messages.filter(|message| !(message.starts_with(&asked) && message.contains("status of 401"))).collect()
+        let expected = |message: &String| {
+            message.starts_with(&asked) && message.contains("status of 401")
+                || message.contains("Clear-Site-Data header on") && message.ends_with("Cleared data types: \"cache\".")
+        };
+        messages.filter(|message| !expected(message)).collect()
     }
 
     /// Takes a picture of what the window shows, into `target/tests/`.
