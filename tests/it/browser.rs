@@ -2,6 +2,7 @@
 
 use fantoccini::key::Key;
 use guichet_tests::{Browser, Person, Portal, Setup};
+use serde_json::{Value, json};
 
 const SIGN_IN: &str = "Bienvenue sur le portail Web du Centre de services";
 const ASKED: &str = "Votre demande est reçue";
@@ -271,4 +272,44 @@ async fn one_who_guessed_too_often_reads_how_long_to_wait_and_goes_on_with_a_lin
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "nouveau2").await;
     sign_in(&browser, &person, "nouveau2", NONE).await;
+}
+
+#[tokio::test]
+async fn the_edges_function_leads_every_address_where_the_table_says() {
+    let Some(browser) = Browser::open(Portal::shared()).await else { return };
+    let program = format!(
+        "{}; const cases = {};
+        const ask = (uri) => handler({{
+            context: {{ eventType: 'viewer-request' }}, viewer: {{ ip: '2001:db8::1' }},
+            request: {{ method: 'GET', uri, querystring: {{}}, headers: {{ 'x-viewer-address': {{ value: '127.0.0.1' }} }} }},
+        }});
+        const status = (uri) => handler({{
+            context: {{ eventType: 'viewer-response' }}, request: {{ uri, headers: {{}} }}, response: {{ statusCode: 200 }},
+        }}).statusCode;
+        return cases.concat([{{ uri: '/api/login' }}]).map(({{ uri }}) => {{
+            const answer = ask(uri);
+            if (answer.statusCode) return {{ uri, redirect: answer.headers.location.value, headers: Object.keys(answer.headers) }};
+            return {{ uri, file: answer.uri, status: status(answer.uri), from: answer.headers['x-viewer-address'].value }};
+        }});",
+        include_str!("../../infra/edge.js"),
+        include_str!("../../infra/edge-cases.json"),
+    );
+    let told = browser.evaluate(&program).await;
+    let cases: Vec<Value> = serde_json::from_str(include_str!("../../infra/edge-cases.json")).unwrap();
+    for (case, told) in cases.iter().zip(told.as_array().unwrap()) {
+        if case["redirect"].is_string() {
+            assert_eq!(told["redirect"], case["redirect"]);
+            assert!(told["headers"].as_array().unwrap().contains(&json!("strict-transport-security")), "{told}");
+        } else if case["file"].is_string() {
+            assert_eq!((&told["file"], &told["status"]), (&case["file"], &json!(200)), "{case}");
+        } else {
+            assert_eq!((&told["file"], &told["status"]), (&json!("/404.html"), &case["status"]), "{case}");
+        }
+    }
+    // The API is passed on as it is, and from where a client is, is what the edge sees.
+    let api = &told[cases.len()];
+    assert_eq!(
+        (&api["file"], &api["status"], &api["from"]),
+        (&json!("/api/login"), &json!(200), &json!("2001:db8::1"))
+    );
 }

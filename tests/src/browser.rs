@@ -15,7 +15,7 @@ use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use reqwest::{Method, Url};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -179,7 +179,12 @@ impl Browser {
 
     /// Runs a script on the page.
     pub async fn run(&self, script: &str) {
-        self.held(self.client.execute(script, Vec::new()).await, script).await;
+        self.evaluate(script).await;
+    }
+
+    /// What a script on the page returns.
+    pub async fn evaluate(&self, script: &str) -> Value {
+        self.held(self.client.execute(script, Vec::new()).await, script).await
     }
 
     /// What the console said since it was asked last, but that nobody is signed in, which every page asks, and that the

@@ -6,6 +6,7 @@ use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
+use guichet_core::metrics::{self, Metric};
 use guichet_core::password::{Hasher, Password, StoredHash};
 use guichet_core::secret::{PlainDeviceKey, PlainSessionKey};
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
@@ -83,6 +84,7 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
         ok = holder.is_some(),
         "sign-in"
     );
+    metrics::count(if holder.is_some() { Metric::SignedIn } else { Metric::SignInRefused });
     if let Some(holder) = holder {
         // A device that is known keeps its secret, any other gets one.
         let device = device.filter(|_| counted.class == Class::D);

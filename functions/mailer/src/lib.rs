@@ -11,6 +11,7 @@ use futures_util::{StreamExt, future, stream};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
+use guichet_core::metrics::{self, Metric};
 use guichet_core::quota::{LINKS_TO_A_MAILBOX, LINKS_TO_A_MAILBOX_FROM_OUTSIDE, MailBrake};
 use guichet_core::secret::PlainToken;
 use guichet_core::store::credentials::Credentials;
@@ -123,12 +124,20 @@ impl Mailer {
 
     /// A handful at once, oldest first; and a lane only until one is held, since what holds that one holds all behind it.
     async fn sweep(&self, in_time: impl Fn() -> bool) -> Result<(), StoreError> {
-        for lane in [Lane::Known, Lane::Outside] {
-            for ids in self.mail_requests.due(lane, clock::now(), SWEEP).await?.chunks(AT_ONCE) {
+        let now = clock::now();
+        let known = self.mail_requests.due(Lane::Known, now, SWEEP).await?;
+        let outside = self.mail_requests.due(Lane::Outside, now, SWEEP).await?;
+        let oldest = known.iter().chain(&outside).map(|due| due.due_at).min();
+        metrics::measured(Metric::OldestRequestSeconds, oldest.map_or(0, |due_at| due_at.seconds_until(now)));
+        if let Some(imported_at) = self.directory.imported_at().await? {
+            metrics::measured(Metric::ImportAgeSeconds, imported_at.seconds_until(now));
+        }
+        for lane in [known, outside] {
+            for due in lane.chunks(AT_ONCE) {
                 if !in_time() {
                     return Ok(());
                 }
-                let came = future::join_all(ids.iter().map(|id| self.work(id, By::Sweep))).await;
+                let came = future::join_all(due.iter().map(|due| self.work(&due.id, By::Sweep))).await;
                 if came.iter().any(|came| matches!(came, Some(Came::Held(_)))) {
                     break;
                 }
@@ -139,17 +148,23 @@ impl Mailer {
 
     /// What became of the request, where that is known.
     async fn work(&self, id: &RequestId, by: By) -> Option<Came> {
-        let account_key = id.name_key.brief();
+        let request = id.brief();
         let came = self.claim_and_mail(id, by).await;
         match &came {
             Ok(Came::To(status)) => {
-                tracing::info!(account.key = account_key, mail.status = ?status, "mail request ended");
+                tracing::info!(mail.request = request, mail.status = ?status, "mail request ended");
+                match status {
+                    Status::Sent => metrics::count(Metric::MailsSent),
+                    Status::Failed | Status::Expired => metrics::count(Metric::MailsFailed),
+                    _ => {}
+                }
             }
             Ok(Came::Held(why)) => {
-                tracing::warn!(account.key = account_key, mail.lane = ?id.lane(), mail.held = ?why, "mail request held");
+                tracing::warn!(mail.request = request, mail.held = ?why, "mail request held");
+                metrics::count(Metric::MailsHeld);
             }
             Ok(Came::Again | Came::NotOurs) => {}
-            Err(error) => tracing::error!(account.key = account_key, error = ?error, "mail request left for later"),
+            Err(error) => tracing::error!(mail.request = request, error = ?error, "mail request left for later"),
         }
         came.ok()
     }
@@ -245,7 +260,7 @@ impl Mailer {
                 self.letter_with_link(request, purpose, entry, version, now).await?
             }
         };
-        Ok(match self.post.send(address, &letter).await {
+        Ok(match self.post.send(address, &letter, &request.id).await {
             Posted::Accepted => {
                 self.note(request).await;
                 Came::To(Status::Sent)
@@ -298,7 +313,7 @@ impl Mailer {
         let origin = Origin { client_class: request.client_class, device: request.device.clone() };
         let event = Event { happened_at: clock::now(), what: What::LinkMailed, origin };
         if let Err(error) = self.events.note(&request.id.name_key, &event).await {
-            tracing::error!(account.key = request.id.name_key.brief(), error = ?error, "event not noted");
+            tracing::error!(mail.request = request.id.brief(), error = ?error, "event not noted");
         }
     }
 }

@@ -5,9 +5,10 @@ use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
-use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message};
+use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
+use guichet_core::store::mail_requests::RequestId;
 use lambda_runtime::tracing;
 use std::time::Duration;
 
@@ -64,10 +65,12 @@ impl Post {
         })
     }
 
-    /// Sends a letter.
-    pub(crate) async fn send(&self, to: &MailAddress, letter: &Letter) -> Posted {
-        let content = match content(letter) {
-            Ok(content) => content,
+    /// Sends a letter. The request's key goes along in the message's tags, and comes back in all that SES tells of it.
+    pub(crate) async fn send(&self, to: &MailAddress, letter: &Letter, id: &RequestId) -> Posted {
+        let made = content(letter)
+            .and_then(|content| Ok((content, tag("name", id.name_key.as_str())?, tag("request", &id.tag())?)));
+        let (content, name, request) = match made {
+            Ok(made) => made,
             Err(error) => {
                 tracing::error!(%error, "a mail could not be made");
                 return Posted::Refused;
@@ -80,6 +83,8 @@ impl Post {
             .destination(Destination::builder().to_addresses(to.as_str()).build())
             .content(content)
             .configuration_set_name(&self.configuration_set)
+            .email_tags(name)
+            .email_tags(request)
             .send()
             .await;
         let Err(error) = sent else { return Posted::Accepted };
@@ -89,7 +94,7 @@ impl Post {
             |error| error.code().unwrap_or("unnamed").to_owned(),
         );
         let posted = Posted::refused_with(&code);
-        tracing::error!(ses.error = code, mail.came_to = ?posted, "a mail was not taken");
+        tracing::error!(mail.request = id.brief(), ses.error = code, mail.came_to = ?posted, "a mail was not taken");
         posted
     }
 }
@@ -103,6 +108,10 @@ impl Posted {
             _ => Self::TryAgain,
         }
     }
+}
+
+fn tag(name: &str, value: &str) -> Result<MessageTag, BuildError> {
+    MessageTag::builder().name(name).value(value).build()
 }
 
 fn content(letter: &Letter) -> Result<EmailContent, BuildError> {

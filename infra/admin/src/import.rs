@@ -4,6 +4,7 @@ use crate::csv_file::{self, FileError, Refusal, holders_of_addresses};
 use crate::stack::{Directions, Stack, StackError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
+use guichet_core::clock;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::{Credentials, Holder, Standing};
@@ -72,6 +73,7 @@ pub async fn import(directions: &Directions, file: &Path) -> Result<Report, Impo
         credentials: Credentials(stack.table("Credentials")?),
     };
     let report = import.run(entries).await?;
+    import.directory.note_import(clock::now()).await?;
     Ok(Report { refused, ..report })
 }
 

@@ -97,8 +97,8 @@ async fn live(
     let stack = data.stack_name(port)?;
     let set: BTreeMap<String, String> = options.set.iter().cloned().collect();
     let system = template::read(&workspace.join("infra/template.yaml"), &Choices { stack: &stack, port, set: &set })?;
-    if !system.not_emulated.is_empty() {
-        eprintln!("described but not emulated here: {}", system.not_emulated.join(", "));
+    for (kind, names) in &system.not_emulated {
+        eprintln!("described but not emulated here: {kind} ({})", names.join(", "));
     }
 
     let tool = cargo_lambda::bring(&workspace).await?;

@@ -14,6 +14,7 @@ pub mod config;
 pub mod device;
 pub mod keys;
 pub mod mailbox;
+pub mod metrics;
 pub mod outside;
 pub mod password;
 pub mod person;

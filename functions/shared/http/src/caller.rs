@@ -8,6 +8,7 @@ use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device;
 use guichet_core::keys::{ROTATED, Secret};
+use guichet_core::metrics::{self, Metric};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::{SessionTicket, Transport};
 use guichet_core::store::events::{Event, Origin, What};
@@ -48,6 +49,7 @@ impl Site {
             Ok(ring) if ring.holds(proof.as_bytes()) => Ok(text_header(request, &VIEWER_ADDRESS)),
             Ok(_) => {
                 tracing::error!("edge secret wrong");
+                metrics::count(Metric::EdgeSecretWrong);
                 Err(ApiError::CrossSite)
             }
             Err(error) => {

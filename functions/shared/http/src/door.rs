@@ -55,9 +55,9 @@ impl Door {
         let names = &*self.names.ring(caller.now).await?;
         let key = AccountKey::of(&account, names);
         let class = self.class(&caller, &account, names).await?;
-        tracing::info!(account.key = key.brief(), client.class = class.letter(), mail.kind = kind.as_str(), "asked");
         let spendings = spendings(kind, &key, class, &caller, names);
         let asked = MailRequest::at_the_door(account, key, kind, class, caller.origin(), caller.now);
+        tracing::info!(mail.request = asked.id.brief(), client.class = class.letter(), "asked");
         match self.mail_requests.accept(&asked, &self.throttles, &spendings).await? {
             Accepted::Yes => Ok(accepted()),
             Accepted::QuotaUsedUp(wait) => Err(ApiError::TooManyAttempts(wait)),

@@ -149,6 +149,7 @@ impl Scope {
             (Some("AWS::DynamoDB::Table"), "Arn") => Ok(arn("dynamodb", &format!("table/{name}"))),
             // The engine has its own name for the stream; what counts is the table's.
             (Some("AWS::DynamoDB::Table"), "StreamArn") => Ok(arn("dynamodb", &format!("table/{name}/stream/local"))),
+            (Some("AWS::SQS::Queue"), "Arn") => Ok(arn("sqs", &name)),
             (Some("AWS::Serverless::Function"), "Arn") => Ok(arn("lambda", &format!("function:{name}"))),
             (None, _) => Err(wrong(at, &format!("there is no resource {id:?}"))),
             (Some(kind), _) => Err(wrong(at, &format!("{attribute} of {id}, an {kind}, is not understood here"))),

@@ -97,7 +97,7 @@ pub fn collect(id: &str, globals: &Value, own: &Value, scope: &Scope, system: &m
                 let every = rate(&scope.text(&described["Properties"]["Schedule"], &at)?, &at)?;
                 system.schedules.push(Schedule { function: name.clone(), rule: format!("{id}{event}"), every });
             }
-            other => system.not_emulated.push(format!("{id}.{event} ({other})")),
+            other => system.name_not_emulated(other, format!("{id}.{event}")),
         }
     }
     system.functions.push(Function {
@@ -146,8 +146,10 @@ fn route(function: &str, properties: &Value, at: &str) -> Result<HttpRoute, Fail
 fn stream(function: &str, properties: &Value, at: &str) -> Result<Stream, Failure> {
     let arn = properties["Stream"].as_str().unwrap_or_default();
     let table = arn.split('/').nth(1).ok_or_else(|| wrong(at, "Stream must be the StreamArn of a table"))?;
+    // What failed for good is told in the log here; the queue for it is not played.
     let known = [
         "BatchSize",
+        "DestinationConfig",
         "FilterCriteria",
         "MaximumRecordAgeInSeconds",
         "MaximumRetryAttempts",

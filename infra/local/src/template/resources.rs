@@ -36,8 +36,14 @@ pub struct System {
     pub mail_from: String,
     /// The value of each parameter.
     pub parameters: BTreeMap<String, Value>,
-    /// What the template describes and the local stack does not play.
-    pub not_emulated: Vec<String>,
+    /// What the template describes and the local stack does not play: the names of each type.
+    pub not_emulated: BTreeMap<String, Vec<String>>,
+}
+
+impl System {
+    pub(super) fn name_not_emulated(&mut self, kind: &str, name: String) {
+        self.not_emulated.entry(kind.to_owned()).or_default().push(name);
+    }
 }
 
 /// Walks the template's resources and outputs.
@@ -75,9 +81,16 @@ pub fn collect(template: &Value, scope: &Scope) -> Result<System, Failure> {
                 }
             }
             "AWS::SES::ConfigurationSet" => system.configuration_sets.push(scope.physical_name(id)),
-            // All that an HTTP API needs here stands with the functions' events.
-            "AWS::Serverless::HttpApi" => {}
-            other => system.not_emulated.push(format!("{id} ({other})")),
+            // All that an HTTP API needs here stands with the functions' events; the site, its edge and the logs are the
+            // same for every template.
+            "AWS::Serverless::HttpApi"
+            | "AWS::CloudFront::Distribution"
+            | "AWS::CloudFront::Function"
+            | "AWS::CloudFront::OriginAccessControl"
+            | "AWS::S3::Bucket"
+            | "AWS::S3::BucketPolicy"
+            | "AWS::Logs::LogGroup" => {}
+            other => system.name_not_emulated(other, id.clone()),
         }
     }
     let at = "Outputs.SiteSettings.Value";

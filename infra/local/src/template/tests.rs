@@ -31,7 +31,7 @@ fn each_function_knows_just_what_the_template_gives_it() {
     let register = system.functions.iter().find(|function| function.name == "register").unwrap();
     assert_eq!(register.logical_id, "RegisterFunction");
     assert_eq!(register.timeout, Duration::from_secs(10));
-    assert_eq!(register.memory, 512);
+    assert_eq!(register.memory, 256);
     assert_eq!(register.log_format, "JSON");
     assert_eq!(register.variables["PORTAL_URL"], "http://localhost:3000");
     assert_eq!(register.variables["MANAGED_NETWORKS"], "127.0.0.1/32,::1/128");
@@ -114,8 +114,14 @@ fn a_parameter_is_checked_as_cloudformation_would() {
 
 #[test]
 fn what_is_not_emulated_is_named() {
-    let template = with("Resources: {Alarm: {Type: 'AWS::CloudWatch::Alarm'}}");
-    assert_eq!(system(&template, &[]).unwrap().not_emulated, ["Alarm (AWS::CloudWatch::Alarm)"]);
+    let template = with("Resources: {Chatbot: {Type: 'AWS::Chatbot::SlackChannelConfiguration'}}");
+    assert_eq!(system(&template, &[]).unwrap().not_emulated["AWS::Chatbot::SlackChannelConfiguration"], ["Chatbot"]);
+}
+
+#[test]
+fn the_edges_function_is_the_one_that_is_tested() {
+    let code = real()["Resources"]["EdgeFunction"]["Properties"]["FunctionCode"].as_str().unwrap().to_owned();
+    assert_eq!(code.trim_end(), include_str!("../../../edge.js").trim_end(), "infra/edge.js and the template differ");
 }
 
 #[test]
@@ -145,7 +151,8 @@ fn conditions_decide_what_there_is() {
                           GenerateStringKey: !If [Always, yes, no], PasswordLength: !If [Never, 1, !Ref 'AWS::NoValue']}}}}}",
     );
     let system = system(&template, &[]).unwrap();
-    assert_eq!(system.not_emulated, ["B (Y)"]);
+    assert_eq!(system.not_emulated["Y"], ["B"]);
+    assert!(!system.not_emulated.contains_key("X"));
     let secret = system.secrets.iter().find(|secret| secret.logical_id == "S").unwrap();
     assert_eq!((secret.generate.key.as_str(), secret.generate.password_length), ("yes", 32));
 }

@@ -2,6 +2,7 @@
 
 use super::{Item, StoreError, Table, failed, read, text, write};
 use crate::account::AccountName;
+use crate::clock::UnixTime;
 use crate::mailbox::MailAddress;
 use crate::person::{Language, PersonName};
 use aws_sdk_dynamodb::types::KeysAndAttributes;
@@ -39,6 +40,15 @@ struct Indexed<'a> {
     email_hash: Option<String>,
 }
 
+/// The key of the item that says when the directory was imported; no account's name has such a sign.
+const IMPORT: &str = "#import";
+
+#[derive(Serialize, Deserialize)]
+struct Imported {
+    account: String,
+    imported_at: UnixTime,
+}
+
 /// What a look-up tells: the account and the name, nothing else.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Found {
@@ -58,6 +68,20 @@ impl Directory {
         let Table { client, name } = &self.0;
         let answer = client.get_item().table_name(name).key("account", text(account.as_str())).send().await;
         answer.map_err(failed("read the directory"))?.item.map(read).transpose()
+    }
+
+    /// When an import last came to its end.
+    pub async fn imported_at(&self) -> Result<Option<UnixTime>, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client.get_item().table_name(name).key("account", text(IMPORT)).send().await;
+        let item = answer.map_err(failed("read when the directory was imported"))?.item;
+        Ok(item.map(read::<Imported>).transpose()?.map(|imported| imported.imported_at))
+    }
+
+    /// Notes that an import came to its end.
+    pub async fn note_import(&self, now: UnixTime) -> Result<(), StoreError> {
+        let imported = write(&Imported { account: IMPORT.into(), imported_at: now })?;
+        self.0.write_batch(vec![imported], "note an import").await
     }
 
     /// The active accounts of people with this name (at most 20), however it is spelled.

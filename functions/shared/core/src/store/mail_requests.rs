@@ -107,6 +107,18 @@ pub struct RequestId {
 }
 
 impl RequestId {
+    /// The request in letters, digits, `-` and `.` alone, as it goes into SES's message tags beside the hash of the name.
+    #[must_use]
+    pub fn tag(&self) -> String {
+        self.request.replace('#', ".")
+    }
+
+    /// What follows a request from the door to the mail in the log.
+    #[must_use]
+    pub fn brief(&self) -> String {
+        format!("{}.{}", self.name_key.brief(), self.tag())
+    }
+
     /// The lane in which it waits, as the door wrote into the key. A notice waits with those who are known.
     #[must_use]
     pub fn lane(&self) -> Lane {
@@ -255,6 +267,16 @@ pub fn door_of(class: Class) -> &'static str {
         Class::U => "U",
         Class::D | Class::M => "K",
     }
+}
+
+/// A request that may be taken up.
+#[derive(Clone, Deserialize)]
+pub struct Due {
+    /// Which.
+    #[serde(flatten)]
+    pub id: RequestId,
+    /// Since when.
+    pub due_at: UnixTime,
 }
 
 /// What came of the attempt to take a request.
@@ -461,7 +483,7 @@ impl MailRequests {
 
     /// The requests of a lane that are due: those that were held first, then the others, each oldest first and at most
     /// `limit`.
-    pub async fn due(&self, lane: Lane, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
+    pub async fn due(&self, lane: Lane, now: UnixTime, limit: i32) -> Result<Vec<Due>, StoreError> {
         let mut due = self.partition(lane.held(), now, limit).await?;
         due.extend(self.partition(lane.waiting(), now, limit).await?);
         Ok(due)
@@ -472,14 +494,14 @@ impl MailRequests {
         Ok(!self.partition(lane.held(), now, 1).await?.is_empty())
     }
 
-    async fn partition(&self, due: &str, now: UnixTime, limit: i32) -> Result<Vec<RequestId>, StoreError> {
+    async fn partition(&self, due: &str, now: UnixTime, limit: i32) -> Result<Vec<Due>, StoreError> {
         let Table { client, name } = &self.0;
         let answer = client
             .query()
             .table_name(name)
             .index_name("by_due")
             .key_condition_expression("due = :due AND due_at <= :now")
-            .projection_expression("name_key, #request")
+            .projection_expression("name_key, #request, due_at")
             .expression_attribute_names("#request", "request")
             .expression_attribute_values(":due", text(due))
             .expression_attribute_values(":now", number(now.0))

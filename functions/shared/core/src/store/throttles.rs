@@ -4,6 +4,7 @@ use super::transaction::{Outcome, try_to_write_all, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
+use crate::metrics::{self, Metric};
 use crate::outside::{Brake, Braking, Unresolved};
 use crate::quota::Spending;
 use crate::throttle::{Budget, Counter, Tries};
@@ -242,6 +243,7 @@ impl Throttles {
                 Ok(_) => {
                     if next.until > seen.until {
                         tracing::error!(brake.in_hour = next.in_hour, brake.in_day = next.in_day, "brake pulled");
+                        metrics::count(Metric::BrakePulled);
                     }
                     return Ok(Ok(next));
                 }

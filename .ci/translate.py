@@ -1,0 +1,26 @@
+"""Translates the template as AWS does, with SAM's own translator: `translate.py TEMPLATE` prints what CloudFormation gets."""
+
+import json
+import sys
+
+from cfnlint.decode.cfn_yaml import load
+from samtranslator.parser.parser import Parser
+from samtranslator.sdk.parameter import SamParameterValues
+from samtranslator.translator.translator import Translator
+
+MANAGED = {
+    name: f"arn:aws:iam::aws:policy/service-role/{name}"
+    for name in ["AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole"]
+}
+# What is given at deployment.
+GIVEN = {"PortalUrl": "https://acces.exemple.ca", "MailFrom": "centre@exemple.ca"}
+
+template = json.loads(json.dumps(load(sys.argv[1])))
+for resource in template["Resources"].values():
+    if resource["Type"] == "AWS::Serverless::Function":
+        resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"].split("/")[-2]
+defaults = {name: it.get("Default", GIVEN.get(name)) for name, it in template["Parameters"].items()}
+parameters = SamParameterValues(defaults)
+parameters.add_default_parameter_values(template)
+translated = Translator(MANAGED, Parser()).translate(sam_template=template, parameter_values=defaults)
+json.dump(translated, sys.stdout, indent=1)
