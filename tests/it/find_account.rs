@@ -58,6 +58,7 @@ async fn half_a_question_is_none() {
         json!({ "family_name": "Roy" }),
         json!({ "family_name": "Roy", "given_name": "" }),
         json!({ "family_name": "-", "given_name": "Luc" }),
+        json!({ "family_name": "o".repeat(101), "given_name": "Luc" }),
         json!({ "email": "" }),
         json!({ "email": "pas une adresse" }),
         json!({ "email": "a@b.example", "family_name": "Roy", "given_name": "Luc" }),

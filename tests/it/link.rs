@@ -181,6 +181,17 @@ async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn a_used_link_is_no_way_to_guess_the_password() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let token = visitor.become_a_user(portal, &person, "oie7").await;
+    for guess in ["oie8", "oie9", "oie6"] {
+        visitor.reset(&token, guess).await.expect(410, "link-used");
+    }
+    visitor.reset(&token, "oie7").await.expect(410, "link-used");
+}
+
+#[tokio::test]
 async fn an_answer_is_not_repeated_once_the_password_is_another() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// The lines of a function's log that are JSON.
 fn lines(data: &std::path::Path, function: &str) -> Vec<Value> {
-    let log = std::fs::read_to_string(data.join(format!("logs/{function}.log"))).unwrap();
+    let log = std::fs::read_to_string(data.join(format!("logs/{function}.log"))).expect("a log");
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
@@ -19,7 +19,7 @@ async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_al
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let data = portal.setup().data();
     let word_in = |function: &str, message: &str| {
-        let lines = lines(&data, function);
+        let lines = lines(data, function);
         let line = lines.iter().find(|line| line["fields"]["message"] == message);
         line.unwrap_or_else(|| panic!("{message}: {lines:#?}"))["fields"]["mail.request"].as_str().unwrap().to_owned()
     };
@@ -32,7 +32,7 @@ async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_al
 
     // As CloudWatch reads them out of the log.
     let mut measured = BTreeSet::new();
-    for line in ["login", "mailer"].iter().flat_map(|function| lines(&data, function)) {
+    for line in ["login", "mailer"].iter().flat_map(|function| lines(data, function)) {
         let Some(definition) = line.pointer("/_aws/CloudWatchMetrics/0") else { continue };
         assert_eq!((&definition["Namespace"], &definition["Dimensions"][0][0]), (&"Guichet".into(), &"Stack".into()));
         let name = definition["Metrics"][0]["Name"].as_str().unwrap();

@@ -68,6 +68,21 @@ async fn signing_out_ends_the_session_for_a_thief_too() {
 }
 
 #[tokio::test]
+async fn a_session_ends_with_either_of_its_ends_though_its_item_is_there() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "oie7").await;
+    for end in ["idle_ends_at", "ends_at"] {
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+        visitor.get("/api/session").await.expect(200, "");
+        portal.let_sessions_end(&person.account, end).await;
+        for path in ["/api/session", "/api/sessions", "/api/events"] {
+            visitor.get(path).await.expect(401, "not-signed-in");
+        }
+    }
+}
+
+#[tokio::test]
 async fn each_sign_in_is_a_new_session_and_ends_the_one_presented() {
     let portal = Portal::shared();
     let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());

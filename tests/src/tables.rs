@@ -76,6 +76,19 @@ impl Portal {
         }
     }
 
+    /// Lets one end of each session of an account be past: `idle_ends_at` or `ends_at`.
+    pub async fn let_sessions_end(&self, account: &str, end: &str) {
+        for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
+            let update = json!({
+                "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
+                "UpdateExpression": "SET #end = :past",
+                "ExpressionAttributeNames": { "#end": end },
+                "ExpressionAttributeValues": { ":past": { "N": "1000000000" } },
+            });
+            self.dynamodb("UpdateItem", "Sessions", update).await;
+        }
+    }
+
     /// Lets so much time pass for all counters that no window counts what they hold; what adds up stays.
     pub async fn let_days_pass(&self) {
         self.let_minutes_pass(31 * 24 * 60).await;

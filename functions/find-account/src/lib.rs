@@ -5,7 +5,7 @@ use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::keys::{FOR_EVER, Secret};
 use guichet_core::mailbox::MailAddress;
-use guichet_core::person::{PersonName, fold};
+use guichet_core::person::{PersonName, is_name};
 use guichet_core::quota::SEARCHES;
 use guichet_core::store::Table;
 use guichet_core::store::directory::Directory;
@@ -81,7 +81,7 @@ async fn find(context: &Context, request: &Request) -> Result<Response, ApiError
     }
     let found = match form {
         Form::Name(NameForm { family_name, given_name }) => {
-            if fold(&family_name).is_empty() || fold(&given_name).is_empty() {
+            if !is_name(&family_name) || !is_name(&given_name) {
                 return Err(ApiError::InvalidRequest);
             }
             context.directory.accounts_named(&PersonName { given_name, family_name }).await?

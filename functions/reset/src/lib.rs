@@ -161,8 +161,9 @@ fn refuse_dead(token: &Token, holder: Option<Holder>, now: UnixTime) -> Result<H
     holder.filter(|holder| holder.standing.active && holder.standing.version == token.version).ok_or(ApiError::LinkUsed)
 }
 
-/// The same POST again, its answer lost on the way: within ten minutes, at most three times, and only while the
-/// password that it set is still the last one. `None` where this is none.
+/// The same POST again, its answer lost on the way: within ten minutes, and only while the password that it set is still
+/// the last one. Three tries at most, each counted before it is compared, or a used link would be a way to guess the
+/// password. `None` where this is none.
 async fn repeated(
     context: &Context,
     caller: &Caller,
@@ -171,18 +172,14 @@ async fn repeated(
     peppers: &KeyRing,
     (token, holder): (&Token, Option<Holder>),
 ) -> Option<Result<Response, ApiError>> {
-    let password = Password::typed(&form.password);
-    let ours = |receipt: &String| peppers.accepted().any(|pepper| plain.receipt(&password, pepper) == *receipt);
-    let same = form.password == form.confirmation
-        && token.may_repeat(caller.now)
-        && token.receipt.as_ref().is_some_and(ours)
-        && holder.is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
-    if !same {
-        return None;
-    }
+    let is_last = holder.is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
+    let receipt = token.receipt.as_ref().filter(|_| is_last && token.may_repeat(caller.now))?;
     match context.tokens.count_repeat(&token.token_hash).await {
-        Ok(Repeat::Granted) => Some(Ok(no_content())),
-        Ok(Repeat::Refused) => None,
-        Err(error) => Some(Err(error.into())),
+        Ok(Repeat::Granted) => {}
+        Ok(Repeat::Refused) => return None,
+        Err(error) => return Some(Err(error.into())),
     }
+    let password = Password::typed(&form.password);
+    let is_ours = peppers.accepted().any(|pepper| plain.receipt(&password, pepper) == *receipt);
+    (is_ours && form.password == form.confirmation).then(|| Ok(no_content()))
 }

@@ -11,7 +11,7 @@ use guichet_core::store::credentials::Credentials;
 use guichet_core::store::events::{Events, What};
 use guichet_core::store::sessions::Sessions;
 use guichet_http::{ApiError, Caller, Response, Site, json, no_content, path_parameter, route, signed_out};
-use lambda_http::Request;
+use lambda_http::{Request, tracing};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -39,10 +39,14 @@ impl Context {
         })
     }
 
-    async fn signed_in(&self, caller: &Caller) -> Result<SignedIn, ApiError> {
+    async fn found(&self, caller: &Caller) -> Result<SignedIn, ApiError> {
         let (ticket, transport) = caller.ticket()?;
         let found = self.sessions.signed_in(&self.credentials, ticket, transport, caller.now).await?;
-        let mut signed_in = found.ok_or(ApiError::NotSignedIn)?;
+        found.ok_or(ApiError::NotSignedIn)
+    }
+
+    async fn signed_in(&self, caller: &Caller) -> Result<SignedIn, ApiError> {
+        let mut signed_in = self.found(caller).await?;
         self.sessions.touch(&mut signed_in.session, caller.now).await?;
         Ok(signed_in)
     }
@@ -51,8 +55,16 @@ impl Context {
         Ok(AccountKey::of(&signed_in.session.account, &*self.names.ring(caller.now).await?))
     }
 
-    async fn note(&self, signed_in: &SignedIn, caller: &Caller, what: What) -> Result<(), ApiError> {
-        Ok(self.events.note(&self.key(signed_in, caller).await?, &caller.event(what)).await?)
+    /// The sessions are over, so that it could not be noted keeps nobody from hearing so.
+    async fn note(&self, signed_in: &SignedIn, caller: &Caller, what: What) {
+        let noted = async {
+            let key = self.key(signed_in, caller).await?;
+            tracing::info!(account.key = key.brief(), what = ?what, "sessions ended");
+            self.events.note(&key, &caller.event(what)).await.map_err(ApiError::from)
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(?error, "event not noted");
+        }
     }
 }
 
@@ -82,10 +94,10 @@ async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
 }
 
 async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    match context.signed_in(caller).await {
+    match context.found(caller).await {
         Ok(signed_in) => {
             context.sessions.end(&signed_in.session.account, &signed_in.session.secret_hash).await?;
-            context.note(&signed_in, caller, What::SignedOut).await?;
+            context.note(&signed_in, caller, What::SignedOut).await;
         }
         Err(ApiError::NotSignedIn) => {}
         Err(error) => return Err(error),
@@ -118,7 +130,7 @@ async fn end_others(context: &Context, caller: &Caller) -> Result<Response, ApiE
             context.sessions.end(&session.account, &session.secret_hash).await?;
         }
     }
-    context.note(&signed_in, caller, What::SessionsEnded).await?;
+    context.note(&signed_in, caller, What::SessionsEnded).await;
     Ok(no_content())
 }
 
@@ -131,7 +143,7 @@ async fn end_one(context: &Context, caller: &Caller, id: &str) -> Result<Respons
         return Err(ApiError::SessionUnknown);
     }
     context.sessions.end(&current.account, &hash).await?;
-    context.note(&signed_in, caller, What::SessionsEnded).await?;
+    context.note(&signed_in, caller, What::SessionsEnded).await;
     let ended_itself = hash == current.secret_hash;
     Ok(if ended_itself { signed_out() } else { no_content() })
 }

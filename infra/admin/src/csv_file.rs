@@ -3,16 +3,13 @@
 use csv::{ByteRecord, ReaderBuilder, Trim};
 use guichet_core::account::AccountName;
 use guichet_core::mailbox::MailAddress;
-use guichet_core::person::{Language, PersonName, fold};
+use guichet_core::person::{Language, PersonName, is_name};
 use guichet_core::store::directory::Entry;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 const COLUMNS: [&str; 6] = ["compte", "courriel", "prenom", "nom", "langue", "actif"];
-/// Longer than any name, short enough for a table.
-const LONGEST_NAME: usize = 100;
-
 /// The file as a whole cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
@@ -96,7 +93,7 @@ fn entry(record: &ByteRecord, width: usize, places: [usize; COLUMNS.len()]) -> R
     };
     let name = PersonName { given_name: field(2)?.to_owned(), family_name: field(3)?.to_owned() };
     for (column, name) in [(2, &name.given_name), (3, &name.family_name)] {
-        if fold(name).is_empty() || name.chars().count() > LONGEST_NAME || name.contains(char::is_control) {
+        if !is_name(name) {
             return Err(format!("{} {name:?} is no name", COLUMNS[column]));
         }
     }

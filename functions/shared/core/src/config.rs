@@ -2,7 +2,7 @@
 
 use crate::class::ManagedNetworks;
 use crate::outside::Brake;
-use crate::password::{Cost, PasswordPolicy};
+use crate::password::{Cost, Costs, PasswordPolicy};
 use crate::quota::MailBrake;
 use std::time::Duration;
 
@@ -38,14 +38,22 @@ pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
     Ok(PasswordPolicy::new(password_min_length()?, both).with_context_words(words.split(',').map(str::to_owned)))
 }
 
-/// `HASH_MEMORY_KIB` and `HASH_PASSES`, not below [`Cost::LEAST`].
-pub fn hash_cost() -> Result<Cost, ConfigError> {
-    let at_least = |name, least: u32| {
+/// `HASH_MEMORY_KIB` and `HASH_PASSES`; `HASH_COST_BEFORE`, which is `MEMORY,PASSES` in the same units, or empty. None
+/// is below [`Cost::LEAST`].
+pub fn hash_costs() -> Result<Costs, ConfigError> {
+    let number = |text: &str, least: u32| {
         let wanted = || format!("a whole number, at least {least}, is wanted");
-        parsed(name, |text| text.parse().ok().filter(|given| *given >= least).ok_or_else(wanted))
+        text.parse().ok().filter(|given| *given >= least).ok_or_else(wanted)
     };
-    let Cost { memory_kib, passes } = Cost::LEAST;
-    Ok(Cost { memory_kib: at_least("HASH_MEMORY_KIB", memory_kib)?, passes: at_least("HASH_PASSES", passes)? })
+    let memory_kib = |text: &str| number(text, Cost::LEAST.memory_kib);
+    let passes = |text: &str| number(text, Cost::LEAST.passes);
+    let before = |text: &str| match text.split_once(',') {
+        Some((memory, rest)) => Ok(Some(Cost { memory_kib: memory_kib(memory)?, passes: passes(rest)? })),
+        None if text.is_empty() => Ok(None),
+        None => Err("MEMORY,PASSES is wanted".into()),
+    };
+    let today = Cost { memory_kib: parsed("HASH_MEMORY_KIB", memory_kib)?, passes: parsed("HASH_PASSES", passes)? };
+    Ok(Costs { today, before: parsed("HASH_COST_BEFORE", before)?.filter(|before| *before != today) })
 }
 
 /// `BRAKE_PER_HOUR` and `BRAKE_PER_DAY`: unresolved failures from outside.

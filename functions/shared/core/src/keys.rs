@@ -4,7 +4,7 @@
 use crate::account::AccountName;
 use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
-use crate::password::{Cost, Hasher, StoredHash};
+use crate::password::{Costs, Hasher, StoredHash};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
@@ -155,17 +155,17 @@ impl Secret {
 pub struct Keys {
     names: Secret,
     pepper: Secret,
-    cost: Cost,
+    costs: Costs,
 }
 
 impl Keys {
-    /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB` and `HASH_PASSES`.
+    /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB`, `HASH_PASSES` and `HASH_COST_BEFORE`.
     pub async fn from_env(config: &SdkConfig) -> Result<Self, ConfigError> {
         let (names, pepper) = tokio::try_join!(
             Secret::from_env(config, "NAMES_SECRET", FOR_EVER),
             Secret::from_env(config, "PEPPER_SECRET", ROTATED)
         )?;
-        Ok(Self { names, pepper, cost: config::hash_cost()? })
+        Ok(Self { names, pepper, costs: config::hash_costs()? })
     }
 
     /// The keys for names.
@@ -175,13 +175,13 @@ impl Keys {
 
     /// What hashes and verifies with the peppers.
     pub async fn hasher(&self, now: UnixTime) -> Result<Hasher, KeyError> {
-        Ok(Hasher::new(self.pepper.ring(now).await?, self.cost))
+        Ok(Hasher::new(self.pepper.ring(now).await?, self.costs))
     }
 
     /// The same, for a hash that was made with this pepper, which may have come since.
     pub async fn hasher_for(&self, stored: Option<&StoredHash>, now: UnixTime) -> Result<Hasher, KeyError> {
         let is_there = |ring: &KeyRing| stored.is_none_or(|stored| ring.by_id(&stored.key_id).is_some());
-        Ok(Hasher::new(self.pepper.ring_with(is_there, now).await?, self.cost))
+        Ok(Hasher::new(self.pepper.ring_with(is_there, now).await?, self.costs))
     }
 }
 

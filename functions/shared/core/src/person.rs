@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
 
+/// Characters of a given name, and of a family name, at most.
+const LONGEST_NAME: usize = 100;
+
 /// The language in which a person gets mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -34,6 +37,12 @@ impl PersonName {
     pub fn folded(&self) -> String {
         format!("{}|{}", fold(&self.family_name), fold(&self.given_name))
     }
+}
+
+/// Whether a text can be a given or a family name: it has letters, is not longer than a name can be, and has no breaks.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    !fold(text).is_empty() && text.chars().count() <= LONGEST_NAME && !text.contains(char::is_control)
 }
 
 /// A name without what people spell differently: case, accents, hyphens, spaces, apostrophes.

@@ -1,11 +1,13 @@
 //! From the gateway's event to a handler and back.
 
 use crate::{ApiError, Response};
+use futures_util::FutureExt;
 use lambda_http::http::HeaderValue;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Adapter, Error, Request, Service, service_fn, tracing};
 use serde_json::{Map, Value, json};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// The headers that some function reads.
@@ -22,7 +24,7 @@ const READ_HEADERS: [&str; 8] = [
 
 /// Answers the gateway's events with this handler until the end of the process.
 ///
-/// A refusal becomes its response, and is logged here, once: its code, or the reason where it is not the client's doing.
+/// A refusal becomes its response, and is logged here, once: its route and code, or the reason where it is not the client's doing.
 pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
@@ -32,8 +34,9 @@ where
     tracing::init_default_subscriber();
     let context = Arc::new(context);
     let mut adapter = Adapter::from(service_fn(|request| {
+        let route = crate::route(&request).to_owned();
         let answer = handler(Arc::clone(&context), request);
-        async move { Ok::<_, Error>(answer.await.unwrap_or_else(|refusal| refuse(&refusal))) }
+        async move { Ok::<_, Error>(answered(&route, answer).await) }
     }));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let request = serde_json::from_value::<LambdaRequest>(plain(&event.payload));
@@ -74,7 +77,14 @@ pub fn plain(event: &Value) -> Value {
     })
 }
 
-fn refuse(refusal: &ApiError) -> Response {
+/// A panic is a fault of ours like another: it is told in the one form, and ends nothing but its own request.
+async fn answered(route: &str, answer: impl Future<Output = Result<Response, ApiError>>) -> Response {
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    let answer = answer.unwrap_or_else(|_| Err(ApiError::Unavailable("a handler panicked".into())));
+    answer.unwrap_or_else(|refusal| refuse(route, &refusal))
+}
+
+fn refuse(route: &str, refusal: &ApiError) -> Response {
     if let ApiError::Unavailable(reason) = refusal {
         let mut chain = vec![reason.to_string()];
         let mut cause = reason.source();
@@ -82,9 +92,9 @@ fn refuse(refusal: &ApiError) -> Response {
             chain.push(error.to_string());
             cause = error.source();
         }
-        tracing::error!(error.chain = chain.join(": "), "unavailable");
+        tracing::error!(route, error.chain = chain.join(": "), "unavailable");
     } else {
-        tracing::info!(code = refusal.code(), "refused");
+        tracing::info!(route, code = refusal.code(), "refused");
     }
     refusal.response()
 }
@@ -93,6 +103,14 @@ fn refuse(refusal: &ApiError) -> Response {
 mod tests {
     use super::*;
     use lambda_http::RequestExt;
+
+    #[tokio::test]
+    async fn a_panic_is_told_as_any_fault_of_ours() {
+        let answer = answered("GET /", async { panic!("for once") }).await;
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.headers()["cache-control"], "no-store");
+        assert!(answer.headers().contains_key("retry-after"));
+    }
 
     #[test]
     fn no_event_keeps_a_request_from_its_handler() {

@@ -23,9 +23,23 @@ impl Cost {
     /// The least that is taken: OWASP's Password Storage Cheat Sheet, 19 MiB and two passes.
     pub const LEAST: Self = Self { memory_kib: 19_456, passes: 2 };
 
+    fn of(hash: &PasswordHash) -> Result<Self, HashingError> {
+        let params = Params::try_from(hash).map_err(argon2_error)?;
+        Ok(Self { memory_kib: params.m_cost(), passes: params.t_cost() })
+    }
+
     fn params(self) -> Result<Params, HashingError> {
         Params::new(self.memory_kib, self.passes, LANES, None).map_err(argon2_error)
     }
+}
+
+/// What hashes cost today and, while people's hashes are made anew, what they cost before.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// Of new hashes.
+    pub today: Cost,
+    /// Of those that were made before it was raised.
+    pub before: Option<Cost>,
 }
 
 /// What cannot be hashed or verified, though it should: a stored hash that is none, a pepper that is gone.
@@ -51,14 +65,14 @@ pub struct StoredHash {
 /// Hashes and verifies passwords.
 pub struct Hasher {
     peppers: Arc<KeyRing>,
-    cost: Cost,
+    costs: Costs,
 }
 
 impl Hasher {
     /// A hasher with these peppers: the current for new hashes, either for existing ones.
     #[must_use]
-    pub fn new(peppers: Arc<KeyRing>, cost: Cost) -> Self {
-        Self { peppers, cost }
+    pub fn new(peppers: Arc<KeyRing>, costs: Costs) -> Self {
+        Self { peppers, costs }
     }
 
     /// The peppers.
@@ -70,20 +84,26 @@ impl Hasher {
     /// Hashes a new password, with a salt from [`crate::chance::bytes`].
     pub fn hash(&self, password: &Password, salt: [u8; SALT_LENGTH]) -> Result<StoredHash, HashingError> {
         let pepper = self.peppers.current();
-        let hash = self.argon2(pepper)?.hash_password_with_salt(password.as_bytes(), &salt).map_err(argon2_error)?;
+        let argon2 = argon2(pepper, self.costs.today)?;
+        let hash = argon2.hash_password_with_salt(password.as_bytes(), &salt).map_err(argon2_error)?;
         Ok(StoredHash { phc: hash.to_string(), key_id: pepper.id.clone() })
     }
 
-    /// Whether this is the password of the stored hash. Where there is none it is not, after the same work.
+    /// Whether this is the password of the stored hash. Where there is none it is not, after the same work: each cost
+    /// that a hash may have is paid once, whatever there is, so that the time tells neither.
     pub fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashingError> {
-        let Some(stored) = stored else {
-            self.hash(password, [0; SALT_LENGTH])?;
-            return Ok(false);
-        };
+        let hash = stored.map(|stored| PasswordHash::new(&stored.phc).map_err(argon2_error)).transpose()?;
+        let made_at = hash.as_ref().map(Cost::of).transpose()?;
+        for cost in [Some(self.costs.today), self.costs.before].into_iter().flatten().filter(|it| Some(*it) != made_at)
+        {
+            let decoy = argon2(self.peppers.current(), cost)?;
+            decoy.hash_password_with_salt(password.as_bytes(), &[0; SALT_LENGTH]).map_err(argon2_error)?;
+        }
+        let Some((stored, hash)) = stored.zip(hash) else { return Ok(false) };
         let unknown = || HashingError::UnknownPepper(stored.key_id.clone());
         let pepper = self.peppers.by_id(&stored.key_id).ok_or_else(unknown)?;
-        let hash = PasswordHash::new(&stored.phc).map_err(argon2_error)?;
-        match self.argon2(pepper)?.verify_password(password.as_bytes(), &hash) {
+        // The hash says itself what it costs.
+        match argon2(pepper, self.costs.today)?.verify_password(password.as_bytes(), &hash) {
             Ok(()) => Ok(true),
             Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
             Err(error) => Err(argon2_error(error)),
@@ -92,16 +112,14 @@ impl Hasher {
 
     /// Whether a hash is as one would be made today: with the current pepper, at the present cost.
     pub fn is_of_today(&self, stored: &StoredHash) -> Result<bool, HashingError> {
-        let hash = PasswordHash::new(&stored.phc).map_err(argon2_error)?;
-        let (made, today) = (Params::try_from(&hash).map_err(argon2_error)?, self.cost.params()?);
-        let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
-        Ok(stored.key_id == self.peppers.current().id && cost(&made) == cost(&today))
+        let made_at = Cost::of(&PasswordHash::new(&stored.phc).map_err(argon2_error)?)?;
+        Ok(stored.key_id == self.peppers.current().id && made_at == self.costs.today)
     }
+}
 
-    fn argon2<'key>(&self, pepper: &'key Key) -> Result<Argon2<'key>, HashingError> {
-        let params = self.cost.params()?;
-        Argon2::new_with_secret(pepper.as_bytes(), Algorithm::Argon2id, Version::V0x13, params).map_err(argon2_error)
-    }
+fn argon2(pepper: &Key, cost: Cost) -> Result<Argon2<'_>, HashingError> {
+    let params = cost.params()?;
+    Argon2::new_with_secret(pepper.as_bytes(), Algorithm::Argon2id, Version::V0x13, params).map_err(argon2_error)
 }
 
 fn argon2_error(error: impl std::error::Error + Send + Sync + 'static) -> HashingError {
@@ -113,7 +131,7 @@ mod tests {
     use super::*;
 
     fn with(peppers: &str) -> Hasher {
-        Hasher::new(Arc::new(serde_json::from_str(peppers).unwrap()), Cost::LEAST)
+        Hasher::new(Arc::new(serde_json::from_str(peppers).unwrap()), Costs { today: Cost::LEAST, before: None })
     }
 
     #[test]
@@ -152,11 +170,13 @@ mod tests {
         assert!(!with(rotated).is_of_today(&stored).unwrap());
         let ring = || Arc::new(serde_json::from_str(first).unwrap());
         for cost in [Cost { passes: 3, ..Cost::LEAST }, Cost { memory_kib: 32_768, ..Cost::LEAST }] {
-            let dearer = Hasher::new(ring(), cost);
-            assert!(
-                !dearer.is_of_today(&stored).unwrap()
-                    && dearer.verify(&Password::typed("oie7"), Some(&stored)).unwrap()
-            );
+            for before in [None, Some(Cost::LEAST)] {
+                let dearer = Hasher::new(ring(), Costs { today: cost, before });
+                assert!(!dearer.is_of_today(&stored).unwrap());
+                assert!(dearer.verify(&Password::typed("oie7"), Some(&stored)).unwrap());
+                assert!(!dearer.verify(&Password::typed("oie8"), Some(&stored)).unwrap());
+                assert!(!dearer.verify(&Password::typed("oie7"), None).unwrap());
+            }
         }
     }
 }
