@@ -4,7 +4,7 @@
 use crate::account::AccountName;
 use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
-use crate::password::{Costs, Hasher, StoredHash};
+use crate::password::{Costs, Hasher, Memory, StoredHash};
 use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
@@ -156,6 +156,7 @@ pub struct Keys {
     names: Secret,
     pepper: Secret,
     costs: Costs,
+    memory: Arc<Memory>,
 }
 
 impl Keys {
@@ -165,7 +166,7 @@ impl Keys {
             Secret::from_env(config, "NAMES_SECRET", FOR_EVER),
             Secret::from_env(config, "PEPPER_SECRET", ROTATED)
         )?;
-        Ok(Self { names, pepper, costs: config::hash_costs()? })
+        Ok(Self { names, pepper, costs: config::hash_costs()?, memory: Arc::default() })
     }
 
     /// The keys for names.
@@ -175,13 +176,17 @@ impl Keys {
 
     /// What hashes and verifies with the peppers.
     pub async fn hasher(&self, now: UnixTime) -> Result<Hasher, KeyError> {
-        Ok(Hasher::new(self.pepper.ring(now).await?, self.costs))
+        Ok(self.with(self.pepper.ring(now).await?))
     }
 
     /// The same, for a hash that was made with this pepper, which may have come since.
     pub async fn hasher_for(&self, stored: Option<&StoredHash>, now: UnixTime) -> Result<Hasher, KeyError> {
         let is_there = |ring: &KeyRing| stored.is_none_or(|stored| ring.by_id(&stored.key_id).is_some());
-        Ok(Hasher::new(self.pepper.ring_with(is_there, now).await?, self.costs))
+        Ok(self.with(self.pepper.ring_with(is_there, now).await?))
+    }
+
+    fn with(&self, peppers: Arc<KeyRing>) -> Hasher {
+        Hasher::new(peppers, self.costs, Arc::clone(&self.memory))
     }
 }
 

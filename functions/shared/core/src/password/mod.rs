@@ -4,7 +4,7 @@ mod blocklist;
 mod hashing;
 mod policy;
 
-pub use hashing::{Cost, Costs, Hasher, HashingError, StoredHash};
+pub use hashing::{Cost, Costs, Hasher, HashingError, Memory, StoredHash};
 pub use policy::{MAX_LENGTH, PasswordPolicy, Violation};
 
 use unicode_normalization::UnicodeNormalization;
