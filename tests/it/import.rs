@@ -1,4 +1,4 @@
-//! `cargo admin import`: the directory follows its export.
+//! `cargo admin`: the directory follows its export, and a restored table comes back.
 
 use guichet_tests::{Person, Setup};
 
@@ -87,4 +87,42 @@ fn what_is_no_export_is_refused_whole_with_a_sentence() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn a_restore_brings_the_passwords_of_then_back_and_nothing_else_of_then_or_since_is_good() {
+    let portal = Setup::new().start();
+    let [person, newcomer] = [Person::new(), Person::new()];
+    let visitor = portal.visitor();
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let link = portal.mail_number(3, &person).await;
+    // What DynamoDB would make of a backup: another table, with the items of then.
+    let restored = portal.copy_of_table("Credentials").await;
+
+    let since = portal.visitor();
+    since.reset(link.token(), "abc2").await.expect(204, "");
+    since.sign_in(&person.account, "abc2").await.expect(200, "");
+    since.become_a_user(&portal, &newcomer, "oie7").await;
+
+    let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("accounts copied back") && said.contains("links ended"), "{said}");
+    for visitor in [&visitor, &since] {
+        visitor.get("/api/session").await.expect(401, "not-signed-in");
+    }
+    visitor.check(link.token()).await.expect(404, "link-unknown");
+    portal.visitor().sign_in(&person.account, "abc2").await.expect(401, "invalid-credentials");
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    assert_eq!(portal.visitor().sign_in("personne", "oie7").await.status, 401);
+
+    // Again, and a session of in between is over as well.
+    let between = portal.visitor();
+    between.sign_in(&person.account, "oie7").await.expect(200, "");
+    let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
+    assert_eq!(code, Some(0), "{said}");
+    between.get("/api/session").await.expect(401, "not-signed-in");
+    let version = portal.credentials(&person.account).await["version"]["N"].clone();
+    assert!(version.as_str().unwrap().parse::<u64>().unwrap() > 2_000_000, "{version}");
 }

@@ -6,8 +6,12 @@ use serde_json::{Value, json};
 impl Portal {
     /// Calls DynamoDB as the desk does, with the wire's own JSON. `table` is the template's logical name.
     pub async fn dynamodb(&self, operation: &str, table: &str, mut request: Value) -> Value {
+        request["TableName"] = self.stack()["tables"][table].clone();
+        self.dynamodb_as_it_is(operation, request).await
+    }
+
+    async fn dynamodb_as_it_is(&self, operation: &str, request: Value) -> Value {
         let stack = self.stack();
-        request["TableName"] = stack["tables"][table].clone();
         let answer = reqwest::Client::new()
             .post(stack["aws"].as_str().expect("the address of the AWS services"))
             .header("content-type", "application/x-amz-json-1.0")
@@ -23,7 +27,7 @@ impl Portal {
             .expect("DynamoDB answers");
         let status = answer.status();
         let body: Value = answer.json().await.expect("JSON");
-        assert!(status.is_success(), "{operation} on {table}: {body}");
+        assert!(status.is_success(), "{operation}: {request}: {body}");
         body
     }
 
@@ -39,6 +43,21 @@ impl Portal {
                 _ => return items,
             }
         }
+    }
+
+    /// A new table with the items of this one, as a restore makes one. Its name.
+    pub async fn copy_of_table(&self, table: &str) -> String {
+        let described = self.dynamodb("DescribeTable", table, json!({})).await["Table"].clone();
+        let name = format!("{}-restored", self.stack()["tables"][table].as_str().expect("a table"));
+        let create = json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "KeySchema": described["KeySchema"], "AttributeDefinitions": described["AttributeDefinitions"],
+        });
+        self.dynamodb_as_it_is("CreateTable", create).await;
+        for item in self.items(table).await {
+            self.dynamodb_as_it_is("PutItem", json!({ "TableName": name, "Item": item })).await;
+        }
+        name
     }
 
     /// The credentials of an account.

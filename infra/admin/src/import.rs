@@ -11,7 +11,6 @@ use guichet_core::store::credentials::{Credentials, Holder, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{HashMap, HashSet};
-use std::error::Error;
 use std::fmt;
 use std::path::Path;
 
@@ -32,12 +31,8 @@ pub enum ImportError {
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A table did not answer.
-    #[error("{0}{reason}", reason = reasons(.0))]
+    #[error("{0}{reason}", reason = crate::reasons(.0))]
     Store(#[from] StoreError),
-}
-
-fn reasons(error: &dyn Error) -> String {
-    error.source().map(|source| format!(": {source}{}", reasons(source))).unwrap_or_default()
 }
 
 /// What an import did.

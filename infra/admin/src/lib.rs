@@ -5,7 +5,14 @@
 
 mod csv_file;
 mod import;
+mod restore;
 mod stack;
 
 pub use import::{ImportError, Report, import};
+pub use restore::{Restorable, RestoreError, restore};
 pub use stack::{Directions, StackError};
+
+/// What caused an error, each cause after a colon.
+fn reasons(error: &dyn std::error::Error) -> String {
+    error.source().map(|source| format!(": {source}{}", reasons(source))).unwrap_or_default()
+}

@@ -1,7 +1,7 @@
 //! `cargo admin`: what the desk and the directory's nightly job run.
 
 use clap::{Parser, Subcommand};
-use guichet_admin::{Directions, import};
+use guichet_admin::{Directions, Restorable, import, restore};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,19 +24,39 @@ enum Command {
         /// The file, UTF-8, with commas or semicolons.
         file: PathBuf,
     },
+    /// Copies a table that DynamoDB restored from its backups back into the stack's own.
+    ///
+    /// Raises the version of every account whose credentials it writes, and ends all links, so that nothing of before
+    /// the restore is good any more. What came since stays. May be run again.
+    Restore {
+        /// Which of the stack's tables.
+        table: Restorable,
+        /// The name of the table that DynamoDB made.
+        #[arg(long)]
+        from: String,
+    },
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let Cli { directions, command: Command::Import { file } } = Cli::parse();
-    match import(&directions, &file).await {
-        Ok(report) => {
+    let Cli { directions, command } = Cli::parse();
+    let done = match command {
+        Command::Import { file } => import(&directions, &file).await.map_err(|error| error.to_string()).map(|report| {
             print!("{report}");
-            ExitCode::from(if report.refused.is_empty() { 0 } else { 2 })
+            if report.refused.is_empty() { 0 } else { 2 }
+        }),
+        Command::Restore { table, from } => {
+            restore(&directions, table, &from).await.map_err(|error| error.to_string()).map(|said| {
+                println!("{said}");
+                0
+            })
         }
-        Err(error) => {
+    };
+    done.map_or_else(
+        |error| {
             eprintln!("guichet-admin: {error}");
             ExitCode::FAILURE
-        }
-    }
+        },
+        ExitCode::from,
+    )
 }

@@ -96,6 +96,11 @@ impl Stack {
         Self { client: aws::dynamodb(config), tables }
     }
 
+    /// A table beside the stack's own, by its name in the account.
+    pub(crate) fn other_table(&self, name: &str) -> Table {
+        Table::new(&self.client, name.to_owned())
+    }
+
     /// The table with this logical name.
     pub(crate) fn table(&self, logical: &'static str) -> Result<Table, StackError> {
         let name = self.tables.get(logical).ok_or(StackError::NoTable(logical))?;

@@ -8,6 +8,7 @@ pub mod directory;
 pub mod events;
 pub mod mail_requests;
 pub mod password_change;
+mod restore;
 pub mod sessions;
 pub mod sign_in;
 pub mod throttles;
