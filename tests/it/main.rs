@@ -17,6 +17,7 @@ mod link;
 mod mail_caps;
 mod mails;
 mod my_account;
+mod one_description;
 mod operations;
 mod outages;
 mod outside;

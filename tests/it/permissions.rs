@@ -97,13 +97,13 @@ const MAY: [(&str, &[&str]); 8] = [
 ];
 
 /// The stack's AWS, asked over the wire.
-struct Aws {
+pub(crate) struct Aws {
     client: reqwest::Client,
     stack: Value,
 }
 
 impl Aws {
-    fn of(portal: &Portal) -> Self {
+    pub(crate) fn of(portal: &Portal) -> Self {
         Self { client: reqwest::Client::new(), stack: portal.stack() }
     }
 
@@ -142,7 +142,7 @@ impl Aws {
     }
 
     /// Whether a call of DynamoDB is allowed. Nothing that is asked here changes anything: the item is not there.
-    async fn allows(&self, key: &str, operation: &str, request: &Value) -> bool {
+    pub(crate) async fn allows(&self, key: &str, operation: &str, request: &Value) -> bool {
         let (status, kind) = self.ask(key, &format!("DynamoDB_20120810.{operation}"), request).await;
         match (status, kind.as_str()) {
             (200, _) | (400, "ConditionalCheckFailedException" | "TransactionCanceledException") => true,

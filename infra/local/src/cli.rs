@@ -37,6 +37,9 @@ pub struct Options {
     /// A DynamoDB engine that runs already, such as DynamoDB Local, instead of the embedded one.
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,
+    /// Another template than infra/template.yaml.
+    #[arg(long, value_name = "FILE.yaml")]
+    pub template: Option<PathBuf>,
     /// The staff to import first: a CSV file with the columns compte,courriel,prenom,nom,langue,actif.
     #[arg(long, value_name = "FILE.csv")]
     pub directory: Option<PathBuf>,

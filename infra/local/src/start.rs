@@ -96,7 +96,8 @@ async fn live(
     let workspace = machine::workspace()?;
     let stack = data.stack_name(port)?;
     let set: BTreeMap<String, String> = options.set.iter().cloned().collect();
-    let system = template::read(&workspace.join("infra/template.yaml"), &Choices { stack: &stack, port, set: &set })?;
+    let described = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
+    let system = template::read(&described, &Choices { stack: &stack, port, set: &set })?;
     for (kind, names) in &system.not_emulated {
         eprintln!("described but not emulated here: {kind} ({})", names.join(", "));
     }

@@ -1,0 +1,60 @@
+//! The template is the one description of the system: what is added to it, or taken out, is so here with no other edit.
+
+use crate::permissions::Aws;
+use guichet_tests::{Person, Setup};
+use serde_json::json;
+
+/// The template with these pieces of text in the place of others, each of which it has once.
+fn changed(changes: &[(&str, &str)]) -> String {
+    let mut template = include_str!("../../infra/template.yaml").to_owned();
+    for (from, to) in changes {
+        assert_eq!(template.matches(from).count(), 1, "{from}");
+        template = template.replace(from, to);
+    }
+    template
+}
+
+#[tokio::test]
+async fn a_route_a_table_a_permission_and_a_header_are_there_as_the_template_says() {
+    let route = "        SignOut: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: DELETE, Path: /api/session}}\n";
+    let another = "        Encore: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /api/encore}}\n";
+    let table = "  Annexe:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      BillingMode: PAY_PER_REQUEST\n      \
+                 AttributeDefinitions: [{AttributeName: key, AttributeType: S}]\n      \
+                 KeySchema: [{AttributeName: key, KeyType: HASH}]\n";
+    let grant = "            - Effect: Allow\n              Action: [dynamodb:GetItem]\n              \
+                 Resource: !GetAtt Annexe.Arn\n";
+    let statement =
+        "              Action: [dynamodb:Query, dynamodb:PutItem]\n              Resource: !GetAtt Events.Arn\n";
+    let template = changed(&[
+        (route, another),
+        (
+            "  Directory:\n    Type: AWS::DynamoDB::Table\n",
+            &format!("{table}\n  Directory:\n    Type: AWS::DynamoDB::Table\n"),
+        ),
+        (statement, &format!("{}{grant}", statement.replace("dynamodb:Query, ", ""))),
+        (
+            "            - {Header: Permissions-Policy,",
+            "            - {Header: X-Encore, Value: oui, Override: true}\n            - {Header: Permissions-Policy,",
+        ),
+    ]);
+    let setup = Setup::new();
+    let file = setup.data().join("template.yaml");
+    std::fs::write(&file, template).unwrap();
+    let portal = setup.with(&format!("--template={}", file.display())).start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+
+    // The function is asked, which has no such story; and the route that is gone is the gateway's own 404.
+    visitor.get("/api/encore").await.expect(404, "no-route");
+    let gone = visitor.delete("/api/session").await;
+    assert_eq!((gone.status.as_u16(), &gone.json()), (404, &json!({"message": "Not Found"})));
+    assert_eq!(visitor.get("/").await.header("x-encore"), "oui");
+    assert!(portal.items("Annexe").await.is_empty());
+    let aws = Aws::of(&portal);
+    let read = json!({"TableName": "$Annexe", "Key": {"key": {"S": "x"}}});
+    assert!(aws.allows("SessionFunction", "GetItem", &read).await);
+    assert!(!aws.allows("LoginFunction", "GetItem", &read).await);
+    // What the function does all the same, it may not any more.
+    visitor.get("/api/events").await.expect(503, "unavailable");
+}
