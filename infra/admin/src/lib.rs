@@ -3,13 +3,19 @@
 //! Knows the tables through `guichet-core`, where a stack's tables are, and the CSV that the directory exports. Works
 //! with the rights of the person who runs it.
 
+mod aws_cli;
 mod csv_file;
+mod doctor;
 mod import;
 mod restore;
+mod site;
 mod stack;
 
+pub use aws_cli::AwsError;
+pub use doctor::{Finding, State, doctor};
 pub use import::{ImportError, Report, import};
 pub use restore::{Restorable, RestoreError, restore};
+pub use site::{SiteError, site};
 pub use stack::{Directions, StackError};
 
 /// What caused an error, each cause after a colon.

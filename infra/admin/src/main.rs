@@ -1,7 +1,7 @@
 //! `cargo admin`: what the desk and the directory's nightly job run.
 
 use clap::{Parser, Subcommand};
-use guichet_admin::{Directions, Restorable, import, restore};
+use guichet_admin::{Directions, Finding, Restorable, State, doctor, import, restore, site};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,6 +35,34 @@ enum Command {
         #[arg(long)]
         from: String,
     },
+    /// Uploads the pages to a deployed stack, and makes CloudFront forget the earlier ones.
+    Site {
+        /// Only say what would be done.
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Looks at a deployed stack and its account, changing nothing, and says what is missing. Exit code 1: something is.
+    Doctor {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// What is for a deployed stack alone.
+fn deployed(directions: &Directions) -> Result<&str, String> {
+    directions.deployed().ok_or_else(|| "name the deployed stack: --stack NAME".into())
+}
+
+fn tell(findings: &[Finding], json: bool) -> u8 {
+    if json {
+        println!("{}", serde_json::to_string_pretty(findings).unwrap_or_default());
+    } else {
+        for finding in findings {
+            println!("{finding}");
+        }
+    }
+    u8::from(findings.iter().any(|finding| finding.state == State::Missing))
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -51,6 +79,12 @@ async fn main() -> ExitCode {
                 0
             })
         }
+        Command::Site { dry_run } => {
+            deployed(&directions).and_then(|stack| site(stack, dry_run).map_err(|error| error.to_string())).map(|()| 0)
+        }
+        Command::Doctor { json } => deployed(&directions)
+            .and_then(|stack| doctor(stack).map_err(|error| error.to_string()))
+            .map(|findings| tell(&findings, json)),
     };
     done.map_or_else(
         |error| {

@@ -109,6 +109,12 @@ impl Stack {
 }
 
 impl Directions {
+    /// The name of the deployed stack that is meant, if one is.
+    #[must_use]
+    pub fn deployed(&self) -> Option<&str> {
+        self.stack.as_deref()
+    }
+
     fn data_folder(&self) -> PathBuf {
         self.data.clone().unwrap_or_else(|| {
             // The folder that `cargo dev` of the same clone keeps for this port.

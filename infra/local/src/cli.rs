@@ -19,6 +19,12 @@ pub struct Cli {
 /// Something else than bringing the portal up.
 #[derive(Subcommand)]
 pub enum Command {
+    /// Builds the functions for Lambda, as `sam deploy` takes them, and checks that they can start there.
+    Package {
+        /// For arm64 instead of x86-64.
+        #[arg(long)]
+        arm64: bool,
+    },
     /// Runs a program that ends when its standard input does.
     #[command(hide = true)]
     Tether {

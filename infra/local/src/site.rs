@@ -65,13 +65,15 @@ pub fn header_map(list: &[(String, String)]) -> Result<HeaderMap, Failure> {
     Ok(map)
 }
 
-fn content_type(path: &str) -> &'static str {
+/// The type of a file of the site, by the end of its name.
+#[must_use]
+pub fn content_type(path: &str) -> &'static str {
     match path.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
-        Some("json") => "application/json",
-        Some("svg") => "image/svg+xml",
+        Some("json") => "application/json; charset=utf-8",
+        Some("svg") => "image/svg+xml; charset=utf-8",
         Some("png") => "image/png",
         Some("jpg" | "jpeg") => "image/jpeg",
         Some("webp") => "image/webp",

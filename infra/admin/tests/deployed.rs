@@ -1,0 +1,240 @@
+//! The commands for a deployed stack, with AWS's command line played by a script that answers in the form that AWS
+//! documents. No account was at hand: the form is AWS's, the values are made up.
+
+#![expect(clippy::unwrap_used, reason = "what cannot be had ends the test")]
+
+use serde_json::{Value, json};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Command;
+use tempfile::TempDir;
+
+/// Answers `aws SERVICE OPERATION …` from `SERVICE-OPERATION.json`, and writes every call down; `dig` from `dig.txt`.
+const PLAYER: &str = r#"#!/bin/sh
+folder=$(dirname "$0")
+case "$0" in
+  */dig) cat "$folder/dig.txt" ;;
+  *)
+    printf '%s\t' "$@" >>"$folder/calls"; echo >>"$folder/calls"
+    [ -f "$folder/$1-$2.json" ] || { echo "An error occurred (AccessDenied) when calling $2" >&2; exit 254; }
+    cat "$folder/$1-$2.json" ;;
+esac
+"#;
+
+struct Account(TempDir);
+
+impl Account {
+    /// One where nothing is missing.
+    fn whole() -> Self {
+        let account = Self(tempfile::tempdir().unwrap());
+        for program in ["aws", "dig"] {
+            let path = account.0.path().join(program);
+            std::fs::write(&path, PLAYER).unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        std::fs::write(account.0.path().join("dig.txt"), "\"v=DMARC1; p=reject\"\n").unwrap();
+        let parameter = |key: &str, value: &str| json!({"ParameterKey": key, "ParameterValue": value});
+        let output = |key: &str, value: &str| json!({"OutputKey": key, "OutputValue": value, "Description": ""});
+        account.answers("cloudformation-describe-stacks", &json!({"Stacks": [{
+            "StackName": "guichet", "StackStatus": "CREATE_COMPLETE",
+            "Parameters": [
+                parameter("MailFrom", "centre@exemple.ca"), parameter("MailBrakePerHour", "1000"),
+                parameter("PortalUrl", "https://acces.exemple.ca"),
+                parameter("CertificateArn", "arn:aws:acm:us-east-1:111122223333:certificate/1"),
+            ],
+            "Outputs": [
+                output("SiteBucketName", "guichet-sitebucket-1"), output("SiteId", "E1EXAMPLE"), output("Release", "abc1234"),
+                output("SiteUrl", "https://d1.cloudfront.net"), output("SiteSettings", r#"{"deskName": "Centre"}"#),
+            ],
+        }]}));
+        let resource = |id: &str, kind: &str| json!({"LogicalResourceId": id, "PhysicalResourceId": format!("arn:{id}"), "ResourceType": kind});
+        account.answers(
+            "cloudformation-list-stack-resources",
+            &json!({"StackResourceSummaries": [
+                resource("PepperSecret", "AWS::SecretsManager::Secret"), resource("Alarms", "AWS::SNS::Topic"),
+                resource("Tokens", "AWS::DynamoDB::Table"),
+            ]}),
+        );
+        account.answers(
+            "sesv2-get-account",
+            &json!({
+                "EnforcementStatus": "HEALTHY", "ProductionAccessEnabled": true, "SendingEnabled": true,
+                "SendQuota": {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 12.0},
+            }),
+        );
+        account.answers(
+            "sesv2-get-email-identity",
+            &json!({
+                "IdentityType": "DOMAIN", "VerifiedForSendingStatus": true, "VerificationStatus": "SUCCESS",
+                "DkimAttributes": {"SigningEnabled": true, "Status": "SUCCESS"},
+            }),
+        );
+        account.answers(
+            "secretsmanager-describe-secret",
+            &json!({
+                "Name": "PepperSecret", "VersionIdsToStages": {"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]},
+            }),
+        );
+        account.answers("sns-list-subscriptions-by-topic", &json!({"Subscriptions": [
+            {"SubscriptionArn": "arn:aws:sns:ca-central-1:111122223333:Alarms:1", "Protocol": "email", "Endpoint": "e@exemple.ca"},
+        ]}));
+        account.answers(
+            "acm-describe-certificate",
+            &json!({"Certificate": {
+                "Status": "ISSUED", "DomainName": "acces.exemple.ca", "SubjectAlternativeNames": ["acces.exemple.ca"],
+            }}),
+        );
+        account.answers("s3api-head-object", &json!({"ContentLength": 7, "Metadata": {"release": "abc1234"}}));
+        account.answers("s3api-put-object", &json!({"ETag": "\"1\""}));
+        account.answers("s3api-delete-object", &json!({}));
+        account.answers("s3api-list-objects-v2", &json!(["index.html", "release.txt", "scripts/gone.js"]));
+        account
+            .answers("cloudfront-create-invalidation", &json!({"Invalidation": {"Id": "I1", "Status": "InProgress"}}));
+        account
+    }
+
+    fn answers(&self, call: &str, answer: &Value) {
+        std::fs::write(self.0.path().join(format!("{call}.json")), answer.to_string()).unwrap();
+    }
+
+    /// With one answer changed.
+    fn but(self, call: &str, pointer: &str, value: Value) -> Self {
+        let file = self.0.path().join(format!("{call}.json"));
+        let mut answer: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        *answer.pointer_mut(pointer).unwrap() = value;
+        self.answers(call, &answer);
+        self
+    }
+
+    fn run(&self, words: &[&str]) -> (Option<i32>, String) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_guichet-admin"));
+        let path = format!("{}:/usr/bin:/bin", self.0.path().display());
+        let output = command.args(["--stack", "guichet"]).args(words).env("PATH", path).output().unwrap();
+        let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
+        (output.status.code(), said)
+    }
+
+    /// Each call, as its words.
+    fn calls(&self) -> Vec<Vec<String>> {
+        let calls = std::fs::read_to_string(self.0.path().join("calls")).unwrap_or_default();
+        calls.lines().map(|line| line.split_terminator('\t').map(str::to_owned).collect()).collect()
+    }
+}
+
+#[test]
+fn a_whole_account_is_told_to_be_one_with_calls_that_change_nothing() {
+    let account = Account::whole();
+    let (code, said) = account.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.lines().count() >= 10 && said.lines().all(|line| line.starts_with("ok ")), "{said}");
+    for call in account.calls() {
+        assert!(["describe-", "get-", "list-", "head-"].iter().any(|kind| call[1].starts_with(kind)), "{call:?}");
+    }
+    let (code, said) = account.run(&["doctor", "--json"]);
+    let findings: Vec<Value> = serde_json::from_str(&said).unwrap();
+    assert!(code == Some(0) && findings.iter().all(|finding| finding["state"] == "ok"), "{said}");
+}
+
+#[test]
+fn each_thing_that_is_missing_is_told_with_what_to_do() {
+    let stack = |at: &str| format!("/Stacks/0/{at}");
+    for (call, pointer, value, told) in [
+        ("sesv2-get-account", "/ProductionAccessEnabled".into(), json!(false), "sandbox"),
+        ("sesv2-get-account", "/SendingEnabled".into(), json!(false), "stopped"),
+        ("sesv2-get-account", "/SendQuota/Max24HourSend".into(), json!(200.0), "200 mails a day"),
+        ("sesv2-get-email-identity", "/VerifiedForSendingStatus".into(), json!(false), "exemple.ca is not verified"),
+        ("sesv2-get-email-identity", "/DkimAttributes/Status".into(), json!("PENDING"), "DKIM"),
+        (
+            "secretsmanager-describe-secret",
+            "/VersionIdsToStages/2".into(),
+            json!(["AWSPENDING"]),
+            "PepperSecret has no",
+        ),
+        (
+            "sns-list-subscriptions-by-topic",
+            "/Subscriptions/0/SubscriptionArn".into(),
+            json!("PendingConfirmation"),
+            "AlarmMail",
+        ),
+        ("acm-describe-certificate", "/Certificate/Status".into(), json!("PENDING_VALIDATION"), "not issued"),
+        (
+            "cloudformation-describe-stacks",
+            stack("Parameters/2/ParameterValue"),
+            json!("https://autre.exemple.ca"),
+            "not for autre.exemple.ca",
+        ),
+        (
+            "cloudformation-describe-stacks",
+            stack("Parameters/3/ParameterValue"),
+            json!(""),
+            "without CertificateArn the site is",
+        ),
+        ("s3api-head-object", "/Metadata/release".into(), json!("0000000"), "pages are of"),
+    ] {
+        let (code, said) = Account::whole().but(call, &pointer, value).run(&["doctor"]);
+        let missing: Vec<_> = said.lines().filter(|line| line.starts_with("missing")).collect();
+        assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(told), "{told}: {said}");
+    }
+    let account = Account::whole();
+    std::fs::write(account.0.path().join("dig.txt"), "").unwrap();
+    let (code, said) = account.run(&["doctor"]);
+    assert!(code == Some(1) && said.contains("missing  _dmarc.exemple.ca"), "{said}");
+}
+
+#[test]
+fn what_may_not_be_asked_is_unknown_and_the_rest_is_told() {
+    let account = Account::whole();
+    std::fs::remove_file(account.0.path().join("sesv2-get-account.json")).unwrap();
+    let (code, said) = account.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("unknown  aws sesv2 get-account: An error occurred (AccessDenied)"), "{said}");
+    assert!(said.contains("ok       somebody gets the alarms"), "{said}");
+    std::fs::remove_file(account.0.path().join("cloudformation-describe-stacks.json")).unwrap();
+    let (code, said) = account.run(&["doctor"]);
+    assert!(code == Some(1) && said.contains("describe-stacks"), "{said}");
+}
+
+#[test]
+fn every_file_goes_up_with_its_type_and_pages_after_what_they_load() {
+    let account = Account::whole();
+    let (code, said) = account.run(&["site"]);
+    assert_eq!(code, Some(0), "{said}");
+    let after =
+        |call: &[String], word: &str| call.iter().skip_while(|it| *it != word).nth(1).cloned().unwrap_or_default();
+    let calls = account.calls();
+    let puts: Vec<_> = calls.iter().filter(|call| call[1] == "put-object").collect();
+    let keys: Vec<_> = puts.iter().map(|call| after(call, "--key")).collect();
+    let at = |key: &str| keys.iter().position(|it| it == key).unwrap_or_else(|| panic!("{key} is not among {keys:?}"));
+    for (key, kind) in [
+        ("index.html", "text/html; charset=utf-8"),
+        ("styles/base.css", "text/css; charset=utf-8"),
+        ("scripts/lib/api.js", "text/javascript; charset=utf-8"),
+        ("favicon.svg", "image/svg+xml; charset=utf-8"),
+        ("settings.json", "application/json; charset=utf-8"),
+    ] {
+        let call = puts[at(key)];
+        assert_eq!(
+            (after(call, "--content-type").as_str(), after(call, "--cache-control").as_str()),
+            (kind, "no-cache")
+        );
+        assert!(
+            Path::new(&after(call, "--body")).is_file() && after(call, "--bucket") == "guichet-sitebucket-1",
+            "{call:?}"
+        );
+        assert_eq!(keys.iter().filter(|it| *it == key).count(), 1, "{key}");
+    }
+    assert!(at("scripts/lib/api.js") < at("404.html") && at("settings.json") < at("index.html"), "{keys:?}");
+    let settings = after(puts[at("settings.json")], "--body");
+    assert_eq!(std::fs::read_to_string(settings).unwrap(), r#"{"deskName": "Centre"}"#);
+    assert_eq!(keys.last().map(String::as_str), Some("release.txt"), "once all else is there");
+    assert!(after(puts.last().unwrap(), "--metadata").starts_with("release="), "{puts:?}");
+    let gone: Vec<_> =
+        calls.iter().filter(|call| call[1] == "delete-object").map(|call| after(call, "--key")).collect();
+    assert_eq!(gone, ["scripts/gone.js"]);
+    assert_eq!(calls.last().unwrap()[..2], ["cloudfront", "create-invalidation"]);
+
+    let account = Account::whole();
+    let (code, said) = account.run(&["site", "--dry-run"]);
+    assert!(code == Some(0) && said.contains("scripts/gone.js  taken away"), "{said}");
+    assert!(account.calls().iter().all(|call| ["describe-stacks", "list-objects-v2"].contains(&call[1].as_str())));
+}
