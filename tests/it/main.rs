@@ -3,6 +3,7 @@
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
 mod attempts;
+mod authorizer;
 mod browser;
 mod cargo_dev;
 mod crash;

@@ -26,7 +26,7 @@ const ITEMS: [(&str, &str, &[&str]); 13] = [
 ];
 
 /// What each function may do with a whole item, whatever its attributes. What it may in a transaction alone says so.
-const MAY: [(&str, &[&str]); 8] = [
+const MAY: [(&str, &[&str]); 9] = [
     ("RegisterFunction", &["transaction PutItem MailRequests", "transaction UpdateItem register#", "GetItem Devices"]),
     (
         "RequestResetFunction",
@@ -94,6 +94,7 @@ const MAY: [(&str, &[&str]); 8] = [
         ],
     ),
     ("FindAccountFunction", &["transaction UpdateItem find-account#"]),
+    ("AuthorizerFunction", &["BatchGetItem Sessions"]),
 ];
 
 /// The stack's AWS, asked over the wire.
@@ -291,6 +292,8 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
         ("SessionFunction", "BatchGetItem", batch(holder), true),
         ("SessionFunction", "BatchGetItem", batch("account, phc"), false),
         ("SessionFunction", "BatchGetItem", batch("account, key_id"), false),
+        ("AuthorizerFunction", "BatchGetItem", batch(holder), true),
+        ("AuthorizerFunction", "BatchGetItem", batch("account, phc"), false),
         // A reset sets the hash and sees none; it renames nobody.
         ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", json!({}))), true),
         ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", told)), false),
@@ -342,7 +345,8 @@ async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
     for (function, _) in MAY {
         let told = aws.mail(function, &from, &set).await;
         assert_eq!(told, if function == "MailerFunction" { (200, String::new()) } else { denied(403) }, "{function}");
-        let http = MAY.map(|(function, _)| function).into_iter().filter(|function| *function != "MailerFunction");
+        let keyless = ["MailerFunction", "AuthorizerFunction"];
+        let http = MAY.map(|(function, _)| function).into_iter().filter(|function| !keyless.contains(function));
         let http: Vec<_> = http.collect();
         let hashing = ["ResetFunction", "PasswordFunction", "LoginFunction"];
         for (secret, users) in [("$NamesSecret", &http[..]), ("$EdgeSecret", &http[..]), ("$PepperSecret", &hashing)] {
@@ -408,6 +412,9 @@ async fn no_permission_is_there_for_nothing() {
         here.sign_in(&person.account, "fleuve-7q").await.expect(200, "");
     }
     let_sessions_rest(&portal).await;
+    let ticket = here.cookie("__Host-session").expect("a session");
+    let event = json!({"headers": {"authorization": format!("Bearer {ticket}")}});
+    portal.invoke("authorizer", &event).await.expect("an answer");
     here.get("/api/sessions").await.expect(200, "");
     here.get("/api/events").await.expect(200, "");
     here.delete("/api/sessions").await.expect(204, "");

@@ -10,6 +10,7 @@ mod browser;
 mod build;
 mod faults;
 mod keys;
+mod lambda;
 mod mailbox;
 mod portal;
 mod staff;

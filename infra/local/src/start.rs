@@ -131,7 +131,9 @@ async fn live(
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency);
     let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
     let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
-    let addresses = [("aws", aws.as_str()), ("dynamodb", engine.url()), ("api", api.as_str())];
+    let lambda = format!("http://{}", runtime_api.address);
+    let addresses =
+        [("aws", aws.as_str()), ("dynamodb", engine.url()), ("lambda", lambda.as_str()), ("api", api.as_str())];
     write_stack(data, &system, &stack, port, addresses.into())?;
 
     let open = async {

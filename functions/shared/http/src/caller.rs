@@ -148,14 +148,18 @@ fn refuse_cross_site(request: &Request, origin: &str) -> Result<(), ApiError> {
 }
 
 fn ticket(request: &Request) -> Option<(SessionTicket, Transport)> {
-    let authorization = text_header(request, &header::AUTHORIZATION);
-    if let Some((scheme, token)) = authorization.split_once(' ')
-        && scheme.eq_ignore_ascii_case("bearer")
-    {
-        return Some((SessionTicket::parse(token.trim())?, Transport::Bearer));
+    if let Some(token) = bearer(text_header(request, &header::AUTHORIZATION)) {
+        return Some((SessionTicket::parse(token)?, Transport::Bearer));
     }
     let value = cookie::value(text_header(request, &header::COOKIE), cookie::SESSION)?;
     Some((SessionTicket::parse(value)?, Transport::Cookie))
+}
+
+/// The token of an `Authorization` header of the scheme `Bearer` (RFC 6750, 2.1).
+#[must_use]
+pub fn bearer(authorization: &str) -> Option<&str> {
+    let (scheme, token) = authorization.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }
 
 fn text_header<'a>(request: &'a Request, name: &HeaderName) -> &'a str {

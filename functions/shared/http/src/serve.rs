@@ -86,17 +86,18 @@ async fn answered(route: &str, answer: impl Future<Output = Result<Response, Api
 
 fn refuse(route: &str, refusal: &ApiError) -> Response {
     if let ApiError::Unavailable(reason) = refusal {
-        let mut chain = vec![reason.to_string()];
-        let mut cause = reason.source();
-        while let Some(error) = cause {
-            chain.push(error.to_string());
-            cause = error.source();
-        }
-        tracing::error!(route, error.chain = chain.join(": "), "unavailable");
+        tracing::error!(route, error.chain = chain(&**reason), "unavailable");
     } else {
         tracing::info!(route, code = refusal.code(), "refused");
     }
     refusal.response()
+}
+
+/// An error and what it comes of, for the log.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

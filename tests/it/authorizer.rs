@@ -1,0 +1,118 @@
+//! Other routes behind the gateway ask the authorizer who is signed in.
+
+use guichet_tests::{Person, Portal, Setup, Visitor};
+use serde_json::{Value, json};
+
+/// What the gateway asks before a route with this `Authorization` header (payload format 2.0).
+fn event(authorization: Option<&str>) -> Value {
+    let mut event = json!({
+        "version": "2.0",
+        "type": "REQUEST",
+        "routeArn": "arn:aws:execute-api:ca-central-1:000000000000:api/$default/GET/horaires",
+        "identitySource": authorization.as_slice(),
+        "routeKey": "GET /horaires",
+        "rawPath": "/horaires",
+        "rawQueryString": "",
+        "headers": { "accept": "*/*", "host": "api.guichet.example" },
+        "requestContext": { "http": { "method": "GET", "path": "/horaires", "sourceIp": "127.9.0.1" } },
+    });
+    if let Some(authorization) = authorization {
+        event["headers"]["authorization"] = authorization.into();
+    }
+    event
+}
+
+async fn ask(portal: &Portal, authorization: &str) -> Value {
+    portal.invoke("authorizer", &event(Some(authorization))).await.expect("an answer")
+}
+
+fn nobody() -> Value {
+    json!({ "isAuthorized": false })
+}
+
+/// Signs in without cookies; what goes into the `Authorization` header.
+async fn bearer(visitor: &Visitor, person: &Person, password: &str) -> String {
+    let form = json!({ "account": person.account, "password": password, "transport": "bearer" });
+    let answer = visitor.post("/api/login", form).await.expect(200, "").json();
+    format!("Bearer {}", answer["token"].as_str().expect("a token"))
+}
+
+#[tokio::test]
+async fn a_bearer_session_is_somebody_and_nothing_else_is() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "oie7").await;
+    let good = bearer(&visitor, &person, "oie7").await;
+    let somebody = json!({
+        "isAuthorized": true,
+        "context": { "account": person.account, "name": format!("{} {}", person.given_name, person.family_name) },
+    });
+    for spelling in [good.clone(), good.replace("Bearer", "bEARER"), good.replace(' ', "  ")] {
+        assert_eq!(ask(portal, &spelling).await, somebody, "{spelling}");
+    }
+
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    let cookie = visitor.cookie("__Host-session").expect("a session");
+    let token = good.strip_prefix("Bearer ").expect("a token");
+    let (_, secret) = token.split_once('.').expect("an account and a secret");
+    let colleague = Person::new().account;
+    for odd in [
+        String::new(),
+        "Bearer".into(),
+        "Bearer ".into(),
+        token.into(),
+        format!("Basic {token}"),
+        format!("Bearer {cookie}"),
+        format!("Bearer {secret}"),
+        format!("Bearer {colleague}.{secret}"),
+        format!("Bearer {}.{}", person.account, "A".repeat(43)),
+        format!("{good},{good}"),
+        good.to_uppercase(),
+    ] {
+        assert_eq!(ask(portal, &odd).await, nobody(), "{odd}");
+    }
+    let mut cookies = event(None);
+    cookies["cookies"] = json!([format!("__Host-session={cookie}"), format!("__Host-session={token}")]);
+    for odd in [event(None), cookies, json!({}), json!({ "headers": { "authorization": [good] } })] {
+        assert_eq!(portal.invoke("authorizer", &odd).await, Some(nobody()), "{odd}");
+    }
+}
+
+#[tokio::test]
+async fn what_ends_a_session_ends_it_for_other_routes() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(portal, &person, "oie7").await;
+
+    let signed_out = bearer(&portal.visitor(), &person, "oie7").await;
+    assert_eq!(ask(portal, &signed_out).await["isAuthorized"], true);
+    portal.visitor().send("DELETE", "/api/session", &[("authorization", &signed_out)], "").await.expect(204, "");
+    assert_eq!(ask(portal, &signed_out).await, nobody(), "after signing out");
+
+    let reset = bearer(&portal.visitor(), &person, "oie7").await;
+    assert_eq!(ask(portal, &reset).await["isAuthorized"], true);
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+    visitor.reset(mail.token(), "abc2").await.expect(204, "");
+    assert_eq!(ask(portal, &reset).await, nobody(), "after a reset");
+
+    let deactivated = bearer(&portal.visitor(), &person, "abc2").await;
+    assert_eq!(ask(portal, &deactivated).await["isAuthorized"], true);
+    let (_, said) = portal.import(&person.line(false));
+    assert_eq!(ask(portal, &deactivated).await, nobody(), "after a deactivation: {said}");
+}
+
+#[tokio::test]
+async fn nobody_is_let_through_while_a_table_fails() {
+    let portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    let good = bearer(&visitor, &person, "oie7").await;
+    for table in ["Sessions", "Credentials"] {
+        portal.fail_table(table, &[]);
+        // The gateway makes a 500 of that.
+        assert_eq!(portal.invoke("authorizer", &event(Some(&good))).await, None, "{table}");
+        portal.mend();
+        assert_eq!(ask(&portal, &good).await["isAuthorized"], true, "{table}");
+    }
+}
