@@ -19,6 +19,7 @@ mod mail_caps;
 mod mails;
 mod my_account;
 mod one_description;
+mod openapi;
 mod operations;
 mod outages;
 mod outside;
