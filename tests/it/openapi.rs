@@ -8,10 +8,10 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 fn yaml(path: &str) -> serde_norway::Value {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
     let mut yaml: serde_norway::Value =
-        serde_norway::from_str(&std::fs::read_to_string(root.join(path)).unwrap()).unwrap();
-    yaml.apply_merge().unwrap();
+        serde_norway::from_str(&std::fs::read_to_string(root.join(path)).expect("a file")).expect("YAML");
+    yaml.apply_merge().expect("what can be merged");
     yaml
 }
 
@@ -34,14 +34,14 @@ struct Operation<'a> {
 
 impl Interface {
     fn new() -> Self {
-        Self { document: serde_json::to_value(yaml("infra/openapi.yaml")).unwrap(), met: Mutex::default() }
+        Self { document: serde_json::to_value(yaml("infra/openapi.yaml")).expect("JSON"), met: Mutex::default() }
     }
 
     fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
-        let paths = self.document["paths"].as_object().unwrap();
+        let paths = self.document["paths"].as_object().expect("a mapping");
         paths.iter().flat_map(|(path, methods)| {
-            methods.as_object().unwrap().iter().map(move |(method, described)| {
-                let id = described["operationId"].as_str().unwrap();
+            methods.as_object().expect("a mapping").iter().map(move |(method, described)| {
+                let id = described["operationId"].as_str().expect("a text");
                 Operation { id, method: method.to_uppercase(), path, described }
             })
         })
@@ -59,7 +59,8 @@ impl Interface {
     /// What is wrong with a value under a schema of this document.
     fn problems(&self, schema: &Value, value: &Value) -> Vec<String> {
         let whole = json!({ "allOf": [schema], "components": self.document["components"] });
-        let validator = jsonschema::draft202012::options().should_validate_formats(true).build(&whole).unwrap();
+        let validator =
+            jsonschema::draft202012::options().should_validate_formats(true).build(&whole).expect("a schema");
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
@@ -79,13 +80,13 @@ impl Interface {
     fn described(&self) -> BTreeSet<Described> {
         let mut all = BTreeSet::new();
         for operation in self.operations() {
-            for (status, answer) in operation.described["responses"].as_object().unwrap() {
+            for (status, answer) in operation.described["responses"].as_object().expect("a mapping") {
                 let codes = self
                     .media(answer)
                     .filter_map(|(_, media)| media["schema"]["properties"]["code"]["enum"].as_array());
-                let codes: Vec<_> = codes.flatten().map(|code| code.as_str().unwrap()).collect();
+                let codes: Vec<_> = codes.flatten().map(|code| code.as_str().expect("a text")).collect();
                 for code in if codes.is_empty() { vec![""] } else { codes } {
-                    all.insert((operation.id.to_owned(), status.parse().unwrap(), code.to_owned()));
+                    all.insert((operation.id.to_owned(), status.parse().expect("a status"), code.to_owned()));
                 }
             }
         }
@@ -101,20 +102,23 @@ impl Interface {
         if described["content"].is_null() {
             assert_eq!((answer.text.as_str(), answer.header("content-type")), ("", ""), "{id} {status}");
         } else {
-            let content_type = answer.header("content-type").split(';').next().unwrap();
+            let content_type = answer.header("content-type").split(';').next().unwrap_or_default();
             let media = &described["content"][content_type];
             assert!(media.is_object(), "{id} {status}: {content_type} is not described");
             let problems = self.problems(&media["schema"], &answer.json());
             assert!(problems.is_empty(), "{id} {status}: {problems:#?} in {}", answer.text);
         }
-        for (name, header) in described["headers"].as_object().unwrap() {
+        for (name, header) in described["headers"].as_object().expect("a mapping") {
             let header = self.resolved(header);
-            let Some(text) = answer.headers.get(name).map(|value| value.to_str().unwrap()) else {
+            let Some(text) = answer.headers.get(name).map(|value| value.to_str().expect("ASCII")) else {
                 assert_ne!(header["required"], true, "{id} {status}: no {name}");
                 continue;
             };
-            let value =
-                if header["schema"]["type"] == "integer" { json!(text.parse::<u64>().unwrap()) } else { json!(text) };
+            let value = if header["schema"]["type"] == "integer" {
+                json!(text.parse::<u64>().expect("a number"))
+            } else {
+                json!(text)
+            };
             let problems = self.problems(&header["schema"], &value);
             assert!(problems.is_empty(), "{id} {status} {name}: {problems:#?}");
         }
@@ -131,7 +135,7 @@ impl Interface {
         let answer = visitor.send(&operation.method, &path, &headers, sent.body.clone()).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), expected, "{id}: {answer:?}");
         self.hold(id, &answer);
-        self.met.lock().unwrap().insert((id.to_owned(), expected.0, expected.1.to_owned()));
+        self.met.lock().expect("what was met").insert((id.to_owned(), expected.0, expected.1.to_owned()));
         answer
     }
 
@@ -153,8 +157,8 @@ impl Operation<'_> {
     }
 
     fn success(&self) -> u16 {
-        let statuses = self.described["responses"].as_object().unwrap().keys();
-        statuses.filter_map(|status| status.parse().ok()).find(|status| *status < 300).unwrap()
+        let statuses = self.described["responses"].as_object().expect("a mapping").keys();
+        statuses.filter_map(|status| status.parse().ok()).find(|status| *status < 300).expect("a success")
     }
 }
 
@@ -189,7 +193,7 @@ fn alive(example: &Value, person: &Person, token: &str) -> Value {
         match field.as_str() {
             // As it is typed: with a domain, in capitals.
             "account" => {
-                let typed = value.as_str().unwrap().to_owned();
+                let typed = value.as_str().expect("a text").to_owned();
                 let domain = typed.split_once('\\').map(|(domain, _)| format!("{domain}\\")).unwrap_or_default();
                 let account = if domain.is_empty() { person.account.clone() } else { person.account.to_uppercase() };
                 *value = format!("{domain}{account}").into();
@@ -248,9 +252,9 @@ async fn examples_are_taken(interface: &Interface, portal: &Portal) {
             portal.visitor().sign_in(&person.account, PASSWORD).await.expect(200, "");
             visitor.sign_in(&person.account, PASSWORD).await.expect(200, "");
             let sessions = visitor.get("/api/sessions").await.json();
-            let sessions = sessions["sessions"].as_array().unwrap();
-            let found = sessions.iter().find(|session| session["current"] == false).unwrap();
-            other.push_str(found["id"].as_str().unwrap());
+            let sessions = sessions["sessions"].as_array().expect("a list");
+            let found = sessions.iter().find(|session| session["current"] == false).expect("the other one");
+            other.push_str(found["id"].as_str().expect("a text"));
         }
         sent.session = &other;
         interface.send(&visitor, id, &sent, (operation.success(), "")).await;
@@ -336,7 +340,7 @@ async fn refusals_of_sessions(interface: &Interface, portal: &Portal) {
     interface.post(&colleague, "login", login("faux9"), (401, "invalid-credentials")).await;
     until_refused(interface, portal, &colleague, "login", &login("faux9")).await;
     let sessions = visitor.get("/api/sessions").await.json();
-    let own = Sent { session: sessions["sessions"][0]["id"].as_str().unwrap(), ..Sent::default() };
+    let own = Sent { session: sessions["sessions"][0]["id"].as_str().expect("a text"), ..Sent::default() };
     interface.send(&visitor, "end-session", &own, (204, "")).await;
 }
 
@@ -410,4 +414,25 @@ fn every_example_is_one() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn the_local_stack_shows_it_as_a_page() {
+    let (interface, visitor) = (Interface::new(), Portal::shared().visitor());
+    let page = visitor.get("/_local/api").await.expect(200, "");
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let inbox = visitor.get("/_local/inbox").await;
+    for name in ["content-security-policy", "cache-control", "referrer-policy", "x-content-type-options"] {
+        assert!(!page.header(name).is_empty() && page.header(name) == inbox.header(name), "{name}");
+    }
+    for operation in interface.operations() {
+        assert!(
+            page.text.contains(&format!("{} {}</code></h2>", operation.method, operation.path)),
+            "{}",
+            operation.id
+        );
+    }
+    let said = ["violations", "sessions[].last_seen_at", "Clear-Site-Data", "link-expired", "helene.lefebvre-cote"];
+    assert!(said.iter().all(|said| page.text.contains(said)), "{}", page.text);
+    assert!(!["<script", "src=", "<link", "url("].iter().any(|element| page.text.contains(element)));
 }

@@ -20,6 +20,7 @@ mod log;
 mod machine;
 mod mailbox;
 pub mod package;
+mod pages;
 mod permission;
 mod portal;
 mod runtime_api;

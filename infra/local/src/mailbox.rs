@@ -1,8 +1,4 @@
-//! The mails that were sent: kept in a file that is safe before the sender has its answer, shown by `pages`.
-
-mod pages;
-
-pub use pages::answer;
+//! The mails that were sent: kept in a file that is safe before the sender has its answer.
 
 use crate::failure::{Failure, OrFail};
 use crate::machine;

@@ -1,10 +1,10 @@
-//! The portal's own port, where CloudFront would be: the edge, the gateway behind it, and the mailbox. And the gateway's
+//! The portal's own port, where CloudFront would be: the edge, the gateway behind it, and its own pages. And the gateway's
 //! port, where HTTP clients find it without the edge.
 
 use crate::aws::Secrets;
 use crate::failure::{Failure, OrFail};
 use crate::gateway::Gateway;
-use crate::mailbox::{self, Mailbox};
+use crate::pages::Pages;
 use crate::site::Site;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
@@ -26,7 +26,7 @@ pub struct Portal {
     /// Among them the key with which the edge proves itself.
     pub secrets: Arc<Secrets>,
     /// Everything below `/_local/`.
-    pub mailbox: Arc<Mailbox>,
+    pub pages: Pages,
     /// Everything else.
     pub site: Site,
 }
@@ -96,8 +96,8 @@ async fn answer(
         response.headers_mut().extend(portal.api_headers.clone());
         return response;
     }
-    if let Some(mails) = mailbox::answer(&portal.mailbox, request.method(), request.uri()) {
-        return mails;
+    if let Some(page) = portal.pages.answer(request.method(), request.uri()) {
+        return page;
     }
     portal.site.answer(request.method(), request.uri().path()).await
 }

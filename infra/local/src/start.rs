@@ -9,6 +9,7 @@ use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
 use crate::invoke::{Invoker, Outcome};
 use crate::mailbox::Mailbox;
+use crate::pages::Pages;
 use crate::permission::Permissions;
 use crate::portal::{self, Doors, Portal};
 use crate::runtime_api::RuntimeApi;
@@ -149,8 +150,9 @@ async fn live(
         let site = Site::new(workspace.join("static-site"), &system.page_headers, system.site_settings.clone())?;
         let gateway = Arc::new(Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port));
         let api_headers = header_map(&system.api_headers)?;
+        let pages = Pages { mailbox, interface: workspace.join("infra/openapi.yaml") };
         let serving_gateway = portal::serve_gateway(straight, Arc::clone(&gateway));
-        let serving = doors.serve(Portal { gateway, api_headers, secrets, mailbox, site });
+        let serving = doors.serve(Portal { gateway, api_headers, secrets, pages, site });
         announce(port, &api)?;
         tokio::try_join!(serving, serving_gateway)?;
         Err(Failure::new("the portal's port is lost"))
@@ -237,6 +239,7 @@ fn address(port: u16) -> String {
 
 fn announce(port: u16, api: &str) -> Result<(), Failure> {
     eprintln!("mails: {}/_local/inbox", address(port));
+    eprintln!("the API, described: {}/_local/api", address(port));
     eprintln!("the API without the edge, as HTTP clients may reach it: {api}/api/");
     let mut out = std::io::stdout();
     let said = writeln!(out, "ready {}", address(port)).and_then(|()| out.flush());

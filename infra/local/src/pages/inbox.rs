@@ -1,15 +1,10 @@
 //! `/_local/mail` for programs and `/_local/inbox` for people.
 
-use super::{Mail, Mailbox};
-use axum::http::{Method, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use super::escaped;
+use crate::mailbox::Mail;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::fmt::Write;
-
-/// A frame with a mail's HTML inherits this policy: styles, and nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
 
 const HEAD: &str = r#"<!doctype html>
 <html lang="fr-CA">
@@ -27,28 +22,8 @@ iframe { width: 100%; height: 50rem; border: 1px solid #c4c9d1; margin: .5rem 0;
 <a href="/_local/inbox">Actualiser</a></p>
 "#;
 
-/// Answers a request below `/_local`, or `None` where nothing is.
-#[must_use]
-pub fn answer(mailbox: &Mailbox, method: &Method, uri: &Uri) -> Option<Response> {
-    if method != Method::GET && method != Method::HEAD {
-        return None;
-    }
-    let (content_type, content) = match uri.path() {
-        "/_local/mail" => ("application/json", json(&mailbox.newest_first(), uri.query().unwrap_or_default())),
-        "/_local/inbox" => ("text/html; charset=utf-8", page(&mailbox.newest_first())),
-        _ => return None,
-    };
-    let headers = [
-        (header::CONTENT_TYPE, content_type),
-        (header::CONTENT_SECURITY_POLICY, POLICY),
-        (header::CACHE_CONTROL, "no-store"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    ];
-    Some((StatusCode::OK, headers, content).into_response())
-}
-
-fn json(mails: &[Mail], query: &str) -> String {
+/// The mails as JSON, those to one address where the query asks for it.
+pub fn json(mails: &[Mail], query: &str) -> String {
     let to = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "to").map(|(_, value)| value);
     let shown = mails.iter().filter(|mail| to.as_ref().is_none_or(|to| mail.to == *to));
     let shown = shown.map(|mail| {
@@ -57,7 +32,8 @@ fn json(mails: &[Mail], query: &str) -> String {
     shown.collect::<serde_json::Value>().to_string()
 }
 
-fn page(mails: &[Mail]) -> String {
+/// The mails as a page.
+pub fn page(mails: &[Mail]) -> String {
     let mut page = HEAD.to_owned();
     if mails.is_empty() {
         page.push_str("<p>Aucun courriel pour le moment.</p>\n");
@@ -84,10 +60,6 @@ fn led_to_the_top(html: &str) -> String {
         Some((before, after)) => format!("{before}<head>{BASE}{after}"),
         None => format!("{BASE}{html}"),
     }
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -1,0 +1,198 @@
+//! `/_local/api`: `infra/openapi.yaml` as a page, for who writes an HTTP client.
+
+use super::escaped;
+use crate::failure::{Failure, OrFail};
+use serde_json::{Map, Value};
+use std::fmt::Write;
+use std::path::Path;
+
+const HEAD: &str = r#"<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>The API of Guichet</title>
+<style>
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; color: #1d1d1f; background: #f4f5f7 }
+section { background: #fff; border: 1px solid #c4c9d1; border-radius: .25rem; padding: 1rem; margin: 1rem 0 }
+h2 { margin: 0; font-size: 1.125rem } h3 { margin: 1rem 0 .25rem; font-size: 1rem } p { margin: .25rem 0 }
+pre { background: #f4f5f7; padding: .5rem; white-space: pre-wrap; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top; padding: .25rem .5rem; border-bottom: 1px solid #c4c9d1 }
+td { overflow-wrap: anywhere } details { margin: .25rem 0 } summary { cursor: pointer }
+</style>
+<h1>The API of Guichet</h1>
+"#;
+
+/// The page, made from the file as it is now.
+pub fn page(file: &Path) -> Result<String, Failure> {
+    let failed = || format!("{} cannot be shown", file.display());
+    let text = std::fs::read_to_string(file).or_fail(failed)?;
+    let mut yaml: serde_norway::Value = serde_norway::from_str(&text).or_fail(failed)?;
+    yaml.apply_merge().or_fail(failed)?;
+    Ok(Document(serde_json::to_value(yaml).or_fail(failed)?).page())
+}
+
+struct Document(Value);
+
+/// A line of a table of fields.
+struct Field {
+    name: String,
+    limits: String,
+    required: bool,
+    description: String,
+}
+
+impl Document {
+    fn page(&self) -> String {
+        let mut page = HEAD.to_owned();
+        for paragraph in text(&self.0["info"]["description"]).split("\n\n") {
+            push(&mut page, "p", paragraph);
+        }
+        let (mut list, mut sections) = (String::new(), String::new());
+        for (path, operations) in entries(&self.0["paths"]) {
+            for (method, operation) in entries(operations) {
+                let (id, route) =
+                    (escaped(text(&operation["operationId"])), format!("{} {path}", method.to_uppercase()));
+                let (route, summary) = (escaped(&route), escaped(text(&operation["summary"])));
+                // Writing to a String does not fail.
+                let _ = writeln!(list, "<li><a href=\"#{id}\"><code>{route}</code></a> {summary}</li>");
+                let _ = writeln!(sections, "<section id=\"{id}\">\n<h2><code>{route}</code></h2>\n<p>{summary}.</p>");
+                self.describe(operation, &mut sections);
+                sections.push_str("</section>\n");
+            }
+        }
+        let _ = write!(page, "<ul>\n{list}</ul>\n{sections}");
+        page
+    }
+
+    fn describe(&self, operation: &Value, page: &mut String) {
+        push(page, "p", text(&operation["description"]));
+        if let Some(ways) = operation["security"].as_array() {
+            let names: Vec<_> = ways.iter().map(|way| entries(way).next().map_or("none", |(name, _)| name)).collect();
+            push(page, "p", &format!("Session: {}", names.join(" or ")));
+        }
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            push(page, "h3", &format!("In the path: {}", text(&parameter["name"])));
+            push(page, "p", text(&parameter["description"]));
+            self.content(parameter, page);
+        }
+        for (_, media) in entries(&self.resolved(&operation["requestBody"])["content"]) {
+            push(page, "h3", "Request");
+            self.content(media, page);
+        }
+        push(page, "h3", "Answers");
+        for (status, answer) in entries(&operation["responses"]) {
+            let answer = self.resolved(answer);
+            let about = escaped(text(&answer["description"]));
+            let _ = writeln!(page, "<details><summary><strong>{status}</strong> {about}</summary>");
+            for (kind, media) in entries(&answer["content"]) {
+                push(page, "p", kind);
+                self.content(media, page);
+            }
+            let headers: Vec<_> = entries(&answer["headers"]).map(|(name, header)| self.header(name, header)).collect();
+            table(page, "Header", &headers);
+            page.push_str("</details>\n");
+        }
+    }
+
+    /// The fields and the examples of a body or a parameter.
+    fn content(&self, described: &Value, page: &mut String) {
+        let schema = self.resolved(&described["schema"]);
+        let alternatives = schema["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema]);
+        for schema in &alternatives {
+            let mut fields = Vec::new();
+            self.fields("", schema, true, &mut fields);
+            table(page, "Field", &fields);
+        }
+        for (name, example) in entries(&described["examples"]) {
+            let value = serde_json::to_string_pretty(&example["value"]).unwrap_or_default();
+            push(page, "p", &format!("For example, {name}:"));
+            push(page, "pre", &value);
+        }
+    }
+
+    /// The fields of a value, each by the way to it, such as `sessions[].id`.
+    fn fields(&self, name: &str, schema: &Value, required: bool, found: &mut Vec<Field>) {
+        let schema = self.resolved(schema);
+        let limits = limits(&schema);
+        if !limits.is_empty() {
+            let description = text(&schema["description"]).to_owned();
+            found.push(Field { name: name.to_owned(), limits, required, description });
+        }
+        for (field, described) in entries(&schema["properties"]) {
+            let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == field));
+            let name = if name.is_empty() { field.to_owned() } else { format!("{name}.{field}") };
+            self.fields(&name, described, required, found);
+        }
+        if !schema["items"].is_null() {
+            self.fields(&format!("{name}[]"), &schema["items"], true, found);
+        }
+    }
+
+    fn header(&self, name: &str, header: &Value) -> Field {
+        let header = self.resolved(header);
+        let (limits, description) = (limits(&header["schema"]), text(&header["description"]).to_owned());
+        Field { name: name.to_owned(), limits, required: header["required"] == true, description }
+    }
+
+    /// What a reference names, under what stands beside it.
+    fn resolved(&self, node: &Value) -> Value {
+        let named = node["$ref"].as_str().and_then(|it| self.0.pointer(it.strip_prefix('#')?));
+        named.map_or_else(|| node.clone(), |named| laid_over(named.clone(), node))
+    }
+}
+
+fn laid_over(mut below: Value, above: &Value) -> Value {
+    match (&mut below, above) {
+        (Value::Object(below), Value::Object(above)) => {
+            for (name, value) in above {
+                let covered = below.remove(name).unwrap_or_default();
+                below.insert(name.clone(), laid_over(covered, value));
+            }
+        }
+        _ => return above.clone(),
+    }
+    below
+}
+
+/// What a value may be; nothing for an object, whose fields say it.
+fn limits(schema: &Value) -> String {
+    let json = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let said = entries(schema).filter_map(|(name, value)| match (name, value) {
+        ("type", Value::String(kind)) if kind == "object" => None,
+        ("type" | "const", value) => Some(json(value)),
+        ("enum", Value::Array(words)) => Some(words.iter().map(json).collect::<Vec<_>>().join(", ")),
+        ("format" | "pattern" | "minLength" | "minimum" | "maximum" | "minItems" | "maxItems" | "default", value) => {
+            Some(format!("{name} {}", json(value)))
+        }
+        _ => None,
+    });
+    said.collect::<Vec<_>>().join("; ")
+}
+
+fn table(page: &mut String, heading: &str, fields: &[Field]) {
+    if fields.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "<table>\n<tr><th>{heading}</th><th>Value</th><th>About</th></tr>");
+    for Field { name, limits, required, description } in fields {
+        let (name, limits, description) = (escaped(name), escaped(limits), escaped(description));
+        let optional = if *required { "" } else { "May be left out. " };
+        let _ =
+            writeln!(page, "<tr><td><code>{name}</code></td><td>{limits}</td><td>{optional}{description}</td></tr>");
+    }
+    page.push_str("</table>\n");
+}
+
+fn push(page: &mut String, element: &str, content: &str) {
+    if !content.is_empty() {
+        let _ = writeln!(page, "<{element}>{}</{element}>", escaped(content));
+    }
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter).map(|(name, value)| (name.as_str(), value))
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}

@@ -1,0 +1,55 @@
+//! What the stack shows of itself below `/_local/`: the mails that were sent, and the interface of the API.
+
+mod inbox;
+mod interface;
+
+use crate::mailbox::Mailbox;
+use axum::http::{Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Styles, and nothing from elsewhere. A frame with a mail's HTML inherits it.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+const HTML: &str = "text/html; charset=utf-8";
+
+/// What the pages are made from.
+pub struct Pages {
+    /// The mails.
+    pub mailbox: Arc<Mailbox>,
+    /// The file that describes the API, read anew for each look.
+    pub interface: PathBuf,
+}
+
+impl Pages {
+    /// Answers a request below `/_local`, or `None` where nothing is.
+    #[must_use]
+    pub fn answer(&self, method: &Method, uri: &Uri) -> Option<Response> {
+        if method != Method::GET && method != Method::HEAD {
+            return None;
+        }
+        let mails = || self.mailbox.newest_first();
+        let (content_type, content) = match uri.path() {
+            "/_local/mail" => ("application/json", inbox::json(&mails(), uri.query().unwrap_or_default())),
+            "/_local/inbox" => (HTML, inbox::page(&mails())),
+            "/_local/api" => match interface::page(&self.interface) {
+                Ok(page) => (HTML, page),
+                Err(failure) => return Some((StatusCode::INTERNAL_SERVER_ERROR, failure.in_full()).into_response()),
+            },
+            _ => return None,
+        };
+        let headers = [
+            (header::CONTENT_TYPE, content_type),
+            (header::CONTENT_SECURITY_POLICY, POLICY),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        ];
+        Some((headers, content).into_response())
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
