@@ -84,8 +84,11 @@ impl Setup {
                 command.args([option, value]);
             }
         }
-        if let Some(engine) = other_engine() {
+        if let Some(engine) = setting("GUICHET_TEST_DYNAMODB") {
             command.args(["--dynamodb", &engine]);
+        }
+        if setting("GUICHET_TEST_PACKAGED").is_some() {
+            command.arg("--packaged");
         }
         command.args(&self.arguments);
         command
@@ -331,10 +334,11 @@ fn forget_old_runs(folder: &Path) {
     }
 }
 
-/// The address of another engine than the embedded one, from `GUICHET_TEST_DYNAMODB`.
-fn other_engine() -> Option<String> {
+/// How the stories are run: `GUICHET_TEST_DYNAMODB` is the address of another engine than the embedded one, and with
+/// `GUICHET_TEST_PACKAGED` the functions are those that `cargo dev package` built.
+fn setting(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of what they test")]
-    std::env::var("GUICHET_TEST_DYNAMODB").ok()
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Sends a signal to a process.
@@ -377,13 +381,17 @@ impl Process {
 
 /// The processes that run now, as `ps` tells.
 fn processes() -> Vec<Process> {
-    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,comm="]).output().expect("ps runs");
+    let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,comm=,args="]).output().expect("ps runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let process = |line: &str| {
         let mut fields = line.split_whitespace();
         let (pid, parent) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        let name = fields.next()?.rsplit('/').next()?.to_owned();
-        Some(Process { pid, parent, name })
+        let name = match fields.next()?.rsplit('/').next()? {
+            // A packaged function, which is NAME/bootstrap.
+            "bootstrap" => line.trim_end().trim_end_matches("/bootstrap").rsplit('/').next()?,
+            name => name,
+        };
+        Some(Process { pid, parent, name: name.to_owned() })
     };
     text.lines().filter_map(process).collect()
 }

@@ -36,6 +36,7 @@ pub enum Command {
 
 /// How the portal is brought up.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Options {
     /// The portal's port; 0 takes any free one.
     #[arg(long, value_name = "N", default_value_t = 3000)]
@@ -67,6 +68,9 @@ pub struct Options {
     /// Take the functions as they were built last.
     #[arg(long)]
     pub no_build: bool,
+    /// Take the functions as `cargo dev package` built them for Lambda; nothing is built.
+    #[arg(long)]
+    pub packaged: bool,
 }
 
 fn setting(text: &str) -> Result<(String, String), String> {

@@ -33,6 +33,8 @@ pub struct Surroundings {
     pub aws: String,
     /// Instances of each function.
     pub concurrency: usize,
+    /// Whether they are those that were built for Lambda.
+    pub packaged: bool,
 }
 
 /// All running instances.
@@ -141,7 +143,13 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// The function's binary with an environment of its own: what Lambda sets, and what the template says.
 fn command(function: &Function, surroundings: &Surroundings) -> Result<Command, Failure> {
-    let mut command = Command::new(machine::sibling(&function.name)?);
+    let program =
+        if surroundings.packaged { machine::packaged(&function.name)? } else { machine::sibling(&function.name)? };
+    if !program.exists() {
+        let how = if surroundings.packaged { "`cargo dev package`" } else { "`cargo dev` without --no-build" };
+        return Err(Failure::new(format!("{} is not there: {how} builds it", program.display())));
+    }
+    let mut command = Command::new(program);
     command
         .env_clear()
         .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/.rt/{}", surroundings.lambda, function.name))

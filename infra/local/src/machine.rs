@@ -39,6 +39,11 @@ pub fn workspace() -> Result<PathBuf, Failure> {
     std::fs::canonicalize(here).or_fail(|| format!("the workspace at {here} is not there any more; build again"))
 }
 
+/// A function's binary as `cargo dev package` leaves it, which is where the template's `CodeUri` looks.
+pub fn packaged(name: &str) -> Result<PathBuf, Failure> {
+    Ok(workspace()?.join("target/lambda").join(name).join("bootstrap"))
+}
+
 /// A program that cargo built beside this one.
 pub fn sibling(name: &str) -> Result<PathBuf, Failure> {
     let this = std::env::current_exe().or_fail(|| "this program cannot tell where it lies")?;

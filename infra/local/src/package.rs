@@ -67,7 +67,7 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
         }));
     }
     for function in &functions {
-        let file = workspace.join("target/lambda").join(&function.name).join("bootstrap");
+        let file = machine::packaged(&function.name)?;
         let binary = std::fs::read(&file).or_fail(|| format!("{} is not there", file.display()))?;
         let (major, minor) =
             fits(&binary, architecture).map_err(|why| Failure::new(format!("{}: {why}", function.name)))?;

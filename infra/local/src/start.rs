@@ -104,7 +104,7 @@ async fn live(
     }
 
     let tool = cargo_lambda::bring(&workspace).await?;
-    if !options.no_build {
+    if !options.no_build && !options.packaged {
         compile::build(&workspace, &system.functions).await?;
     }
 
@@ -127,7 +127,8 @@ async fn live(
 
     let concurrency = usize::from(options.concurrency);
     let runtime_api = children.runtime_api.insert(RuntimeApi::start(&tool, &workspace, data).await?);
-    let surroundings = Surroundings { lambda: runtime_api.address, aws: aws.clone(), concurrency };
+    let surroundings =
+        Surroundings { lambda: runtime_api.address, aws: aws.clone(), concurrency, packaged: options.packaged };
     let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency);
     let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
