@@ -81,6 +81,9 @@ pub fn collect(template: &Value, scope: &Scope) -> Result<System, Failure> {
                 }
             }
             "AWS::SES::ConfigurationSet" => system.configuration_sets.push(scope.physical_name(id)),
+            "AWS::Serverless::HttpApi" if resource["Properties"]["Auth"].get("DefaultAuthorizer").is_some() => {
+                return Err(wrong(&at, "a DefaultAuthorizer is not played here"));
+            }
             // All that an HTTP API needs here stands with the functions' events; the site, its edge and the logs are the
             // same for every template.
             "AWS::Serverless::HttpApi"

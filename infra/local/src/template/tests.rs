@@ -143,6 +143,17 @@ fn a_mistake_is_told_with_its_place() {
 }
 
 #[test]
+fn no_route_is_open_here_that_an_authorizer_guards() {
+    let route = with(
+        "Resources: {F: {Type: 'AWS::Serverless::Function', Properties: {CodeUri: x/f/, Events: {R: {Type: HttpApi, Properties: {Method: GET, Path: /api/x, Auth: {Authorizer: Session}}}}}}}",
+    );
+    assert!(system(&route, &[]).unwrap_err().in_full().contains("Resources.F.Properties.Events.R: a route's Auth"));
+    let mut all = real();
+    all["Resources"]["Api"]["Properties"]["Auth"]["DefaultAuthorizer"] = "Session".into();
+    assert!(system(&all, &[]).unwrap_err().in_full().contains("DefaultAuthorizer"));
+}
+
+#[test]
 fn conditions_decide_what_there_is() {
     let template = with(
         "{Conditions: {Never: !Equals [a, b], Always: !And [!Not [!Condition Never], !Or [!Equals [!Ref DeskName, x], !Equals [1, 1]]]},
