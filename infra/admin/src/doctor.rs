@@ -3,6 +3,7 @@
 use crate::aws_cli::{AwsError, Deployed, aws};
 use crate::site::RELEASE;
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt;
 use std::process::Command;
 
@@ -62,8 +63,11 @@ fn domain(deployed: &Deployed) -> &str {
 
 fn ses(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
     let account = aws(["sesv2", "get-account"])?;
-    let quota = account["SendQuota"]["Max24HourSend"].as_f64().unwrap_or_default();
+    let quota = |of: &str| account["SendQuota"][of].as_f64().unwrap_or_default();
+    let (day, second) = (quota("Max24HourSend"), quota("MaxSendRate"));
     let brake: f64 = deployed.parameter("MailBrakePerHour").parse().unwrap_or_default();
+    // A day's quota of -1 is none.
+    let enough = (day < 0.0 || day >= brake) && second * 3600.0 >= brake;
     Ok(vec![
         held(
             account["ProductionAccessEnabled"] == true,
@@ -72,16 +76,28 @@ fn ses(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
         ),
         held(account["SendingEnabled"] == true, "SES sends", "SES has stopped this account's sending: see its console"),
         held(
-            quota >= brake,
-            format!("SES takes {quota} mails a day, and an hour's brake is {brake}"),
-            format!("SES takes {quota} mails a day, and MailBrakePerHour is {brake}: ask SES for more, or lower it"),
+            enough,
+            format!("SES takes {day} mails a day, {second} a second; an hour's brake is {brake}"),
+            format!(
+                "SES takes {day} mails a day, {second} a second, and MailBrakePerHour is {brake}: ask SES for more, or lower it"
+            ),
         ),
     ])
 }
 
 fn identity(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
     let domain = domain(deployed);
-    let identity = aws(["sesv2", "get-email-identity", "--email-identity", domain])?;
+    let identity = match aws(["sesv2", "get-email-identity", "--email-identity", domain]) {
+        Err(AwsError::Refused { said, .. }) if said.contains("NotFoundException") => {
+            return Ok(vec![held(
+                false,
+                "",
+                format!("SES has no {domain}: deploy with MailIdentity=create, or make it"),
+            )]);
+        }
+        told => told?,
+    };
+    let dkim = &identity["DkimAttributes"];
     Ok(vec![
         held(
             identity["VerifiedForSendingStatus"] == true,
@@ -89,24 +105,35 @@ fn identity(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
             format!("{domain} is not verified: set the CNAMEs of the outputs DkimRecord1 to 3"),
         ),
         held(
-            identity["DkimAttributes"]["Status"] == "SUCCESS",
+            dkim["SigningEnabled"] == true && dkim["Status"] == "SUCCESS",
             format!("mails of {domain} are signed (DKIM)"),
-            format!("mails of {domain} are not signed (DKIM): set the CNAMEs of the outputs DkimRecord1 to 3"),
+            format!(
+                "mails of {domain} are not signed (DKIM): enable it, and set the CNAMEs of the outputs DkimRecord1 to 3"
+            ),
         ),
     ])
 }
 
-/// By `dig`, since no call of AWS tells it.
+/// By `dig`, since no call of AWS tells it. The record of a domain above counts as well (RFC 7489, 6.6.3).
 fn dmarc(deployed: &Deployed) -> Finding {
-    let name = format!("_dmarc.{}", domain(deployed));
-    match Command::new("dig").args(["+short", "TXT", &name]).output() {
-        Ok(told) if told.status.success() => held(
-            String::from_utf8_lossy(&told.stdout).contains("v=DMARC1"),
-            format!("{name} says what becomes of forged mails"),
-            format!("{name} is not there: set a TXT record, such as v=DMARC1; p=quarantine"),
-        ),
-        _ => Finding { state: State::Unknown, says: format!("{name} could not be looked up: dig is not there") },
+    let domain = domain(deployed);
+    let above = domain.match_indices('.').map(|(dot, _)| &domain[dot + 1..]).filter(|name| name.contains('.'));
+    for name in [domain].into_iter().chain(above).map(|name| format!("_dmarc.{name}")) {
+        match Command::new("dig").args(["+short", "TXT", &name]).output() {
+            Ok(told) if told.status.success() => {
+                if String::from_utf8_lossy(&told.stdout).lines().any(|record| record.starts_with("\"v=DMARC1")) {
+                    return held(true, format!("{name} says what becomes of forged mails"), "");
+                }
+            }
+            Ok(_) => {
+                return Finding { state: State::Unknown, says: format!("{name} could not be looked up: dig failed") };
+            }
+            Err(error) => {
+                return Finding { state: State::Unknown, says: format!("{name} could not be looked up: dig: {error}") };
+            }
+        }
     }
+    held(false, "", format!("_dmarc.{domain} is not there: set a TXT record, such as v=DMARC1; p=quarantine"))
 }
 
 fn secrets(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
@@ -126,11 +153,29 @@ fn secrets(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
 
 fn alarms(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
     let mut findings = Vec::new();
+    let alarms = deployed.resources("AWS::CloudWatch::Alarm")?;
+    let told =
+        aws(["cloudwatch", "describe-alarms", "--alarm-names"].into_iter().chain(alarms.iter().map(|(_, id)| &**id)))?;
+    let told = told["MetricAlarms"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let speaks = |alarm: &Value| {
+        alarm["ActionsEnabled"] == true && alarm["AlarmActions"].as_array().is_some_and(|topics| !topics.is_empty())
+    };
+    let mute: Vec<_> = alarms
+        .iter()
+        .filter(|(_, id)| !told.iter().any(|alarm| alarm["AlarmName"] == **id && speaks(alarm)))
+        .map(|(name, _)| &**name)
+        .collect();
+    findings.push(held(
+        mute.is_empty(),
+        format!("{} alarms speak", alarms.len()),
+        format!("alarms that are off, or gone: {}: deploy again", mute.join(", ")),
+    ));
     for (_, topic) in deployed.resources("AWS::SNS::Topic")? {
         let listed = aws(["sns", "list-subscriptions-by-topic", "--topic-arn", &topic])?;
         let mut listeners = listed["Subscriptions"].as_array().into_iter().flatten();
         findings.push(held(
-            listeners.any(|it| it["SubscriptionArn"] != "PendingConfirmation"),
+            // Before it is confirmed, and once it has ended, its ARN is a word.
+            listeners.any(|it| it["SubscriptionArn"].as_str().is_some_and(|arn| arn.starts_with("arn:"))),
             "somebody gets the alarms",
             "nobody gets the alarms: set AlarmMail, and open the link that SNS mailed there",
         ));

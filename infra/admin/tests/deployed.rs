@@ -52,7 +52,7 @@ impl Account {
             "cloudformation-list-stack-resources",
             &json!({"StackResourceSummaries": [
                 resource("PepperSecret", "AWS::SecretsManager::Secret"), resource("Alarms", "AWS::SNS::Topic"),
-                resource("Tokens", "AWS::DynamoDB::Table"),
+                resource("Tokens", "AWS::DynamoDB::Table"), resource("FailedAlarm", "AWS::CloudWatch::Alarm"),
             ]}),
         );
         account.answers(
@@ -74,6 +74,12 @@ impl Account {
             &json!({
                 "Name": "PepperSecret", "VersionIdsToStages": {"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]},
             }),
+        );
+        account.answers(
+            "cloudwatch-describe-alarms",
+            &json!({"MetricAlarms": [
+                {"AlarmName": "arn:FailedAlarm", "ActionsEnabled": true, "AlarmActions": ["arn:Alarms"]},
+            ]}),
         );
         account.answers("sns-list-subscriptions-by-topic", &json!({"Subscriptions": [
             {"SubscriptionArn": "arn:aws:sns:ca-central-1:111122223333:Alarms:1", "Protocol": "email", "Endpoint": "e@exemple.ca"},
@@ -142,8 +148,12 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
         ("sesv2-get-account", "/ProductionAccessEnabled".into(), json!(false), "sandbox"),
         ("sesv2-get-account", "/SendingEnabled".into(), json!(false), "stopped"),
         ("sesv2-get-account", "/SendQuota/Max24HourSend".into(), json!(200.0), "200 mails a day"),
+        ("sesv2-get-account", "/SendQuota/MaxSendRate".into(), json!(0.1), "0.1 a second"),
         ("sesv2-get-email-identity", "/VerifiedForSendingStatus".into(), json!(false), "exemple.ca is not verified"),
         ("sesv2-get-email-identity", "/DkimAttributes/Status".into(), json!("PENDING"), "DKIM"),
+        ("sesv2-get-email-identity", "/DkimAttributes/SigningEnabled".into(), json!(false), "DKIM"),
+        ("cloudwatch-describe-alarms", "/MetricAlarms/0/ActionsEnabled".into(), json!(false), "FailedAlarm"),
+        ("cloudwatch-describe-alarms", "/MetricAlarms/0/AlarmActions".into(), json!([]), "FailedAlarm"),
         (
             "secretsmanager-describe-secret",
             "/VersionIdsToStages/2".into(),
@@ -156,6 +166,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
             json!("PendingConfirmation"),
             "AlarmMail",
         ),
+        ("sns-list-subscriptions-by-topic", "/Subscriptions/0/SubscriptionArn".into(), json!("Deleted"), "AlarmMail"),
         ("acm-describe-certificate", "/Certificate/Status".into(), json!("PENDING_VALIDATION"), "not issued"),
         (
             "cloudformation-describe-stacks",
@@ -175,6 +186,8 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
         let missing: Vec<_> = said.lines().filter(|line| line.starts_with("missing")).collect();
         assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(told), "{told}: {said}");
     }
+    let unlimited = Account::whole().but("sesv2-get-account", "/SendQuota/Max24HourSend", json!(-1.0));
+    assert_eq!(unlimited.run(&["doctor"]).0, Some(0), "a quota of -1 is none");
     let account = Account::whole();
     std::fs::write(account.0.path().join("dig.txt"), "").unwrap();
     let (code, said) = account.run(&["doctor"]);
