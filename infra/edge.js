@@ -1,8 +1,15 @@
 // All the logic before the origins, as a CloudFront Function (runtime 2.0) on the requests and responses of pages and
 // of the API. The template carries these same lines, and the local edge does the same: edge-cases.json tests both.
 
-const PAGES = ["/inscription", "/mot-de-passe-oublie", "/changer-mon-mot-de-passe", "/trouver-mon-compte", "/mon-compte"];
-const FILES = ["/favicon.svg", "/robots.txt", "/settings.json"];
+const PAGES = [
+  "/accessibilite",
+  "/changer-mon-mot-de-passe",
+  "/inscription",
+  "/mon-compte",
+  "/mot-de-passe-oublie",
+  "/trouver-mon-compte",
+];
+const FILES = ["/favicon.svg", "/robots.txt", "/settings.css", "/settings.json"];
 // Every part starts with a letter or digit and holds nothing that could mean another folder.
 const ASSET = /^\/(styles|scripts|i18n|images)(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
 // Some mail systems write the # of a mailed link so.

@@ -1,5 +1,9 @@
-/** What the scripts say, in French of Québec. `{name}` is filled in; `\u00a0` is the no-break space of the OQLF's rules. */
+/**
+ * What the scripts say, in French of Québec; what the pages say stands in their markup. `{name}` is filled in; `\u00a0` is
+ * the no-break space of the OQLF's rules.
+ */
 export default {
+  "language.other": "English",
   "errors.title-prefix": "Erreur\u00a0: {title}",
   "send.busy": "Un instant…",
 
@@ -50,6 +54,7 @@ export default {
   "violation.other": "Ce mot de passe ne convient pas. Choisissez-en un autre.",
 
   "rule.length": "De {min_length} à {max_length} caractères",
+  "rule.least": "Au moins {min_length} caractères",
   "rule.letter": "Au moins une lettre",
   "rule.digit": "Au moins un chiffre",
   "rule.account": "Sans votre nom d'utilisateur",
@@ -57,6 +62,7 @@ export default {
   "rule.met": "\u00a0: respecté",
   "rule.unmet": "\u00a0: pas encore respecté",
 
+  "caps-lock": "Le verrouillage des majuscules est activé.",
   "reveal.show": "Afficher",
   "reveal.hide": "Masquer",
   "reveal.what": "{action}\u00a0: {label}",
@@ -70,6 +76,9 @@ export default {
   "found.one": "1 compte trouvé",
   "found.many": "{count} comptes trouvés",
   "found.most": "Les {count} premiers comptes trouvés",
+
+  "asked.again-at": "Si rien n'est arrivé à\u00a0{hour}, vous pourrez envoyer la demande de nouveau d'ici.",
+  "asked.sent-again": "La demande est repartie. Vous pourrez l'envoyer encore à partir de {hour}.",
 
   "link.valid-until": "Ce lien est valide jusqu'{moment}.",
   "session.device-unknown": "Appareil inconnu",
@@ -95,6 +104,6 @@ export default {
   "time.until-today": "à\u00a0{hour}",
   "time.until-date": "au {date} à\u00a0{hour}",
   "wait.unknown": "dans quelques instants",
-  "wait.moment": "dans moins d'une minute",
+  "wait.moment": "dans une minute",
   "wait.for": "dans {duration}",
 };

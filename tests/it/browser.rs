@@ -1,13 +1,12 @@
 //! The way of the staff's how-to, in a browser.
 
-use fantoccini::key::Key;
 use guichet_tests::{Browser, Person, Portal, Setup};
 use serde_json::{Value, json};
 
 const SIGN_IN: &str = "Bienvenue sur le portail Web du Centre de services";
-const ASKED: &str = "Votre demande est reçue";
-const PASSWORD_SET: &str = "Votre mot de passe est changé. Connectez-vous maintenant avec le nouveau.";
-const LINK: &str = "Changement de mot de passe";
+pub(crate) const ASKED: &str = "Votre demande est reçue";
+pub(crate) const PASSWORD_SET: &str = "Votre mot de passe est changé. Connectez-vous maintenant avec le nouveau.";
+pub(crate) const LINK: &str = "Changement de mot de passe";
 const ME: &str = "Se souvenir de moi";
 const NAME: &str = "Se souvenir uniquement de mon nom";
 const NONE: &str = "Ne pas se souvenir de moi";
@@ -31,11 +30,15 @@ async fn sign_out(browser: &Browser) {
     browser.wait_for_text("Votre session est terminée.").await;
 }
 
-async fn choose_a_password(browser: &Browser, password: &str) {
-    browser.wait_for_path("/changer-mon-mot-de-passe").await;
+pub(crate) async fn choose(browser: &Browser, password: &str) {
     browser.fill("Nouveau mot de passe", password).await;
     browser.fill("Confirmation du nouveau mot de passe", password).await;
     browser.click("Soumettre").await;
+}
+
+async fn choose_a_password(browser: &Browser, password: &str) {
+    browser.wait_for_path("/changer-mon-mot-de-passe").await;
+    choose(browser, password).await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(PASSWORD_SET).await;
 }
@@ -202,42 +205,6 @@ async fn no_page_complains_in_the_console() {
     browser.run("document.body.setAttribute('style', 'color: red')").await;
     let said = browser.console().await;
     assert!(said.len() == 1 && said[0].contains("Content Security Policy"), "{said:#?}");
-}
-
-#[tokio::test]
-async fn sign_in_needs_no_mouse() {
-    let portal = Portal::shared();
-    let Some(browser) = Browser::open(portal).await else { return };
-    let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
-
-    browser.press(&Key::Tab).await;
-    assert_eq!(browser.focused().await, "Aller au contenu");
-    browser.tab_to("Nom d'utilisateur").await;
-    browser.press(&Key::Enter).await;
-    browser.wait_for_text("Il y a un problème").await;
-    assert!(browser.focused().await.starts_with("Il y a un problème"), "the summary has the focus");
-    browser.tab_to("Entrez votre nom d'utilisateur.").await;
-    browser.press(&Key::Enter).await;
-    assert_eq!(browser.focused().await, "Nom d'utilisateur");
-
-    browser.press(&person.account).await;
-    browser.press(&Key::Tab).await;
-    assert_eq!(browser.focused().await, "Mot de passe");
-    browser.press("oie7").await;
-    browser.tab_to(NONE).await;
-    browser.press(&Key::Up).await;
-    assert_eq!(browser.focused().await, NAME);
-    browser.tab_to("Soumettre").await;
-    browser.press(&Key::Enter).await;
-    browser.wait_for_path("/mon-compte").await;
-    browser.wait_for_text(&name_of(&person)).await;
-
-    browser.tab_to("Se déconnecter").await;
-    browser.press(&Key::Space).await;
-    browser.wait_for_path("/").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the name is kept, as chosen");
-    is_quiet(&browser).await;
 }
 
 #[tokio::test]

@@ -357,7 +357,7 @@ async fn refusals_at_the_doors(interface: &Interface, portal: &Portal) {
 async fn nothing_answers(interface: &Interface, portal: &Portal) {
     let (person, visitor) = somebody(portal).await;
     visitor.sign_in(&person.account, PASSWORD).await.expect(200, "");
-    portal.fail(&json!([{ "service": "dynamodb", "status": 500, "kind": "InternalServerError" }]));
+    portal.fail(&json!([{ "service": "dynamodb", "mode": "500" }]));
     let sent = interface.operations().map(async |operation| {
         let example = alive(&interface.examples(&operation)[0], &person, NOBODYS);
         interface.send(&visitor, operation.id, &Sent::json(&example), (503, "unavailable")).await

@@ -2,8 +2,15 @@
 
 use guichet_tests::Portal;
 
-const PAGES: [&str; 6] =
-    ["/", "/inscription", "/mot-de-passe-oublie", "/changer-mon-mot-de-passe", "/trouver-mon-compte", "/mon-compte"];
+const PAGES: [&str; 7] = [
+    "/",
+    "/inscription",
+    "/mot-de-passe-oublie",
+    "/changer-mon-mot-de-passe",
+    "/trouver-mon-compte",
+    "/mon-compte",
+    "/accessibilite",
+];
 
 #[tokio::test]
 async fn every_page_is_french_and_strict() {
@@ -16,6 +23,7 @@ async fn every_page_is_french_and_strict() {
         let policy = page.header("content-security-policy");
         assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
         assert!(!policy.contains("unsafe"), "{policy}");
+        assert!(policy.contains("require-trusted-types-for 'script'"), "{policy}");
         assert_eq!(page.header("x-content-type-options"), "nosniff");
         assert_eq!(page.header("referrer-policy"), "no-referrer");
         assert!(page.header("strict-transport-security").contains("includeSubDomains"));
@@ -56,7 +64,21 @@ async fn the_pages_know_the_desk() {
     let portal = guichet_tests::Setup::new()
         .with("--set=DeskName=Le guichet des soins")
         .with("--set=DeskPortalUrl=https://bureau.example/accueil")
+        .with("--set=BrandColor=#ffd400")
+        .with("--set=SiteLogo=/images/logo.svg")
         .start();
+    for path in PAGES {
+        let page = portal.visitor().get(path).await.expect(200, "").text;
+        assert_eq!(page.matches(">Le guichet des soins</span>").count(), 2, "{path}: above and below");
+        assert!(page.contains("<a href=\"tel:5145550123\">514 555-0123</a>"), "{path}");
+    }
+    let style = portal.visitor().get("/settings.css").await.expect(200, "");
+    assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
+    assert!(style.text.contains("--logo: url(\"/images/logo.svg\")"), "{}", style.text);
+    // White could not be read on that yellow; in the dark it can stay as it is.
+    let (light, dark) = style.text.split_once("@media").expect("both");
+    assert!(light.contains("--brand: rgb(") && !light.contains("rgb(255 212 0)"), "{light}");
+    assert!(dark.contains("--link: rgb(255 212 0)"), "{dark}");
     let settings = portal.visitor().get("/settings.json").await.expect(200, "").json();
     assert_eq!(settings["deskName"], "Le guichet des soins");
     assert_eq!(settings["deskPortalUrl"], "https://bureau.example/accueil");

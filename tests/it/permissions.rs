@@ -26,7 +26,7 @@ const ITEMS: [(&str, &str, &[&str]); 13] = [
 ];
 
 /// What each function may do with a whole item, whatever its attributes. What it may in a transaction alone says so.
-const MAY: [(&str, &[&str]); 9] = [
+const MAY: [(&str, &[&str]); 10] = [
     ("RegisterFunction", &["transaction PutItem MailRequests", "transaction UpdateItem register#", "GetItem Devices"]),
     (
         "RequestResetFunction",
@@ -36,6 +36,7 @@ const MAY: [(&str, &[&str]); 9] = [
         "MailerFunction",
         &["UpdateItem MailRequests", "GetItem Directory", "PutItem Tokens", "PutItem Events", "UpdateItem mailer#"],
     ),
+    ("MailEventsFunction", &["UpdateItem MailRequests"]),
     (
         "ResetFunction",
         &[
@@ -268,7 +269,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
                      "ExpressionAttributeValues": {":v": {"S": "personne"}}});
     let told = json!({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
     let seen = json!({"ProjectionExpression": "account, given_name, family_name"});
-    let holder = "account, version, active, given_name, family_name";
+    let holder = "account, version, active, given_name, family_name, speaks";
 
     for (function, operation, call, allowed) in [
         // The doors do not learn what became of an earlier request.
@@ -276,6 +277,10 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
         ("RegisterFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
         ("RegisterFunction", "PutItem", request(json!({"ReturnValues": "ALL_OLD"})), false),
         ("RequestResetFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
+        // What SES tells marks an address, and sees none.
+        ("MailEventsFunction", "UpdateItem", update("Directory", "bounced_at", json!({})), true),
+        ("MailEventsFunction", "UpdateItem", update("Directory", "email", json!({"ReturnValues": "ALL_OLD"})), false),
+        ("MailEventsFunction", "UpdateItem", update("Directory", "active", json!({})), false),
         // The hash is for those who verify it.
         ("MailerFunction", "GetItem", parts("Credentials", "account, version, active"), true),
         ("MailerFunction", "GetItem", parts("Credentials", "account, version, active, phc"), false),
@@ -345,7 +350,7 @@ async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
     for (function, _) in MAY {
         let told = aws.mail(function, &from, &set).await;
         assert_eq!(told, if function == "MailerFunction" { (200, String::new()) } else { denied(403) }, "{function}");
-        let keyless = ["MailerFunction", "AuthorizerFunction"];
+        let keyless = ["MailerFunction", "MailEventsFunction", "AuthorizerFunction"];
         let http = MAY.map(|(function, _)| function).into_iter().filter(|function| !keyless.contains(function));
         let http: Vec<_> = http.collect();
         let hashing = ["ResetFunction", "PasswordFunction", "LoginFunction"];
@@ -428,6 +433,9 @@ async fn no_permission_is_there_for_nothing() {
     portal.renew("login").await;
     here.sign_in(&person.account, "fleuve-8q").await.expect(200, "");
     here.delete("/api/session").await.expect(204, "");
+
+    let mail = portal.mails_to(&other.email).await.pop().expect("a mail");
+    portal.tell(&mail, "bounce").await;
 
     // The mailer sweeps once a minute.
     let start = Instant::now();

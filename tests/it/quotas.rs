@@ -5,7 +5,7 @@ use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 /// Does it until it is refused; how often it was not, and the refusal.
-async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> Answer) -> (usize, Answer) {
+pub(crate) async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> Answer) -> (usize, Answer) {
     for n in 0..=most {
         let answer = act(n).await;
         if answer.status == 429 {

@@ -102,7 +102,7 @@ async fn an_impatient_click_sends_one_mail() {
 async fn all_ended(portal: &Portal) -> Vec<serde_json::Value> {
     loop {
         let requests = portal.items("MailRequests").await;
-        if requests.iter().all(|request| request.get("due").is_none()) {
+        if requests.iter().all(|request| request.get("typed").is_none()) {
             return requests;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -3,7 +3,8 @@
 //! What can be clicked, filled in and read is found by its words on the page, and only where it is shown. Each verb
 //! waits for what it needs, so that a story has no pauses.
 
-use crate::build::{binary, workspace};
+use crate::build::workspace;
+use crate::chromium::{Driver, chromedriver, chromium, connect};
 use crate::portal::Portal;
 use crate::staff::Person;
 use crate::traces::Met;
@@ -11,15 +12,11 @@ use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::key::Key;
-use fantoccini::wd::WebDriverCompatibleCommand;
-use fantoccini::{Client, ClientBuilder, Locator};
-use hyper_util::client::legacy::connect::HttpConnector;
+use fantoccini::wd::{WebDriverCompatibleCommand, WindowHandle};
+use fantoccini::{Client, Locator};
 use reqwest::{Method, Url};
 use serde_json::{Value, json};
-use std::ffi::OsString;
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -28,25 +25,11 @@ use tempfile::TempDir;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// On these pages, what is not shown has this attribute, or stands in something that has it.
 const SHOWN: &str = "not(ancestor-or-self::*[@hidden])";
-const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
-const ARGUMENTS: [&str; 10] = [
-    "--headless=new",
-    // Its sandbox does not start as root, which containers often are; it sees no page but ours.
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--lang=fr-CA",
-    "--window-size=1280,900",
-];
-
 /// A browser of its own, with an empty profile. It ends when it is dropped, or when this process ends.
 pub struct Browser {
-    client: Client,
+    pub(crate) client: Client,
     url: String,
+    languages: &'static str,
     met: Met,
     // In this order: the programs end before their folder goes.
     driver: Driver,
@@ -54,20 +37,20 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Opens the portal's first page. `None`, and a line that says so, where there is no Chromium, except on CI.
+    /// Opens the portal's first page, in a browser set to French of Québec. `None`, and a line that says so, where there
+    /// is no Chromium, except on CI.
     pub async fn open(portal: &Portal) -> Option<Self> {
-        let (Some(chromium), Some(chromedriver)) = (on_path(&CHROMIUM), on_path(&["chromedriver"])) else {
-            const NONE: &str =
-                "no Chromium (install chromium and chromedriver; on Debian: apt install chromium-driver)";
-            assert!(environment("CI").is_none(), "{NONE}");
-            // Past the capture of a test's output, which would swallow it.
-            let _ = writeln!(std::io::stderr(), "skipped: {NONE}");
-            return None;
-        };
+        Self::open_in(portal, "fr-CA,fr").await
+    }
+
+    /// As [`Browser::open`], in a browser set to these languages, the preferred first.
+    pub async fn open_in(portal: &Portal, languages: &'static str) -> Option<Self> {
+        let (chromium, chromedriver) = (chromium()?, chromedriver()?);
         let profile = tempfile::tempdir_in(portal.setup().data()).expect("a folder for the browser's profile");
         let driver = Driver::start(&chromedriver);
-        let client = connect(&driver, &chromium, profile.path()).await;
-        let browser = Self { client, url: portal.url().to_owned(), met: portal.met().clone(), driver, profile };
+        let client = connect(&driver, &chromium, profile.path(), languages).await;
+        let browser =
+            Self { client, url: portal.url().to_owned(), languages, met: portal.met().clone(), driver, profile };
         browser.go("/").await;
         Some(browser)
     }
@@ -75,8 +58,8 @@ impl Browser {
     /// Closes the browser, and opens it again at the portal's first page.
     pub async fn close_and_reopen(&mut self) {
         self.client.clone().close().await.expect("the browser closes");
-        let chromium = on_path(&CHROMIUM).expect("Chromium");
-        self.client = connect(&self.driver, &chromium, self.profile.path()).await;
+        let chromium = chromium().expect("Chromium");
+        self.client = connect(&self.driver, &chromium, self.profile.path(), self.languages).await;
         self.go("/").await;
     }
 
@@ -117,7 +100,13 @@ impl Browser {
 
     /// Waits until the page shows this text.
     pub async fn wait_for_text(&self, text: &str) {
-        self.find(&format!("//body//text()[contains(normalize-space(), {text:?})]/parent::*[{SHOWN}]"), text).await;
+        self.find(&with_text(text), text).await;
+    }
+
+    /// Whether the page shows this text, at this moment.
+    pub async fn shows_text(&self, text: &str) -> bool {
+        let found = self.client.find_all(Locator::XPath(&with_text(text))).await;
+        !self.held(found, text).await.is_empty()
     }
 
     /// Waits until the browser is at this path of the portal, with nothing behind it in the address.
@@ -135,13 +124,38 @@ impl Browser {
     pub async fn follow_in_mail(&self, words: &str, person: &Person) {
         self.go("/_local/inbox").await;
         let to = format!("À : {}", person.email);
-        let frame = self.find(&format!("//article[p={to:?}]//iframe"), &to).await;
+        let mail = format!("//details[summary/span={to:?}]");
+        let summary = self.find(&format!("{mail}/summary"), &to).await;
+        if self
+            .held(summary.find(Locator::XPath("..")).await, &to)
+            .await
+            .attr("open")
+            .await
+            .is_ok_and(|it| it.is_none())
+        {
+            self.held(summary.click().await, &to).await;
+        }
+        let frame = self.find(&format!("{mail}/iframe"), &to).await;
         self.held(frame.enter_frame().await, "the mail").await;
         self.click(words).await;
         // The page that opened stands in the window, where the frame was.
         let window = self.client.window().await;
         let window = self.held(window, "the window").await;
         self.held(self.client.switch_to_window(window).await, "the window").await;
+    }
+
+    /// Opens another tab at the portal's first page, and stays in it. The tab it was in.
+    pub async fn open_tab(&self) -> WindowHandle {
+        let before = self.held(self.client.window().await, "the tab").await;
+        let tab = self.held(self.client.new_window(true).await, "a tab").await;
+        self.to_tab(tab.handle).await;
+        self.go("/").await;
+        before
+    }
+
+    /// Goes to a tab.
+    pub async fn to_tab(&self, tab: WindowHandle) {
+        self.held(self.client.switch_to_window(tab).await, "the tab").await;
     }
 
     /// Presses a key, or types a text, wherever the focus is.
@@ -177,6 +191,12 @@ impl Browser {
         cookie
     }
 
+    /// Whether the page shows what this CSS selector finds, at this moment.
+    pub async fn shows(&self, selector: &str) -> bool {
+        let found = self.client.find_all(Locator::Css(&shown(selector))).await;
+        !self.held(found, selector).await.is_empty()
+    }
+
     /// Runs a script on the page.
     pub async fn run(&self, script: &str) {
         self.evaluate(script).await;
@@ -187,7 +207,33 @@ impl Browser {
         self.held(self.client.execute(script, Vec::new()).await, script).await
     }
 
-    /// What the console said since it was asked last, but that nobody is signed in, which every page asks, and that the
+    /// What a script on the page hands to its last argument, in its own time.
+    pub async fn evaluate_later(&self, script: &str) -> Value {
+        self.held(self.client.execute_async(script, Vec::new()).await, script).await
+    }
+
+    /// Clicks what this CSS selector finds.
+    pub async fn click_on(&self, selector: &str) {
+        let element = self.find_shown(selector).await;
+        self.held(element.click().await, selector).await;
+    }
+
+    /// Types into the field that this CSS selector finds, in place of what it holds.
+    pub async fn type_into(&self, selector: &str, text: &str) {
+        let field = self.find_shown(selector).await;
+        if self.held(field.attr("autocomplete").await, selector).await.is_some_and(|it| it.ends_with("-password")) {
+            self.met.secret(text);
+        }
+        self.held(field.clear().await, selector).await;
+        self.held(field.send_keys(text).await, selector).await;
+    }
+
+    /// Waits until the page shows what this CSS selector finds.
+    pub async fn wait_for(&self, selector: &str) {
+        self.find_shown(selector).await;
+    }
+
+    /// What the console said since it was asked last, but that nobody is signed in, which *Mon compte* asks, and that the
     /// browser did as it was told at sign-out.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await;
@@ -215,12 +261,20 @@ impl Browser {
     }
 
     async fn find(&self, path: &str, what: &str) -> Element {
+        self.locate(Locator::XPath(path), what).await
+    }
+
+    async fn find_shown(&self, selector: &str) -> Element {
+        self.locate(Locator::Css(&shown(selector)), selector).await
+    }
+
+    async fn locate(&self, locator: Locator<'_>, what: &str) -> Element {
         let wait = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(50));
-        self.held(wait.for_element(Locator::XPath(path)).await, what).await
+        self.held(wait.for_element(locator).await, what).await
     }
 
     /// What a command gave; where it gave an error the story ends with a picture.
-    async fn held<T>(&self, given: Result<T, CmdError>, what: &str) -> T {
+    pub(crate) async fn held<T>(&self, given: Result<T, CmdError>, what: &str) -> T {
         match given {
             Ok(given) => given,
             Err(error) => {
@@ -231,19 +285,6 @@ impl Browser {
             }
         }
     }
-}
-
-async fn connect(driver: &Driver, chromium: &Path, profile: &Path) -> Client {
-    let mut arguments: Vec<_> = ARGUMENTS.map(String::from).into();
-    arguments.push(format!("--user-data-dir={}", profile.display()));
-    let capabilities = json!({
-        "goog:chromeOptions": { "binary": chromium, "args": arguments },
-        "goog:loggingPrefs": { "browser": "ALL" },
-    });
-    let capabilities = serde_json::from_value(capabilities).expect("an object");
-    let address = format!("http://127.0.0.1:{}", driver.port);
-    let mut builder = ClientBuilder::new(HttpConnector::new());
-    builder.capabilities(capabilities).connect(&address).await.expect("Chromium starts")
 }
 
 /// Chromedriver's way to read the console, which is not in `WebDriver`.
@@ -260,46 +301,11 @@ impl WebDriverCompatibleCommand for Console {
     }
 }
 
-/// A running chromedriver. It is tethered, so that it ends with all its Chromium however this process ends.
-struct Driver {
-    process: Child,
-    port: u16,
+/// What of this CSS selector is shown. What is not has the attribute, or stands in something that has it.
+fn shown(selector: &str) -> String {
+    format!("{selector}:not([hidden], [hidden] *)")
 }
 
-impl Driver {
-    fn start(program: &Path) -> Self {
-        let mut process = Command::new(binary("guichet-local"))
-            .args(["tether", "--"])
-            .arg(program)
-            .arg("--port=0")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts");
-        let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines().map_while(Result::ok);
-        let port =
-            lines.find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
-        // What it says further on is read too, or it would wait for its reader.
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { process, port: port.expect("chromedriver says its port") }
-    }
-}
-
-impl Drop for Driver {
-    fn drop(&mut self) {
-        drop(self.process.stdin.take());
-        let _ = self.process.wait();
-    }
-}
-
-fn on_path(names: &[&str]) -> Option<PathBuf> {
-    let path = environment("PATH").unwrap_or_default();
-    let mut files = std::env::split_paths(&path).flat_map(|folder| names.iter().map(move |name| folder.join(name)));
-    files.find(|file| file.is_file())
-}
-
-fn environment(name: &str) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "about the machine that the tests run on, not about what they test")]
-    std::env::var_os(name)
+fn with_text(text: &str) -> String {
+    format!("//body//text()[contains(normalize-space(), {text:?})]/parent::*[{SHOWN}]")
 }

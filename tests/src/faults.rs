@@ -1,7 +1,10 @@
 //! What fails on demand.
 
+use crate::mailbox::Mail;
 use crate::portal::Portal;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 impl Portal {
     /// Lets calls fail as these rules say (`infra/local/src/aws/faults.rs`), until [`Self::mend`].
@@ -14,14 +17,67 @@ impl Portal {
     /// Lets the calls of an operation, or all, fail that name this table.
     pub fn fail_table(&self, table: &str, operations: &[&str]) {
         let physical = self.stack()["tables"][table].as_str().expect("a table").to_owned();
-        let rule = |operation: Option<&&str>| json!({ "service": "dynamodb", "operation": operation, "match": physical, "status": 500, "kind": "InternalServerError" });
+        let rule = |operation: Option<&&str>| json!({ "service": "dynamodb", "operation": operation, "match": physical, "mode": "500" });
         let rules =
             if operations.is_empty() { vec![rule(None)] } else { operations.iter().map(|it| rule(Some(it))).collect() };
         self.fail(&json!(rules));
     }
 
+    /// Ends the next process of a function that comes to this point (`functions/shared/core/src/rehearsal.rs`): `kill`, or
+    /// `panic`; with `always ` before it, every one.
+    pub fn rehearse(&self, point: &str, how: &str) {
+        std::fs::write(self.rehearsal().join(point), how).expect("it is asked for");
+    }
+
+    /// Whether a point was come to, which takes away what was asked for.
+    #[must_use]
+    pub fn is_rehearsed(&self, point: &str) -> bool {
+        !self.rehearsal().join(point).exists()
+    }
+
+    /// Nobody is ended any more.
+    pub fn forget_rehearsals(&self) {
+        for entry in std::fs::read_dir(self.rehearsal()).expect("a folder").filter_map(Result::ok) {
+            if !entry.file_name().to_string_lossy().starts_with("clock") {
+                std::fs::remove_file(entry.path()).expect("what was asked for");
+            }
+        }
+    }
+
+    /// Lets all processes of a function take it to be so many seconds later than it is.
+    pub fn move_clock(&self, function: &str, seconds: i64) {
+        let (file, part) = (format!("clock.{function}"), self.rehearsal().join("clock.part"));
+        std::fs::write(&part, seconds.to_string()).expect("a clock");
+        std::fs::rename(part, self.rehearsal().join(file)).expect("a clock");
+    }
+
+    fn rehearsal(&self) -> PathBuf {
+        let folder = self.setup().data().join("rehearsal");
+        std::fs::create_dir_all(&folder).expect("a folder");
+        folder
+    }
+
+    /// Lets the mailer look for what is due, as each minute does. Whether it came to its end.
+    pub async fn sweep(&self) -> bool {
+        self.invoke("mailer", &json!({ "source": "aws.events", "detail-type": "Scheduled Event" })).await.is_some()
+    }
+
+    /// Lets SES tell something of a mail: a name of `infra/local/src/aws/mail_events.rs`, such as `bounce`.
+    pub async fn tell(&self, mail: &Mail, event: &str) {
+        let url = format!("{}/_local/mail/{}/{event}", self.url(), mail.id);
+        let told = reqwest::Client::new().post(url).send().await.expect("SES tells");
+        assert_eq!(told.status(), 204, "{event}");
+    }
+
+    /// How often each function called each operation of AWS, as `MailerFunction ses SendEmail`.
+    pub async fn calls(&self) -> BTreeMap<String, u64> {
+        let aws = self.stack()["aws"].as_str().expect("the address of the AWS services").to_owned();
+        reqwest::get(format!("{aws}/_local/calls")).await.expect("the calls").json().await.expect("JSON")
+    }
+
     /// All goes on.
     pub fn mend(&self) {
-        std::fs::remove_file(self.setup().data().join("faults.json")).expect("what failed");
+        // What is mended already is.
+        let _ = std::fs::remove_file(self.setup().data().join("faults.json"));
     }
 }

@@ -8,9 +8,13 @@
 
 mod browser;
 mod build;
+mod chromium;
 mod faults;
+mod ground;
+mod invariants;
 mod keys;
 mod lambda;
+mod looks;
 mod mailbox;
 mod portal;
 mod staff;
@@ -19,7 +23,9 @@ mod traces;
 mod visitor;
 
 pub use browser::Browser;
-pub use build::binary;
+pub use build::{binary, workspace};
+pub use ground::Ground;
+pub use looks::{has_axe, lighthouse};
 pub use mailbox::Mail;
 pub use portal::{Portal, Setup, left_behind, signal};
 pub use staff::Person;

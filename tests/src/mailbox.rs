@@ -5,6 +5,8 @@ use serde::Deserialize;
 /// A mail in the local mailbox.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Mail {
+    /// SES's name for it.
+    pub id: String,
     to: To,
     /// *Objet*.
     pub subject: String,
@@ -37,6 +39,12 @@ impl Mail {
     #[must_use]
     pub fn link(&self) -> &str {
         self.link_if_any().unwrap_or_else(|| panic!("a link stands in\n{}", self.text))
+    }
+
+    /// Whether there is one in it: there is none in a notice.
+    #[must_use]
+    pub fn has_link(&self) -> bool {
+        self.link_if_any().is_some()
     }
 
     pub(crate) fn link_if_any(&self) -> Option<&str> {

@@ -22,24 +22,30 @@ pub struct Person {
 const PEOPLE: usize = 600;
 
 /// Accounts that are not as they should be: what follows `compte` in the directory's columns.
-const ODD: [&str; 5] = [
+const ODD: [&str; 4] = [
     "inactif,inactif@sante.example,Ines,Actif,fr,non",
     "sanscourriel,,Sacha,Courriel,fr,oui",
     "partage1,partage@sante.example,Paul,Partage,fr,oui",
     "partage2,partage@sante.example,Paule,Partage,fr,oui",
-    "anglais,english@sante.example,Jane,O'Hara,en,oui",
 ];
 
+/// How many more there are who read English.
+const ENGLISH: usize = 60;
+
 static NEXT: AtomicUsize = AtomicUsize::new(0);
+static NEXT_ENGLISH: AtomicUsize = AtomicUsize::new(PEOPLE);
 
 impl Person {
     fn number(n: usize) -> Self {
+        let french = n < PEOPLE;
+        let (given_name, family_name) =
+            if french { ("Marie-Ève", format!("Nº{n:03}")) } else { ("Jane", format!("O'Hara {n:03}")) };
         Self {
             account: format!("compte{n:03}"),
             email: format!("personne{n:03}@sante.example"),
-            given_name: "Marie-Ève",
-            family_name: format!("Nº{n:03}"),
-            language: "fr",
+            given_name,
+            family_name,
+            language: if french { "fr" } else { "en" },
         }
     }
 
@@ -51,16 +57,12 @@ impl Person {
         Self::number(n)
     }
 
-    /// The one who reads English.
+    /// Another, who reads English.
     #[must_use]
     pub fn english() -> Self {
-        Self {
-            account: "anglais".into(),
-            email: "english@sante.example".into(),
-            given_name: "Jane",
-            family_name: "O'Hara".into(),
-            language: "en",
-        }
+        let n = NEXT_ENGLISH.fetch_add(1, Ordering::Relaxed);
+        assert!(n < PEOPLE + ENGLISH, "the directory of the tests has {ENGLISH} people who read English");
+        Self::number(n)
     }
 
     /// Their line of the directory.
@@ -84,7 +86,7 @@ pub(crate) const HEADER: &str = "compte,courriel,prenom,nom,langue,actif\n";
 /// The directory of the tests, as CSV.
 pub(crate) fn directory() -> String {
     let mut csv = HEADER.to_owned();
-    for n in 0..PEOPLE {
+    for n in 0..PEOPLE + ENGLISH {
         csv.push_str(&Person::number(n).line(true));
     }
     for line in ODD {

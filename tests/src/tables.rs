@@ -60,6 +60,11 @@ impl Portal {
         name
     }
 
+    /// Takes such a table away again.
+    pub async fn drop_table(&self, name: &str) {
+        self.dynamodb_as_it_is("DeleteTable", json!({ "TableName": name })).await;
+    }
+
     /// The credentials of an account.
     pub async fn credentials(&self, account: &str) -> Value {
         self.dynamodb(

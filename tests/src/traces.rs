@@ -12,6 +12,7 @@ use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Where the secrets are written down, in the stack's data folder.
 pub(crate) const MET: &str = "met.jsonl";
@@ -26,12 +27,13 @@ const LONG: usize = 8;
 pub(crate) struct Met {
     record: PathBuf,
     known: Arc<Mutex<BTreeSet<String>>>,
+    waited: Arc<Mutex<(u64, Duration)>>,
 }
 
 impl Met {
     /// Those of the stack with this data folder.
     pub(crate) fn on(data: &Path) -> Self {
-        Self { record: data.join(MET), known: Arc::default() }
+        Self { record: data.join(MET), known: Arc::default(), waited: Arc::default() }
     }
 
     /// Writes a secret down.
@@ -41,6 +43,17 @@ impl Met {
             let line = format!("{}\n", Value::from(text));
             record.and_then(|mut record| record.write_all(line.as_bytes())).expect("the secret is written down");
         }
+    }
+
+    /// Notes how long somebody waited for an answer.
+    pub(crate) fn waited(&self, time: Duration) {
+        let mut waited = self.waited.lock().expect("the times");
+        *waited = (waited.0 + 1, waited.1.max(time));
+    }
+
+    /// How many answers there were, and how long the slowest took.
+    pub(crate) fn answers(&self) -> (u64, Duration) {
+        *self.waited.lock().expect("the times")
     }
 
     /// Writes the secret of a session's ticket down.

@@ -8,6 +8,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::time::Instant;
 
 /// Somebody at a machine of their own, who keeps their cookies.
 pub struct Visitor {
@@ -92,7 +93,9 @@ impl Visitor {
             let name: HeaderName = name.parse().expect("a header's name");
             request = request.header(name, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
         }
+        let asked = Instant::now();
         let answer = request.send().await.expect("the portal answers");
+        self.met.waited(asked.elapsed());
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.keep_cookies(&headers);
         let answer = Answer { status, headers, text: answer.text().await.expect("a body") };

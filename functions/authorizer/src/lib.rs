@@ -38,7 +38,7 @@ impl Authorizer {
         })?;
         tracing::info!(ok = signed_in.is_some(), "asked");
         Ok(match signed_in {
-            Some(SignedIn { session, name }) => {
+            Some(SignedIn { session, name, .. }) => {
                 json!({ "isAuthorized": true, "context": { "account": session.account, "name": name.display() } })
             }
             None => json!({ "isAuthorized": false }),

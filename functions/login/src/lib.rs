@@ -14,8 +14,10 @@ use guichet_core::store::attempts::{Attempt, Attempted, Counted};
 use guichet_core::store::credentials::{Credential, Holder};
 use guichet_core::store::events::What;
 use guichet_core::store::sign_in::{Opened, SignIn};
-use guichet_core::{aws, chance};
-use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route, session_cookie, with_cookie, word};
+use guichet_core::{aws, chance, rehearsal};
+use guichet_http::{
+    ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie, with_cookie, word,
+};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use serde_json::json;
@@ -72,10 +74,12 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let device = caller.device_key(&claim.tag);
 
     let counted = count(context, &caller, &account, &claim, device.as_ref()).await?;
+    rehearsal::point("login.after_reserve", claim.key.as_str());
     let stored = counted.credential.as_ref().and_then(Credential::hash);
     let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
     let password = Password::typed(&form.password);
     let right = hasher.verify(&password, stored.as_ref())?;
+    rehearsal::point("login.after_verify", claim.key.as_str());
     let holder = counted.credential.as_ref().map(|credential| &credential.holder);
     let holder = holder.filter(|holder| right && holder.standing.active);
     tracing::info!(
@@ -176,13 +180,14 @@ async fn open_session(
         event: &caller.event(What::SignedIn),
     };
     context.tables.open_session(counted, &opened).await?;
+    rehearsal::point("login.after_session_put", claim.key.as_str());
 
     let mut answer = json!({
         "account": session.account,
         "name": holder.name.display(),
         "expires_at": session.expires_at().rfc3339(),
     });
-    Ok(match form.transport {
+    let response = match form.transport {
         Transport::Cookie => {
             let response = with_cookie(json(&answer), &session_cookie(&ticket, form.remember));
             caller.make_known(response, &claim.tag, device)
@@ -191,5 +196,6 @@ async fn open_session(
             answer["token"] = ticket.reveal().into();
             json(&answer)
         }
-    })
+    };
+    Ok(for_one_who_speaks(holder.speaks, response))
 }

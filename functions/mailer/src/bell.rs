@@ -1,6 +1,6 @@
 //! The stream's bell: a DynamoDB event that carries the keys of new requests.
 
-use guichet_core::store::mail_requests::RequestId;
+use guichet_core::store::mail_request::RequestId;
 use serde_json::Value;
 
 /// The requests that a stream event names; `None` where the event is not of a stream. A record that is not the

@@ -18,6 +18,7 @@ pub(crate) struct Letter {
 /// Who writes: the desk, at its portal, in its time zone.
 pub(crate) struct Desk {
     name: String,
+    color: String,
     phone: String,
     portal: String,
     time_zone: TimeZone,
@@ -25,36 +26,50 @@ pub(crate) struct Desk {
 
 struct Wording {
     subject: &'static str,
+    /// What a list of mails shows beside the subject.
+    preview: &'static str,
     text: &'static str,
     html: &'static str,
 }
 
+/// What every letter's HTML stands in. Colours are inline for programs that leave style sheets out; the dark ones are for
+/// those that do not.
+const FRAME: &str = include_str!("../mails/frame.html");
+/// `--brand` of the site.
+const COLOR: &str = "#113a64";
+
 const LINK_FR: Wording = Wording {
     subject: "Changement de mot de passe",
+    preview: "Le lien pour choisir votre mot de passe, valide jusqu’à {{until}}.",
     text: include_str!("../mails/link.fr.txt"),
     html: include_str!("../mails/link.fr.html"),
 };
 const LINK_EN: Wording = Wording {
     subject: "Password change",
+    preview: "The link to choose your password, good until {{until}}.",
     text: include_str!("../mails/link.en.txt"),
     html: include_str!("../mails/link.en.html"),
 };
 const NOTICE_FR: Wording = Wording {
     subject: "Votre mot de passe a été changé",
+    preview: "Si ce n’est pas vous, communiquez tout de suite avec nous.",
     text: include_str!("../mails/notice.fr.txt"),
     html: include_str!("../mails/notice.fr.html"),
 };
 const NOTICE_EN: Wording = Wording {
     subject: "Your password was changed",
+    preview: "If it was not you, get in touch with us at once.",
     text: include_str!("../mails/notice.en.txt"),
     html: include_str!("../mails/notice.en.html"),
 };
 
 impl Desk {
-    /// `DESK_NAME`, `DESK_PHONE`, `PORTAL_URL`, `DESK_TIME_ZONE`.
+    /// `DESK_NAME`, `BRAND_COLOR`, `DESK_PHONE`, `PORTAL_URL`, `DESK_TIME_ZONE`.
     pub(crate) fn from_env() -> Result<Self, ConfigError> {
+        let color = config::text("BRAND_COLOR")?;
         Ok(Self {
             name: config::text("DESK_NAME")?,
+            color: if color.is_empty() { COLOR.into() } else { color },
             phone: config::text("DESK_PHONE")?,
             portal: config::text("PORTAL_URL")?,
             time_zone: config::parsed("DESK_TIME_ZONE", |name| TimeZone::get(name).map_err(|error| error.to_string()))?,
@@ -98,12 +113,19 @@ impl Desk {
             ("phone", &phone),
             ("portal", &self.portal),
         ];
-        let places: Vec<_> = common.iter().chain(places).copied().collect();
-        Letter {
-            subject: wording.subject,
-            text: fill(wording.text, &places, str::to_owned),
-            html: fill(wording.html, &places, escape),
-        }
+        let mut places: Vec<_> = common.iter().chain(places).copied().collect();
+        let text = fill(wording.text, &places, str::to_owned);
+        let preview = fill(wording.preview, &places, str::to_owned);
+        places.extend([
+            ("language", to.language.tag()),
+            ("subject", wording.subject),
+            ("preview", &preview),
+            ("color", &self.color),
+        ]);
+        // The frame's place for the letter itself is not filled but split at: all that fills is escaped.
+        let (before, after) = FRAME.split_once("{{letter}}").unwrap_or_default();
+        let html = [before, wording.html, after].map(|part| fill(part, &places, escape)).concat();
+        Letter { subject: wording.subject, text, html }
     }
 
     /// Day and hour where the desk is: `10 h 14, le 25 novembre 2026` or `10:14 a.m. on November 25, 2026`.
@@ -192,6 +214,7 @@ mod tests {
     fn desk() -> Desk {
         Desk {
             name: "Centre de services".into(),
+            color: COLOR.into(),
             phone: "514 555-0123".into(),
             portal: "https://acces.example".into(),
             time_zone: TimeZone::get("America/Toronto").unwrap(),
@@ -206,6 +229,7 @@ mod tests {
             language,
             active: true,
             shared_mailbox: false,
+            bounced_at: None,
         }
     }
 
@@ -221,6 +245,8 @@ mod tests {
             for letter in letters {
                 assert!(letter.text.contains("Anne <b> {{link}} O'Hara"), "{}", letter.text);
                 assert!(letter.html.contains("Anne &lt;b&gt; {{link}} O&#39;Hara"), "{}", letter.html);
+                assert!(letter.html.contains(&format!("<title>{0}</title>", letter.subject)), "{}", letter.html);
+                assert!(letter.html.ends_with("</html>\n") && !letter.html.contains("overflow:hidden\"></div>"));
                 for body in [&letter.text, &letter.html] {
                     assert_eq!(body.matches("{{").count(), body.matches("{{link}} O").count(), "{body}");
                     assert!(

@@ -7,27 +7,28 @@ mod bell;
 mod letter;
 mod post;
 
-use futures_util::{StreamExt, future, stream};
+use futures_util::{FutureExt, StreamExt, future, stream};
+use guichet_core::account::AccountName;
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::metrics::{self, Metric};
-use guichet_core::quota::{LINKS_TO_A_MAILBOX, LINKS_TO_A_MAILBOX_FROM_OUTSIDE, MailBrake};
+use guichet_core::quota::MailBrake;
 use guichet_core::secret::PlainToken;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::directory::{Directory, Entry};
 use guichet_core::store::events::{Event, Events, Origin, What};
-use guichet_core::store::mail_requests::{
-    Claim, Counted, Kind, Lane, MAX_ATTEMPTS, MailRequest, MailRequests, RequestId, Status,
-};
+use guichet_core::store::mail_request::{Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox};
+use guichet_core::store::mail_requests::{Claim, Counted, End, MAX_ATTEMPTS, MailRequests};
 use guichet_core::store::throttles::Throttles;
 use guichet_core::store::tokens::{Purpose, Token, Tokens};
 use guichet_core::store::{StoreError, Table};
-use guichet_core::{aws, chance};
+use guichet_core::{aws, chance, rehearsal};
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use letter::{Desk, Letter};
 use post::{Post, Posted};
 use serde_json::Value;
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 /// Requests worked on at once: SES answers in about 100 ms, and a new account may send one mail a
@@ -53,9 +54,9 @@ enum By {
 
 /// What a request came to.
 enum Came {
-    /// Its end.
-    To(Status),
-    /// A fault: it is to be tried again after a while.
+    /// Its end; where it failed, why.
+    To(Status, Option<String>),
+    /// The mail may have gone out or not: it is to be tried again after a while.
     Again,
     /// Nothing was mailed, for sure; it waits, and this attempt does not count.
     Held(Why),
@@ -129,8 +130,12 @@ impl Mailer {
         let outside = self.mail_requests.due(Lane::Outside, now, SWEEP).await?;
         let oldest = known.iter().chain(&outside).map(|due| due.due_at).min();
         metrics::measured(Metric::OldestRequestSeconds, oldest.map_or(0, |due_at| due_at.seconds_until(now)));
-        if let Some(imported_at) = self.directory.imported_at().await? {
-            metrics::measured(Metric::ImportAgeSeconds, imported_at.seconds_until(now));
+        // That it cannot be told keeps no mail back.
+        match self.directory.imported_at().await {
+            Ok(imported_at) => imported_at
+                .into_iter()
+                .for_each(|at| metrics::measured(Metric::ImportAgeSeconds, at.seconds_until(now))),
+            Err(error) => tracing::error!(error = ?error, "the age of the import is not known"),
         }
         for lane in [known, outside] {
             for due in lane.chunks(AT_ONCE) {
@@ -146,13 +151,16 @@ impl Mailer {
         Ok(())
     }
 
-    /// What became of the request, where that is known.
+    /// What became of the request, where that is known. One that makes us panic takes none of its neighbours along.
     async fn work(&self, id: &RequestId, by: By) -> Option<Came> {
         let request = id.brief();
-        let came = self.claim_and_mail(id, by).await;
+        let Ok(came) = AssertUnwindSafe(self.claim_and_mail(id, by)).catch_unwind().await else {
+            tracing::error!(mail.request = request, "a panic at a mail request");
+            return None;
+        };
         match &came {
-            Ok(Came::To(status)) => {
-                tracing::info!(mail.request = request, mail.status = ?status, "mail request ended");
+            Ok(Came::To(status, reason)) => {
+                tracing::info!(mail.request = request, mail.status = ?status, mail.reason = reason, "mail request ended");
                 match status {
                     Status::Sent => metrics::count(Metric::MailsSent),
                     Status::Failed | Status::Expired => metrics::count(Metric::MailsFailed),
@@ -174,46 +182,71 @@ impl Mailer {
         let request = match self.mail_requests.claim(id, now).await? {
             Claim::Taken(request) => request,
             Claim::NotDue => return Ok(Came::NotOurs),
-            Claim::Exhausted => {
-                self.mail_requests.finish(id, MAX_ATTEMPTS, Status::Failed).await?;
-                return Ok(Came::To(Status::Failed));
+            Claim::Unreadable => return Ok(Came::To(Status::Failed, Some("unreadable".into()))),
+            Claim::Exhausted(request) => {
+                let known = self.directory.entry(&request.typed).await?.map(|entry| entry.account);
+                let came = failed("unfinished");
+                self.end(&request, &came, known.as_ref(), now).await?;
+                return Ok(came);
             }
         };
-        let came = match self.mail(&request, by, now).await {
+        rehearsal::point("mailer.after_claim", &request.id.brief());
+        let mut known = None;
+        let came = match self.mail(&request, by, &mut known, now).await {
             Ok(came) => came,
             // The store did not answer: nothing is known of the account, and nothing was mailed.
             Err(error) => {
-                self.put_back(&request, now).await?;
+                self.mail_requests.release(&request, now + BACK_OFF).await?;
                 return Err(error);
             }
         };
+        rehearsal::point("mailer.before_mark", &request.id.brief());
         match came {
-            Came::To(status) => self.mail_requests.finish(id, request.attempts, status).await?,
-            Came::Again => self.put_back(&request, now).await?,
+            Came::To(..) => self.end(&request, &came, known.as_ref(), now).await?,
+            Came::Again => self.mail_requests.put_back(&request, now + BACK_OFF * request.attempts).await?,
             Came::Held(_) => self.mail_requests.hold(&request).await?,
             Came::NotOurs => {}
         }
         Ok(came)
     }
 
-    async fn put_back(&self, request: &MailRequest, now: UnixTime) -> Result<(), StoreError> {
-        self.mail_requests.put_back(&request.id, request.attempts, now + BACK_OFF * request.attempts).await
+    async fn end(
+        &self,
+        request: &MailRequest,
+        came: &Came,
+        account: Option<&AccountName>,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        let Came::To(status, reason) = came else { return Ok(()) };
+        self.mail_requests.finish(request, &End { status: *status, account, reason: reason.as_deref() }, now).await
     }
 
-    async fn mail(&self, request: &MailRequest, by: By, now: UnixTime) -> Result<Came, StoreError> {
+    /// Whose account it is goes into `known` as soon as that is known.
+    async fn mail(
+        &self,
+        request: &MailRequest,
+        by: By,
+        known: &mut Option<AccountName>,
+        now: UnixTime,
+    ) -> Result<Came, StoreError> {
+        let ended = |status| Ok(Came::To(status, None));
+        let nobody = || ended(if request.is_too_old(now) { Status::Expired } else { Status::NoAccount });
+        // A name that nobody bears costs one read.
+        let Some(entry) = self.directory.entry(&request.typed).await? else { return nobody() };
+        let Some(standing) = self.credentials.standing(&request.typed).await? else { return nobody() };
+        *known = Some(entry.account.clone());
         if request.is_too_old(now) {
-            return Ok(Came::To(Status::Expired));
+            return ended(Status::Expired);
         }
-        let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Came::To(Status::NoAccount)) };
-        let Some(standing) = self.credentials.standing(&request.typed).await? else {
-            return Ok(Came::To(Status::NoAccount));
-        };
         if !standing.active {
-            return Ok(Came::To(Status::Inactive));
+            return ended(Status::Inactive);
         }
-        let Some(address) = &entry.email else { return Ok(Came::To(Status::NoMailbox)) };
+        let Some(address) = &entry.email else { return ended(Status::NoMailbox) };
         if request.kind != Kind::Notice && entry.shared_mailbox {
-            return Ok(Came::To(Status::SharedMailbox));
+            return ended(Status::SharedMailbox);
+        }
+        if entry.bounced_at.is_some() {
+            return ended(Status::Suppressed);
         }
 
         // Only what would be mailed comes so far: names that nobody bears spend nothing, and none of them is held.
@@ -229,11 +262,12 @@ impl Mailer {
         if !self.throttles.spend_common(&one_mail).await? {
             return Ok(Came::Held(Why::Brake));
         }
-        let came = self.count_and_post(request, &entry, address, standing.version, now).await?;
-        if let Came::Held(_) | Came::To(Status::Capped) | Came::NotOurs = came {
+        let came = self.count_and_post(request, &entry, address, standing.version, now).await;
+        // What was not handed to SES, for sure, was not spent.
+        if let Err(_) | Ok(Came::Held(_) | Came::To(Status::Capped, _) | Came::NotOurs) = came {
             self.throttles.give_back(&one_mail).await?;
         }
-        Ok(came)
+        came
     }
 
     async fn count_and_post(
@@ -252,33 +286,28 @@ impl Mailer {
         let letter = match purpose {
             None => self.desk.notice(entry, request.created_at),
             Some(purpose) => {
-                match self.count(request, address, now).await? {
+                let spendings = quotas_of_a_mailbox(address, request.id.lane(), now);
+                match self.mail_requests.count(request, &self.throttles, &spendings).await? {
                     Counted::Yes => {}
-                    Counted::Capped => return Ok(Came::To(Status::Capped)),
+                    Counted::Capped => return Ok(Came::To(Status::Capped, None)),
                     Counted::NotOurs => return Ok(Came::NotOurs),
                 }
                 self.letter_with_link(request, purpose, entry, version, now).await?
             }
         };
-        Ok(match self.post.send(address, &letter, &request.id).await {
+        rehearsal::point("mailer.before_ses", &request.id.brief());
+        let posted = self.post.send(address, &letter, &request.id).await;
+        rehearsal::point("mailer.after_ses", &request.id.brief());
+        Ok(match posted {
             Posted::Accepted => {
                 self.note(request).await;
-                Came::To(Status::Sent)
+                Came::To(Status::Sent, None)
             }
             Posted::NotNow => Came::Held(Why::Ses),
             Posted::TryAgain if request.attempts < MAX_ATTEMPTS => Came::Again,
-            Posted::TryAgain | Posted::Refused => Came::To(Status::Failed),
+            Posted::TryAgain => failed("unanswered"),
+            Posted::Refused(code) => failed(&code),
         })
-    }
-
-    /// By the hash of the address: it is the mailbox that is kept from floods, whatever accounts it has.
-    async fn count(&self, request: &MailRequest, to: &MailAddress, now: UnixTime) -> Result<Counted, StoreError> {
-        let mut spendings = vec![LINKS_TO_A_MAILBOX.spending(&format!("mailer#mailbox#{}", to.hash()), now)];
-        if request.id.lane() == Lane::Outside {
-            let outside = format!("mailer#mailbox#outside#{}", to.hash());
-            spendings.push(LINKS_TO_A_MAILBOX_FROM_OUTSIDE.spending(&outside, now));
-        }
-        self.mail_requests.count(request, &self.throttles, &spendings).await
     }
 
     /// Makes the link. The plain token exists here and in the mail, nowhere else.
@@ -302,6 +331,7 @@ impl Mailer {
             for_request: request.id.request.clone(),
         };
         self.tokens.put(&token).await?;
+        rehearsal::point("mailer.after_token_put", &request.id.brief());
         Ok(self.desk.link(entry, purpose, &plain, token.expires_at))
     }
 
@@ -316,4 +346,8 @@ impl Mailer {
             tracing::error!(mail.request = request.id.brief(), error = ?error, "event not noted");
         }
     }
+}
+
+fn failed(reason: &str) -> Came {
+    Came::To(Status::Failed, Some(reason.to_owned()))
 }

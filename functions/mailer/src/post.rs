@@ -6,10 +6,12 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
+use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
-use guichet_core::store::mail_requests::RequestId;
+use guichet_core::store::mail_request::RequestId;
 use lambda_runtime::tracing;
+use std::io;
 use std::time::Duration;
 
 /// SES gets one attempt per delivery: what timed out may have been sent, and only the request's own count of attempts
@@ -37,8 +39,8 @@ const NOT_NOW: [&str; 4] =
 pub(crate) enum Posted {
     /// SES took the mail.
     Accepted,
-    /// SES refused it for good.
-    Refused,
+    /// SES refused it for good, with this code.
+    Refused(String),
     /// SES takes nothing at the moment, and did not take this.
     NotNow,
     /// It could not be had, or its answer was lost.
@@ -73,7 +75,7 @@ impl Post {
             Ok(made) => made,
             Err(error) => {
                 tracing::error!(%error, "a mail could not be made");
-                return Posted::Refused;
+                return Posted::Refused("unmakeable".into());
             }
         };
         let sent = self
@@ -88,6 +90,10 @@ impl Post {
             .send()
             .await;
         let Err(error) = sent else { return Posted::Accepted };
+        if never_connected(&error) {
+            tracing::error!(mail.request = id.brief(), "SES cannot be reached");
+            return Posted::NotNow;
+        }
         // The address is not logged; SES's own words may quote it, so only the code is.
         let code = error.as_service_error().map_or_else(
             || DisplayErrorContext(&error).to_string(),
@@ -103,11 +109,20 @@ impl Posted {
     /// What SES's code for a refusal means; whatever is not known to be certain may have been sent.
     fn refused_with(code: &str) -> Self {
         match code {
-            code if FOR_GOOD.contains(&code) => Self::Refused,
+            code if FOR_GOOD.contains(&code) => Self::Refused(code.to_owned()),
             code if NOT_NOW.contains(&code) => Self::NotNow,
             _ => Self::TryAgain,
         }
     }
+}
+
+/// Whether there was no connection to SES at all, so that the mail is certainly not out.
+fn never_connected(error: &(dyn std::error::Error + 'static)) -> bool {
+    let refused = error.downcast_ref::<io::Error>().is_some_and(|error| {
+        use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, NetworkUnreachable};
+        matches!(error.kind(), AddrNotAvailable | ConnectionRefused | HostUnreachable | NetworkUnreachable)
+    });
+    refused || error.is::<ResolveDnsError>() || error.source().is_some_and(never_connected)
 }
 
 fn tag(name: &str, value: &str) -> Result<MessageTag, BuildError> {
@@ -128,7 +143,7 @@ mod tests {
     #[test]
     fn only_a_certain_refusal_costs_no_attempt() {
         for (code, expected) in [
-            ("MessageRejected", Posted::Refused),
+            ("MessageRejected", Posted::Refused("MessageRejected".into())),
             ("TooManyRequestsException", Posted::NotNow),
             ("ThrottlingException", Posted::NotNow),
             ("LimitExceededException", Posted::NotNow),

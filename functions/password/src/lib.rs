@@ -68,7 +68,7 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let (ticket, transport) = caller.ticket()?;
     let tables = &context.change;
     let signed_in = context.sessions.signed_in(&tables.credentials, ticket, transport, caller.now).await?;
-    let SignedIn { session, name } = signed_in.ok_or(ApiError::NotSignedIn)?;
+    let SignedIn { session, name, .. } = signed_in.ok_or(ApiError::NotSignedIn)?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
 
     let names = &*context.keys.names(caller.now).await?;

@@ -1,6 +1,6 @@
 //! *M'inscrire au service*: the first claim of an account.
 
-use guichet_core::store::mail_requests::Kind;
+use guichet_core::store::mail_request::Kind;
 use guichet_http::{ApiError, Door, Response, route};
 use lambda_http::Request;
 use std::sync::Arc;

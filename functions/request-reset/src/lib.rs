@@ -1,6 +1,6 @@
 //! *Mot de passe oublié ?*: asks for a link to set a new password.
 
-use guichet_core::store::mail_requests::Kind;
+use guichet_core::store::mail_request::Kind;
 use guichet_http::{ApiError, Door, Response, route};
 use lambda_http::Request;
 use std::sync::Arc;

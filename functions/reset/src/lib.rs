@@ -13,8 +13,10 @@ use guichet_core::store::Table;
 use guichet_core::store::credentials::Holder;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::tokens::{Repeat, Token, Tokens};
-use guichet_core::{aws, chance};
-use guichet_http::{ApiError, Caller, Response, Site, json, json_body, new_password, no_content, route};
+use guichet_core::{aws, chance, rehearsal};
+use guichet_http::{
+    ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
+};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use serde_json::json;
@@ -100,13 +102,14 @@ async fn counting_dead_links(
 async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Response, ApiError> {
     let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
     let (token, holder) = find(context, &plain).await?;
-    refuse_dead(&token, holder, caller.now)?;
-    Ok(json(&json!({
+    let holder = refuse_dead(&token, holder, caller.now)?;
+    let answer = json(&json!({
         "account": token.account,
         "purpose": token.purpose,
         "expires_at": token.expires_at.rfc3339(),
         "policy": context.policy,
-    })))
+    }));
+    Ok(for_one_who_speaks(holder.speaks, answer))
 }
 
 async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Response, ApiError> {
@@ -124,18 +127,21 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
 
     let key = AccountKey::of(&token.account, names);
+    let hash = hasher.hash(&password, chance::bytes())?;
+    rehearsal::point("reset.after_hash", key.as_str());
     let device = PlainDeviceKey::from_random(chance::bytes());
     let change = Change {
         account: &token.account,
         account_key: &key,
         version: token.version,
-        hash: &hasher.hash(&password, chance::bytes())?,
+        hash: &hash,
         now: caller.now,
         origin: &caller.origin(),
         device: &Device::known(token.account.clone(), &device, token.version + 1, caller.now),
     };
     let receipt = plain.receipt(&password, hasher.peppers().current());
     let changed = context.change.spend_token(&context.tokens, &token, &receipt, &change).await?;
+    rehearsal::point("reset.after_tx", key.as_str());
     tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
     match changed {
         Changed::Yes => Ok(caller.make_known(no_content(), &device::tag(&token.account, names), &device)),

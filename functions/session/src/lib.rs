@@ -10,7 +10,9 @@ use guichet_core::store::Table;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::events::{Events, What};
 use guichet_core::store::sessions::Sessions;
-use guichet_http::{ApiError, Caller, Response, Site, json, no_content, path_parameter, route, signed_out};
+use guichet_http::{
+    ApiError, Caller, Response, Site, for_one_who_speaks, json, no_content, path_parameter, route, signed_out,
+};
 use lambda_http::{Request, tracing};
 use serde_json::json;
 use std::sync::Arc;
@@ -83,14 +85,15 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let SignedIn { session, name } = context.signed_in(caller).await?;
-    Ok(json(&json!({
+    let SignedIn { session, name, speaks } = context.signed_in(caller).await?;
+    let answer = json(&json!({
         "account": session.account,
         "name": name.display(),
         "signed_in_at": session.created_at.rfc3339(),
         "expires_at": session.expires_at().rfc3339(),
         "remember": session.remember,
-    })))
+    }));
+    Ok(for_one_who_speaks(speaks, answer))
 }
 
 async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiError> {

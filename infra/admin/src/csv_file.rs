@@ -107,7 +107,7 @@ fn entry(record: &ByteRecord, width: usize, places: [usize; COLUMNS.len()]) -> R
         "non" => false,
         other => return Err(format!("actif {other:?} is neither oui nor non")),
     };
-    Ok(Entry { account, email, name, language, active, shared_mailbox: false })
+    Ok(Entry { account, email, name, language, active, shared_mailbox: false, bounced_at: None })
 }
 
 fn mark_shared(entries: &mut [Entry]) {

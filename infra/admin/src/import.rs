@@ -1,7 +1,7 @@
 //! Brings the directory up to a CSV file.
 
 use crate::csv_file::{self, FileError, Refusal, holders_of_addresses};
-use crate::stack::{Directions, Stack, StackError};
+use crate::stack::{Directions, Role, Stack, StackError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
 use guichet_core::clock;
@@ -62,7 +62,7 @@ impl fmt::Display for Report {
 /// an import that was interrupted finds the difference again.
 pub async fn import(directions: &Directions, file: &Path) -> Result<Report, ImportError> {
     let (entries, refused) = csv_file::read(file)?;
-    let stack = Stack::find(directions).await?;
+    let stack = Stack::find(directions, Role::Import).await?;
     let import = Import {
         directory: Directory(stack.table("Directory")?),
         credentials: Credentials(stack.table("Credentials")?),
@@ -87,10 +87,7 @@ struct Row {
 impl Row {
     fn is_as_wanted(&self) -> bool {
         self.entry.as_ref() == Some(&self.wanted)
-            && self
-                .holder
-                .as_ref()
-                .is_some_and(|holder| holder.name == self.wanted.name && holder.standing.active == self.wanted.active)
+            && self.holder.as_ref().is_some_and(|holder| is_followed(&self.wanted, holder))
     }
 }
 
@@ -135,10 +132,12 @@ impl Import {
             futures_util::try_join!(self.directory.entries(&accounts), self.credentials.holders(&accounts))?;
         let mut entries: HashMap<_, _> = entries.into_iter().map(|entry| (entry.account.clone(), entry)).collect();
         let mut holders: HashMap<_, _> = holders.into_iter().map(|holder| (holder.account.clone(), holder)).collect();
-        let row = |wanted: Entry| Row {
-            entry: entries.remove(&wanted.account),
-            holder: holders.remove(&wanted.account),
-            wanted,
+        let row = |mut wanted: Entry| {
+            let (entry, holder) = (entries.remove(&wanted.account), holders.remove(&wanted.account));
+            // What came back from an address stays known as long as the address is the same.
+            let same = entry.as_ref().filter(|entry: &&Entry| entry.email == wanted.email);
+            wanted.bounced_at = same.and_then(|entry| entry.bounced_at);
+            Row { wanted, entry, holder }
         };
         Ok(chunk.into_iter().map(row).collect())
     }
@@ -192,8 +191,8 @@ impl Import {
         for Row { wanted, holder, .. } in rows {
             let Some(holder) = holder else { continue };
             let deactivated = holder.standing.active && !wanted.active;
-            if holder.name != wanted.name || holder.standing.active != wanted.active {
-                self.credentials.follow(&wanted.account, &wanted.name, wanted.active, deactivated).await?;
+            if !is_followed(wanted, holder) {
+                self.credentials.follow(wanted, deactivated).await?;
             }
         }
         let entries: Vec<_> = rows.iter().map(|row| row.wanted.clone()).collect();
@@ -201,11 +200,16 @@ impl Import {
     }
 }
 
+fn is_followed(entry: &Entry, holder: &Holder) -> bool {
+    holder.name == entry.name && holder.speaks == entry.language && holder.standing.active == entry.active
+}
+
 fn newcomer(entry: &Entry) -> Holder {
     Holder {
         account: entry.account.clone(),
         standing: Standing { version: 0, active: entry.active },
         name: entry.name.clone(),
+        speaks: entry.language,
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod aws_cli;
 mod csv_file;
+mod desk;
 mod doctor;
 mod import;
 mod restore;
@@ -12,6 +13,7 @@ mod site;
 mod stack;
 
 pub use aws_cli::AwsError;
+pub use desk::{Act, Desk, DeskError, Lang, List, Told};
 pub use doctor::{Finding, State, doctor};
 pub use import::{ImportError, Report, import};
 pub use restore::{Restorable, RestoreError, restore};

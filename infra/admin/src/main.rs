@@ -1,7 +1,10 @@
 //! `cargo admin`: what the desk and the directory's nightly job run.
 
-use clap::{Parser, Subcommand};
-use guichet_admin::{Directions, Finding, Restorable, State, doctor, import, restore, site};
+use clap::{Args, Parser, Subcommand};
+use guichet_admin::{
+    Act, Desk, DeskError, Directions, Finding, Lang, List, Restorable, State, Told, doctor, import, restore, site,
+};
+use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,6 +38,65 @@ enum Command {
         #[arg(long)]
         from: String,
     },
+    /// Says why somebody does not get in: the cause, what to tell them, and all that led to it. Exit code 3: there is no
+    /// such account.
+    Explain {
+        /// The user name.
+        account: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Looks for people by a part of their account, name or mail address. Exit code 3: nobody.
+    Find {
+        /// What to look for.
+        text: String,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lists the active accounts that are not as they should be. Exit code 3: none.
+    Accounts {
+        /// Which.
+        which: List,
+        #[command(flatten)]
+        how: How,
+    },
+    /// Lists the mails that need a hand. Exit code 3: none.
+    Failed {
+        #[command(flatten)]
+        how: How,
+    },
+    /// Sends again what needs a hand: of one account, or all of it. Exit code 3: nothing does.
+    Retry {
+        /// The user name.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        account: Option<String>,
+        /// Of everybody, as after an outage.
+        #[arg(long)]
+        all: bool,
+        #[command(flatten)]
+        doing: Doing,
+    },
+    /// Ends all sessions and links of an account. Exit code 3: there is no such account.
+    EndSessions(OneAccount),
+    /// Lifts what was counted against an account, and takes its mail address for a good one again. Exit code 3: there is no
+    /// such account.
+    Unblock(OneAccount),
+    /// Lets nobody use an account, until an import says otherwise. Exit code 3: there is no such account.
+    Deactivate(OneAccount),
+    /// Takes out all that is kept of an account, as the law asks (Québec's Law 25).
+    Forget(OneAccount),
+    /// Writes out what happened to accounts in the last 90 days, and what the desk did in the last year: a line of JSON
+    /// each. That it was written out is written down.
+    ExportAudit {
+        /// The first day, as 2026-11-25.
+        #[arg(long)]
+        since: Option<String>,
+        /// The last day.
+        #[arg(long)]
+        until: Option<String>,
+        #[command(flatten)]
+        how: How,
+    },
     /// Uploads the pages to a deployed stack, and makes CloudFront forget the earlier ones.
     Site {
         /// Only say what would be done.
@@ -47,6 +109,84 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// How it is told.
+#[derive(Args)]
+struct How {
+    /// The language of what is said.
+    #[arg(long, default_value = "fr")]
+    lang: Lang,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// How it is done.
+#[derive(Args)]
+struct Doing {
+    /// Only say what would be done.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Args)]
+struct OneAccount {
+    /// The user name.
+    account: String,
+    #[command(flatten)]
+    doing: Doing,
+}
+
+/// Nothing of what was asked for is there.
+const NOTHING_THERE: u8 = 3;
+
+impl How {
+    async fn desk(&self, directions: &Directions) -> Result<Desk, String> {
+        Desk::open(directions, self.lang).await.map_err(|error| error.to_string())
+    }
+
+    fn tell(&self, told: Result<Told, DeskError>) -> Result<u8, String> {
+        let told = told.map_err(|error| error.to_string())?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&told.json).unwrap_or_default());
+        } else {
+            println!("{}", told.text.trim_end());
+        }
+        Ok(if told.found { 0 } else { NOTHING_THERE })
+    }
+}
+
+impl OneAccount {
+    async fn act(&self, directions: &Directions, act: Act) -> Result<u8, String> {
+        let Doing { dry_run, how } = &self.doing;
+        how.tell(how.desk(directions).await?.act(act, &self.account, *dry_run).await)
+    }
+}
+
+/// Sends again what needs a hand, account by account; one that fails keeps no other from it.
+async fn retry_all(directions: &Directions, doing: &Doing) -> Result<u8, String> {
+    let desk = doing.how.desk(directions).await?;
+    let accounts = desk.to_retry().await.map_err(|error| error.to_string())?;
+    let bar = ProgressBar::new(accounts.len() as u64);
+    let (mut done, mut failed) = (Vec::new(), 0);
+    for account in &accounts {
+        match desk.act(Act::Retry, account.as_str(), doing.dry_run).await {
+            Ok(told) => done.push(told.json),
+            Err(error) => {
+                failed += 1;
+                eprintln!("{}: {error}", account.as_str());
+            }
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let said = format!("{} / {}", done.len(), accounts.len());
+    let found = !accounts.is_empty();
+    let code = doing.how.tell(Ok(Told { text: said, json: done.into(), found }))?;
+    Ok(if failed > 0 { 1 } else { code })
 }
 
 /// What is for a deployed stack alone.
@@ -65,28 +205,47 @@ fn tell(findings: &[Finding], json: bool) -> u8 {
     u8::from(findings.iter().any(|finding| finding.state == State::Missing))
 }
 
+async fn run(directions: &Directions, command: Command) -> Result<u8, String> {
+    let said = |error: &dyn std::fmt::Display| error.to_string();
+    match command {
+        Command::Import { file } => {
+            let report = import(directions, &file).await.map_err(|error| said(&error))?;
+            print!("{report}");
+            Ok(if report.refused.is_empty() { 0 } else { 2 })
+        }
+        Command::Restore { table, from } => {
+            println!("{}", restore(directions, table, &from).await.map_err(|error| said(&error))?);
+            Ok(0)
+        }
+        Command::Explain { account, how } => how.tell(how.desk(directions).await?.explain(&account).await),
+        Command::Find { text, how } => how.tell(how.desk(directions).await?.find(&text).await),
+        Command::Accounts { which, how } => how.tell(how.desk(directions).await?.accounts(which).await),
+        Command::Failed { how } => how.tell(how.desk(directions).await?.failed().await),
+        Command::Retry { account: Some(account), doing, .. } => {
+            OneAccount { account, doing }.act(directions, Act::Retry).await
+        }
+        Command::Retry { doing, .. } => retry_all(directions, &doing).await,
+        Command::EndSessions(one) => one.act(directions, Act::EndSessions).await,
+        Command::Unblock(one) => one.act(directions, Act::Unblock).await,
+        Command::Deactivate(one) => one.act(directions, Act::Deactivate).await,
+        Command::Forget(one) => one.act(directions, Act::Forget).await,
+        Command::ExportAudit { since, until, how } => {
+            how.tell(how.desk(directions).await?.export_audit(since.as_deref(), until.as_deref()).await)
+        }
+        Command::Site { dry_run } => {
+            site(deployed(directions)?, dry_run).map_err(|error| said(&error))?;
+            Ok(0)
+        }
+        Command::Doctor { json } => {
+            Ok(tell(&doctor(deployed(directions)?).map_err(|error| said(&error))?, json))
+        }
+    }
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Cli { directions, command } = Cli::parse();
-    let done = match command {
-        Command::Import { file } => import(&directions, &file).await.map_err(|error| error.to_string()).map(|report| {
-            print!("{report}");
-            if report.refused.is_empty() { 0 } else { 2 }
-        }),
-        Command::Restore { table, from } => {
-            restore(&directions, table, &from).await.map_err(|error| error.to_string()).map(|said| {
-                println!("{said}");
-                0
-            })
-        }
-        Command::Site { dry_run } => {
-            deployed(&directions).and_then(|stack| site(stack, dry_run).map_err(|error| error.to_string())).map(|()| 0)
-        }
-        Command::Doctor { json } => deployed(&directions)
-            .and_then(|stack| doctor(stack).map_err(|error| error.to_string()))
-            .map(|findings| tell(&findings, json)),
-    };
-    done.map_or_else(
+    Box::pin(run(&directions, command)).await.map_or_else(
         |error| {
             eprintln!("guichet-admin: {error}");
             ExitCode::FAILURE

@@ -1,6 +1,6 @@
 //! Copies a table that DynamoDB restored back into the stack's own.
 
-use crate::stack::{Directions, Stack, StackError};
+use crate::stack::{Directions, Role, Stack, StackError};
 use clap::ValueEnum;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
@@ -31,7 +31,7 @@ pub enum RestoreError {
 
 /// Writes all items of the table `from` over the stack's own. What it did, in a sentence.
 pub async fn restore(directions: &Directions, what: Restorable, from: &str) -> Result<String, RestoreError> {
-    let stack = Stack::find(directions).await?;
+    let stack = Stack::find(directions, Role::Operator).await?;
     let restored = stack.other_table(from);
     Ok(match what {
         Restorable::Directory => {

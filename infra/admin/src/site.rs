@@ -1,6 +1,7 @@
 //! Puts the pages where CloudFront finds them.
 
 use crate::aws_cli::{AwsError, Deployed, aws};
+use guichet_local::brand::{page, stylesheet};
 use guichet_local::site::content_type;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,8 @@ use std::process::Command;
 pub(crate) const RELEASE: &str = "release.txt";
 /// What the pages show of the organisation, made from the template's output.
 const SETTINGS: &str = "settings.json";
+/// How they look there, made from the same.
+const STYLE: &str = "settings.css";
 
 /// The pages are not where they belong, or not all of them. Running it again does the rest.
 #[derive(Debug, thiserror::Error)]
@@ -42,11 +45,16 @@ pub fn site(stack: &str, dry_run: bool) -> Result<(), SiteError> {
     };
     let (bucket, distribution, settings) = (output("SiteBucketName")?, output("SiteId")?, output("SiteSettings")?);
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let is_page = |key: &str| content_type(key).starts_with("text/html");
     let mut uploads = files(&clone.join("static-site"))?;
+    for Upload { key, file } in uploads.iter_mut().filter(|upload| is_page(&upload.key)) {
+        let html = std::fs::read_to_string(&*file).map_err(|error| SiteError::File(file.clone(), error))?;
+        *file = made(&clone, key, &page(&html, settings))?.file;
+    }
     uploads.push(made(&clone, SETTINGS, settings)?);
+    uploads.push(made(&clone, STYLE, &stylesheet(settings))?);
     let release = release(&clone);
     uploads.push(made(&clone, RELEASE, &release)?);
-    let is_page = |key: &str| content_type(key).starts_with("text/html");
     uploads.sort_by_key(|upload| (upload.key == RELEASE, is_page(&upload.key), upload.key.clone()));
 
     for Upload { key, file } in &uploads {
@@ -94,7 +102,7 @@ fn files(folder: &Path) -> Result<Vec<Upload>, SiteError> {
     Ok(found)
 }
 
-/// A file that is not in the clone.
+/// A file that is not in the clone as it is uploaded.
 fn made(clone: &Path, key: &str, content: &str) -> Result<Upload, SiteError> {
     let folder = clone.join("target/site");
     let file = folder.join(key);

@@ -5,8 +5,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
 use guichet_core::aws;
+use guichet_core::keys::{FOR_EVER, Secret};
 use guichet_core::store::Table;
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -31,17 +33,31 @@ pub enum StackError {
     #[error("no portal is running here: {0} cannot be read ({1}). Start one with `cargo dev`, or name its --port.")]
     NotRunning(PathBuf, String),
     /// AWS did not tell.
-    #[error("the resources of the stack {0} could not be listed: {1}")]
+    #[error("the resources of the stack {0} could not be told: {1}")]
     NotListed(String, String),
-    /// There is no such table.
-    #[error("the stack has no table {0}")]
-    NoTable(&'static str),
+    /// It is of another kind or of another time.
+    #[error("the stack has no {0} {1}")]
+    Lacks(&'static str, &'static str),
 }
 
-/// A stack's tables, and the client that reaches them.
+/// As whom: the access key by which the local stack knows who may do what. It is the name of a policy of the template,
+/// or of whoever runs the stack; on AWS one's own credentials say it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Role {
+    Desk,
+    Import,
+    Operator,
+}
+
+/// A stack's tables, secrets and parameters by their logical names, and what reaches them.
 pub(crate) struct Stack {
+    pub(crate) config: SdkConfig,
     client: aws_sdk_dynamodb::Client,
     tables: HashMap<String, String>,
+    secrets: HashMap<String, String>,
+    parameters: HashMap<String, String>,
+    /// Whether it runs on AWS, which knows who calls.
+    pub(crate) deployed: bool,
 }
 
 /// What the local stack says of itself.
@@ -50,50 +66,61 @@ struct Running {
     aws: String,
     region: String,
     tables: HashMap<String, String>,
+    secrets: HashMap<String, String>,
+    parameters: HashMap<String, Value>,
 }
 
 impl Stack {
-    pub(crate) async fn find(directions: &Directions) -> Result<Self, StackError> {
+    pub(crate) async fn find(directions: &Directions, role: Role) -> Result<Self, StackError> {
         match &directions.stack {
             Some(name) => Self::deployed(name).await,
-            None => Self::running(&directions.data_folder()).await,
+            None => Self::running(&directions.data_folder(), role).await,
         }
     }
 
-    async fn running(data: &Path) -> Result<Self, StackError> {
+    async fn running(data: &Path, role: Role) -> Result<Self, StackError> {
         let file = data.join("stack.json");
         let not_running = |problem: String| StackError::NotRunning(file.clone(), problem);
         let text = std::fs::read_to_string(&file).map_err(|error| not_running(error.to_string()))?;
         let running: Running = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
+        let key = match role {
+            Role::Desk => "DeskPolicy",
+            Role::Import => "ImportPolicy",
+            Role::Operator => "admin",
+        };
         let config = aws_config::defaults(BehaviorVersion::latest())
             .endpoint_url(running.aws)
             .region(Region::new(running.region))
-            // The name that the local stack knows the desk by; it verifies no signature.
-            .credentials_provider(Credentials::new("admin", "local", None, None, "local stack"))
+            // It verifies no signature.
+            .credentials_provider(Credentials::new(key, "local", None, None, "local stack"))
             .load()
             .await;
-        Ok(Self::with(&config, running.tables))
+        let plain = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let parameters = running.parameters.into_iter().map(|(name, value)| (name, plain(value))).collect();
+        let client = aws::dynamodb(&config);
+        let (tables, secrets) = (running.tables, running.secrets);
+        Ok(Self { config, client, tables, secrets, parameters, deployed: false })
     }
 
     async fn deployed(name: &str) -> Result<Self, StackError> {
         let config = aws::config().await;
-        let pages = aws_sdk_cloudformation::Client::new(&config)
-            .list_stack_resources()
-            .stack_name(name)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
-        let resources =
-            pages.map_err(|error| StackError::NotListed(name.to_owned(), DisplayErrorContext(error).to_string()))?;
-        let tables = resources.into_iter().filter(|one| one.resource_type() == Some("AWS::DynamoDB::Table"));
-        let names = tables.filter_map(|one| Some((one.logical_resource_id?, one.physical_resource_id?)));
-        Ok(Self::with(&config, names.collect()))
-    }
-
-    fn with(config: &SdkConfig, tables: HashMap<String, String>) -> Self {
-        Self { client: aws::dynamodb(config), tables }
+        let cloud_formation = aws_sdk_cloudformation::Client::new(&config);
+        let not_told = |error: String| StackError::NotListed(name.to_owned(), error);
+        let described = cloud_formation.describe_stacks().stack_name(name).send().await;
+        let described = described.map_err(|error| not_told(DisplayErrorContext(error).to_string()))?;
+        let parameters = described.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.parameters.unwrap_or_default());
+        let parameters = parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect();
+        let pages = cloud_formation.list_stack_resources().stack_name(name).into_paginator().items().send();
+        let resources = pages.collect::<Result<Vec<_>, _>>().await;
+        let resources = resources.map_err(|error| not_told(DisplayErrorContext(error).to_string()))?;
+        let of_type = |kind: &str| {
+            let of_it = resources.iter().filter(|one| one.resource_type() == Some(kind));
+            let names = of_it.filter_map(|one| Some((one.logical_resource_id()?, one.physical_resource_id()?)));
+            names.map(|(logical, physical)| (logical.to_owned(), physical.to_owned())).collect()
+        };
+        let client = aws::dynamodb(&config);
+        let (tables, secrets) = (of_type("AWS::DynamoDB::Table"), of_type("AWS::SecretsManager::Secret"));
+        Ok(Self { config, client, tables, secrets, parameters, deployed: true })
     }
 
     /// A table beside the stack's own, by its name in the account.
@@ -103,8 +130,19 @@ impl Stack {
 
     /// The table with this logical name.
     pub(crate) fn table(&self, logical: &'static str) -> Result<Table, StackError> {
-        let name = self.tables.get(logical).ok_or(StackError::NoTable(logical))?;
+        let name = self.tables.get(logical).ok_or(StackError::Lacks("table", logical))?;
         Ok(Table::new(&self.client, name.clone()))
+    }
+
+    /// The secret with this logical name.
+    pub(crate) fn secret(&self, logical: &'static str) -> Result<Secret, StackError> {
+        let name = self.secrets.get(logical).ok_or(StackError::Lacks("secret", logical))?;
+        Ok(Secret::new(&self.config, name.clone(), FOR_EVER))
+    }
+
+    /// The value of this parameter.
+    pub(crate) fn parameter(&self, name: &'static str) -> Result<&str, StackError> {
+        self.parameters.get(name).map(String::as_str).ok_or(StackError::Lacks("parameter", name))
     }
 }
 

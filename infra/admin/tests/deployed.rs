@@ -239,6 +239,8 @@ fn every_file_goes_up_with_its_type_and_pages_after_what_they_load() {
     assert!(at("scripts/lib/api.js") < at("404.html") && at("settings.json") < at("index.html"), "{keys:?}");
     let settings = after(puts[at("settings.json")], "--body");
     assert_eq!(std::fs::read_to_string(settings).unwrap(), r#"{"deskName": "Centre"}"#);
+    let page = std::fs::read_to_string(after(puts[at("index.html")], "--body")).unwrap();
+    assert!(page.contains(">Centre</span>") && !page.contains(">Centre de services</span>"), "{page}");
     assert_eq!(keys.last().map(String::as_str), Some("release.txt"), "once all else is there");
     assert!(after(puts.last().unwrap(), "--metadata").starts_with("release="), "{puts:?}");
     let gone: Vec<_> =

@@ -2,13 +2,14 @@
 
 mod shards;
 
-use crate::aws::Engine;
+use crate::aws::{Engine, EngineError, Faults, Mode};
 use crate::failure::{Failure, OrFail};
 use crate::invoke::{Invoker, Outcome};
 use crate::machine;
 use crate::template::Stream;
 use serde_json::{Value, json};
 use shards::Shards;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Between two looks at the stream. Lambda itself looks four times a second.
@@ -21,28 +22,34 @@ pub struct Bell {
     invoker: Invoker,
     stream: Stream,
     shards: Shards,
+    faults: Arc<Faults>,
     /// What came while the first place was looked for.
     early: Vec<Vec<Value>>,
 }
 
 impl Bell {
     /// Listens to the stream: when this returns, nothing that is written from now on is missed.
-    pub async fn listen(engine: Engine, invoker: Invoker, stream: Stream) -> Result<Self, Failure> {
+    pub async fn listen(
+        engine: Engine,
+        invoker: Invoker,
+        stream: Stream,
+        faults: Arc<Faults>,
+    ) -> Result<Self, Failure> {
         let mut shards = Shards::new(engine, &stream);
         let early = shards.next_batches().await.or_fail(|| format!("the stream of {} cannot be read", stream.table))?;
-        Ok(Self { invoker, stream, shards, early })
+        Ok(Self { invoker, stream, shards, faults, early })
     }
 
     /// Calls the function with what is new, for ever.
     pub async fn ring(mut self) {
-        let mut silent = false;
+        let (mut silent, mut passed_by) = (false, Vec::new());
         let mut heard = Ok(std::mem::take(&mut self.early));
         loop {
             match heard {
                 Ok(batches) => {
                     silent = false;
                     for records in batches {
-                        deliver(&self.invoker, &self.stream, self.shards.arn(), records).await;
+                        self.bring(records, &mut passed_by).await;
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
@@ -54,7 +61,40 @@ impl Bell {
                     tokio::time::sleep(LONGER_PAUSE).await;
                 }
             }
-            heard = self.shards.next_batches().await;
+            heard = match self.faults.hit("streams", "GetRecords", b"") {
+                Some(_) => Err(EngineError::asked_for()),
+                None => self.shards.next_batches().await,
+            };
+        }
+    }
+
+    /// Brings a batch to the function, as whoever asked for faults wants it; `passed_by` comes after what follows it.
+    async fn bring(&self, records: Vec<Value>, passed_by: &mut Vec<Vec<Value>>) {
+        let deliver = |records: Vec<Value>| {
+            let (invoker, stream, arn) = (self.invoker.clone(), self.stream.clone(), self.shards.arn().to_owned());
+            async move { deliver(&invoker, &stream, &arn, records).await }
+        };
+        let about = Value::from(records.clone()).to_string();
+        match self.faults.hit("bell", &self.stream.function, about.as_bytes()) {
+            Some(Mode::Drop) => {}
+            Some(Mode::Duplicate(more)) => {
+                futures_util::future::join_all((0..=more).map(|_| deliver(records.clone()))).await;
+            }
+            Some(Mode::Delay(milliseconds)) => {
+                let late = deliver(records);
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(milliseconds)).await;
+                    late.await;
+                });
+            }
+            Some(Mode::Reorder) => passed_by.push(records),
+            _ => {
+                deliver(records).await;
+                while let Some(mut records) = passed_by.pop() {
+                    records.reverse();
+                    deliver(records).await;
+                }
+            }
         }
     }
 }

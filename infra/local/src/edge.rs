@@ -13,9 +13,15 @@ pub enum Target {
     NotFound,
 }
 
-const PAGES: [&str; 5] =
-    ["/inscription", "/mot-de-passe-oublie", "/changer-mon-mot-de-passe", "/trouver-mon-compte", "/mon-compte"];
-const FILES: [&str; 3] = ["/favicon.svg", "/robots.txt", "/settings.json"];
+const PAGES: [&str; 6] = [
+    "/accessibilite",
+    "/changer-mon-mot-de-passe",
+    "/inscription",
+    "/mon-compte",
+    "/mot-de-passe-oublie",
+    "/trouver-mon-compte",
+];
+const FILES: [&str; 4] = ["/favicon.svg", "/robots.txt", "/settings.css", "/settings.json"];
 const FOLDERS: [&str; 4] = ["/styles/", "/scripts/", "/i18n/", "/images/"];
 /// Some mail systems write the `#` of a mailed link so.
 const MANGLED_LINK: &str = "/changer-mon-mot-de-passe%23";

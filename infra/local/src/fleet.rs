@@ -3,12 +3,13 @@
 
 use crate::data::Data;
 use crate::failure::Failure;
+use crate::hands::Hands;
 use crate::log::Log;
 use crate::machine;
 use crate::template::{Function, REGION};
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,14 +28,18 @@ const GRACE: Duration = Duration::from_millis(50);
 
 /// Where the functions find what they need.
 pub struct Surroundings {
-    /// cargo-lambda's address.
-    pub lambda: SocketAddr,
+    /// The way to cargo-lambda.
+    pub hands: Arc<Hands>,
     /// The address that plays AWS.
     pub aws: String,
+    /// The address that plays SES alone.
+    pub ses: String,
     /// Instances of each function.
     pub concurrency: usize,
     /// Whether they are those that were built for Lambda.
     pub packaged: bool,
+    /// The folder in which a test may ask functions that were built for it to misbehave.
+    pub rehearsal: PathBuf,
 }
 
 /// All running instances.
@@ -56,9 +61,12 @@ impl Fleet {
         for function in functions {
             let log = Log::open(data, &function.name)?;
             for _ in 0..surroundings.concurrency {
+                let number = fleet.instances.len();
                 let instance = Instance {
+                    number,
                     name: function.name.clone(),
-                    command: command(function, surroundings)?,
+                    command: command(number, function, surroundings)?,
+                    hands: Arc::clone(&surroundings.hands),
                     log: Arc::clone(&log),
                     fatal: fatal.clone(),
                 };
@@ -83,8 +91,10 @@ impl Fleet {
 }
 
 struct Instance {
+    number: usize,
     name: String,
     command: Command,
+    hands: Arc<Hands>,
     log: Arc<Log>,
     fatal: Sender<Failure>,
 }
@@ -112,6 +122,7 @@ impl Instance {
                     return;
                 }
             };
+            self.hands.let_go(self.number, &self.name).await;
             if tokio::time::timeout(GRACE, told(&mut stop)).await.is_ok() {
                 return;
             }
@@ -142,7 +153,7 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 /// The function's binary with an environment of its own: what Lambda sets, and what the template says.
-fn command(function: &Function, surroundings: &Surroundings) -> Result<Command, Failure> {
+fn command(number: usize, function: &Function, surroundings: &Surroundings) -> Result<Command, Failure> {
     let program =
         if surroundings.packaged { machine::packaged(&function.name)? } else { machine::sibling(&function.name)? };
     if !program.exists() {
@@ -152,16 +163,18 @@ fn command(function: &Function, surroundings: &Surroundings) -> Result<Command, 
     let mut command = Command::new(program);
     command
         .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/.rt/{}", surroundings.lambda, function.name))
+        .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{number}/{}", surroundings.hands.address, function.name))
         .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
         .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
         .env("AWS_LAMBDA_LOG_FORMAT", &function.log_format)
         .env("AWS_REGION", REGION)
         .env("AWS_ENDPOINT_URL", &surroundings.aws)
+        .env("AWS_ENDPOINT_URL_SESV2", &surroundings.ses)
         // By the key the local AWS knows who calls. DynamoDB Local takes letters and digits alone.
         .env("AWS_ACCESS_KEY_ID", &function.logical_id)
         .env("AWS_SECRET_ACCESS_KEY", "local")
+        .env("GUICHET_REHEARSAL", &surroundings.rehearsal)
         .envs(&function.variables)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -1,5 +1,6 @@
 //! Calls functions through the Lambda API that cargo-lambda plays.
 
+use crate::aws::Faults;
 use crate::template::Function;
 use axum::body::Bytes;
 use serde_json::Value;
@@ -26,6 +27,7 @@ pub struct Invoker {
     client: reqwest::Client,
     lambda: SocketAddr,
     functions: Arc<BTreeMap<String, Slots>>,
+    faults: Arc<Faults>,
 }
 
 struct Slots {
@@ -37,11 +39,17 @@ struct Slots {
 impl Invoker {
     /// A way to these functions, each with `concurrency` instances, at cargo-lambda's address.
     #[must_use]
-    pub fn new(client: reqwest::Client, lambda: SocketAddr, functions: &[Function], concurrency: usize) -> Self {
+    pub fn new(
+        client: reqwest::Client,
+        lambda: SocketAddr,
+        functions: &[Function],
+        concurrency: usize,
+        faults: Arc<Faults>,
+    ) -> Self {
         let slots =
             |function: &Function| Slots { timeout: function.timeout, free: Arc::new(Semaphore::new(concurrency)) };
         let functions = functions.iter().map(|function| (function.name.clone(), slots(function))).collect();
-        Self { client, lambda, functions: Arc::new(functions) }
+        Self { client, lambda, functions: Arc::new(functions), faults }
     }
 
     /// Calls a function with an event, for as long as the template lets it run. The call goes to its end even when nobody waits for it.
@@ -57,6 +65,9 @@ impl Invoker {
         let Some(slots) = self.functions.get(function) else {
             return Outcome::Error(format!("there is no function {function}"));
         };
+        if self.faults.hit("lambda", function, b"").is_some() {
+            return Outcome::Error("Rate exceeded".into());
+        }
         let Ok(slot) = Arc::clone(&slots.free).acquire_owned().await else {
             return Outcome::Error("the stack is stopping".into());
         };

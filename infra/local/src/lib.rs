@@ -6,6 +6,8 @@
 
 mod aws;
 mod bell;
+pub mod brand;
+mod bus;
 mod cargo_lambda;
 pub mod cli;
 mod compile;
@@ -15,6 +17,7 @@ mod embedded;
 pub mod failure;
 mod fleet;
 mod gateway;
+mod hands;
 mod invoke;
 mod log;
 mod machine;

@@ -7,12 +7,13 @@ use crate::gateway::Gateway;
 use crate::pages::Pages;
 use crate::site::Site;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::response::Response;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tower_http::compression::CompressionLayer;
 
 /// With a port of the system's choice, the other protocol may have it taken.
 const ATTEMPTS: u32 = 10;
@@ -70,7 +71,8 @@ impl Doors {
 
     /// Answers on it, for ever.
     pub async fn serve(self, portal: Portal) -> Result<(), Failure> {
-        let router = axum::Router::new().fallback(answer).with_state(Arc::new(portal));
+        let smaller = CompressionLayer::new().compress_when(is_of_the_site);
+        let router = axum::Router::new().fallback(answer).with_state(Arc::new(portal)).layer(smaller);
         let serving = self.listeners.into_iter().map(|listener| {
             let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
             Box::pin(axum::serve(listener, service).into_future())
@@ -100,6 +102,11 @@ async fn answer(
         return page;
     }
     portal.site.answer(request.method(), request.uri().path()).await
+}
+
+/// As at CloudFront, the site's files are compressed, and no answer of the API: its length would tell of what is in it.
+fn is_of_the_site(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    headers.get(header::CACHE_CONTROL).is_some_and(|value| value == "no-cache")
 }
 
 impl Portal {

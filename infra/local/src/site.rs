@@ -1,5 +1,6 @@
 //! The site's own files, with the headers that CloudFront would add.
 
+use crate::brand;
 use crate::edge::{self, Target};
 use crate::failure::{Failure, OrFail};
 use axum::body::Body;
@@ -12,14 +13,17 @@ pub struct Site {
     folder: PathBuf,
     headers: HeaderMap,
     settings: String,
+    style: String,
 }
 
 impl Site {
-    /// The site in `folder`; `headers` go on all that it answers, `settings` is `/settings.json`.
+    /// The site in `folder`; `headers` go on all that it answers, `settings` is `/settings.json`, and `/settings.css`
+    /// what it says of the looks.
     pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> Result<Self, Failure> {
         let mut headers = header_map(headers)?;
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        Ok(Self { folder, headers, settings })
+        let style = brand::stylesheet(&settings);
+        Ok(Self { folder, headers, settings, style })
     }
 
     /// Answers a request for anything outside the API.
@@ -32,6 +36,9 @@ impl Site {
             Target::Redirect(to) => (StatusCode::FOUND, self.headers.clone(), [(header::LOCATION, to)]).into_response(),
             Target::File(path) if path == "/settings.json" => {
                 self.found(StatusCode::OK, &path, self.settings.clone().into())
+            }
+            Target::File(path) if path == "/settings.css" => {
+                self.found(StatusCode::OK, &path, self.style.clone().into())
             }
             Target::Page(path) | Target::File(path) => match self.read(&path).await {
                 Some(content) => self.found(StatusCode::OK, &path, content.into()),
@@ -47,7 +54,11 @@ impl Site {
     }
 
     async fn read(&self, path: &str) -> Option<Vec<u8>> {
-        tokio::fs::read(self.folder.join(path.trim_start_matches('/'))).await.ok()
+        let content = tokio::fs::read(self.folder.join(path.trim_start_matches('/'))).await.ok()?;
+        if !content_type(path).starts_with("text/html") {
+            return Some(content);
+        }
+        Some(brand::page(&String::from_utf8_lossy(&content), &self.settings).into_bytes())
     }
 
     fn found(&self, status: StatusCode, path: &str, content: Body) -> Response {
@@ -95,6 +106,7 @@ mod tests {
         let site = Site::new("/nowhere".into(), &headers, "{}".into()).unwrap();
         for (method, path, status) in [
             (Method::GET, "/settings.json", 200),
+            (Method::GET, "/settings.css", 200),
             (Method::HEAD, "/inscription", 404),
             (Method::GET, "/../etc/passwd", 404),
             (Method::GET, "/changer-mon-mot-de-passe%23abc", 302),

@@ -7,6 +7,7 @@ use crate::data::Data;
 use crate::failure::{Failure, OrFail};
 use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
+use crate::hands::Hands;
 use crate::invoke::{Invoker, Outcome};
 use crate::mailbox::Mailbox;
 use crate::pages::Pages;
@@ -15,13 +16,13 @@ use crate::portal::{self, Doors, Portal};
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
 use crate::template::{self, Choices, REGION, System};
-use crate::{cargo_lambda, compile, embedded, machine, schedule, staff, tables};
+use crate::{bus, cargo_lambda, compile, embedded, machine, schedule, staff, tables};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -114,12 +115,16 @@ async fn live(
     let made = tables::create(&engine, &system.tables, options.fresh).await?;
     let mailbox = Arc::new(Mailbox::open(&data.file("mail.jsonl"))?);
     let secrets = Arc::new(Secrets::open(data, &system.secrets)?);
-    let aws = serve_aws(Services {
+    let faults = Arc::new(Faults::in_file(data.file("faults.json")));
+    let (bus, riders) = bus::open();
+    let (aws, ses) = serve_aws(Services {
         engine: engine.clone(),
         permissions: Permissions::open(&system, data)?,
         secrets: Arc::clone(&secrets),
         mailbox: Arc::clone(&mailbox),
-        faults: Faults(data.file("faults.json")),
+        faults: Arc::clone(&faults),
+        bus: bus.clone(),
+        calls: Mutex::default(),
         mail_from: system.mail_from.clone(),
         configuration_sets: system.configuration_sets.clone(),
     })
@@ -127,10 +132,16 @@ async fn live(
 
     let concurrency = usize::from(options.concurrency);
     let runtime_api = children.runtime_api.insert(RuntimeApi::start(&tool, &workspace, data).await?);
-    let surroundings =
-        Surroundings { lambda: runtime_api.address, aws: aws.clone(), concurrency, packaged: options.packaged };
+    let surroundings = Surroundings {
+        hands: Hands::open(client.clone(), runtime_api.address).await?,
+        aws: aws.clone(),
+        ses,
+        concurrency,
+        packaged: options.packaged,
+        rehearsal: data.file("rehearsal"),
+    };
     let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
-    let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency);
+    let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency, Arc::clone(&faults));
     let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
     let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
     let lambda = format!("http://{}", runtime_api.address);
@@ -143,15 +154,17 @@ async fn live(
         staff::bring(data, options.directory.as_deref(), empty).await?;
         prove(&system, &invoker, fleet, port).await?;
         for stream in system.streams.iter().filter(|_| !options.no_bell) {
-            tokio::spawn(Bell::listen(engine.clone(), invoker.clone(), stream.clone()).await?.ring());
+            let bell = Bell::listen(engine.clone(), invoker.clone(), stream.clone(), Arc::clone(&faults)).await?;
+            tokio::spawn(bell.ring());
         }
+        tokio::spawn(riders.ride(system.bus_rules.clone(), invoker.clone(), Arc::clone(&faults)));
         for scheduled in &system.schedules {
             tokio::spawn(schedule::run(invoker.clone(), scheduled.clone()));
         }
         let site = Site::new(workspace.join("static-site"), &system.page_headers, system.site_settings.clone())?;
         let gateway = Arc::new(Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port));
         let api_headers = header_map(&system.api_headers)?;
-        let pages = Pages { mailbox, interface: workspace.join("infra/openapi.yaml") };
+        let pages = Pages { mailbox, bus, interface: workspace.join("infra/openapi.yaml") };
         let serving_gateway = portal::serve_gateway(straight, Arc::clone(&gateway));
         let serving = doors.serve(Portal { gateway, api_headers, secrets, pages, site });
         announce(port, &api)?;
@@ -184,12 +197,18 @@ async fn engine(
     Ok(engine)
 }
 
-/// Begins to play AWS on a free port; gives its address.
-async fn serve_aws(services: Services) -> Result<String, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for AWS")?;
-    let address = listener.local_addr().or_fail(|| "no free port for AWS")?;
-    tokio::spawn(axum::serve(listener, aws::router(Arc::new(services))).into_future());
-    Ok(format!("http://{address}"))
+/// Begins to play AWS on a free port, and SES on another, which can be closed; gives both addresses.
+async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
+    let bind = async || {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+    };
+    let (address, listener) = bind().await.or_fail(|| "no free port for AWS")?;
+    let (ses, ses_listener) = bind().await.or_fail(|| "no free port for SES")?;
+    let services = Arc::new(services);
+    tokio::spawn(axum::serve(listener, aws::router(Arc::clone(&services))).into_future());
+    tokio::spawn(aws::serve_ses(services, ses, ses_listener));
+    Ok((format!("http://{address}"), format!("http://{ses}")))
 }
 
 /// Asks every function once, all at the same time.

@@ -1,3 +1,5 @@
+import { learnLanguage } from "/scripts/lib/language.js";
+
 // Past a cold start and a password hash on a slow line; then it is better to say so than to leave a button turning.
 const PATIENCE_MS = 30_000;
 
@@ -14,6 +16,7 @@ export class Refusal extends Error {
 /** Asks the API and gives the answer's JSON, or null where the answer is empty; throws a `Refusal` otherwise. */
 export async function ask(method, path, body) {
   const [response, answer] = await exchange(method, path, body);
+  learnLanguage(response.headers.get("Content-Language"));
   if (response.ok) return answer;
   throw new Refusal(answer?.code ?? codeOf(response.status), {
     violations: answer?.violations,

@@ -18,7 +18,7 @@ const THROTTLED = {
 /** A refusal in words, as `showErrors` takes them. `form` is where it belongs, if anywhere. */
 export function explain(refusal, form) {
   const { code } = refusal;
-  const values = { wait: wait(refusal.retryAfter), kept: form && !form.hidden ? text("refused.kept") : "" };
+  const values = { wait: wait(refusal.retryAfter), kept: form && !form.closest("[hidden]") ? text("refused.kept") : "" };
   if (code === "too-many-attempts") return [throttled(refusal, THROTTLED[form?.id] ?? "throttled.other", values)];
   if (code === "password-refused" && refusal.violations.length > 0) {
     return refusal.violations.map((violation) => ({

@@ -37,7 +37,7 @@ export function takeOver(form, send) {
 /** Does what a button says, once at a time, and shows the refusal, in the words of `form` where it stands for one. */
 export function onClick(button, action, form) {
   button.addEventListener("click", async () => {
-    if (button.hasAttribute("aria-busy")) return;
+    if (button.hasAttribute("aria-busy") || button.hasAttribute("aria-disabled")) return;
     clearErrors();
     const idle = busy(button);
     try {

@@ -1,6 +1,9 @@
 import { text } from "/scripts/lib/text.js";
 
-/** Gives each password field of the form its show / hide button. What is shown is hidden again on sending. */
+/**
+ * Gives each password field of the form its show / hide button and its word on caps lock. What is shown is hidden again
+ * on sending.
+ */
 export function revealable(form) {
   for (const button of form.querySelectorAll(".reveal")) {
     const input = document.getElementById(button.getAttribute("aria-controls"));
@@ -15,13 +18,28 @@ export function revealable(form) {
     form.addEventListener("submit", () => set(false));
     set(false);
     button.hidden = false;
+    warnOfCapsLock(input);
   }
+}
+
+function warnOfCapsLock(input) {
+  const warning = document.createElement("p");
+  warning.className = "caps-lock";
+  warning.setAttribute("role", "status");
+  input.parentElement.after(warning);
+  const look = (event) => {
+    // A password manager's own events are no keyboard's.
+    if (event.getModifierState) warning.textContent = event.getModifierState("CapsLock") ? text("caps-lock") : "";
+  };
+  input.addEventListener("keydown", look);
+  input.addEventListener("keyup", look);
+  input.addEventListener("blur", () => (warning.textContent = ""));
 }
 
 /** Shows the server's `policy` as a list and ticks off what `input` holds while it is typed. */
 export function showRules(list, input, policy, account) {
   const rules = [
-    ["rule.length", (typed) => within([...typed].length, policy)],
+    [policy.max_length ? "rule.length" : "rule.least", (typed) => within([...typed].length, policy)],
     policy.needs_letter && ["rule.letter", (typed) => /\p{L}/u.test(typed)],
     policy.needs_digit && ["rule.digit", (typed) => /\p{Nd}/u.test(typed)],
     ["rule.account", (typed) => typed !== "" && !typed.toLowerCase().includes(account)],
@@ -34,10 +52,12 @@ export function showRules(list, input, policy, account) {
     for (const { update } of entries) update(typed);
   };
   input.oninput = tick;
+  // The fields are emptied once those who listen have heard of it.
+  input.form.onreset = () => queueMicrotask(tick);
   tick();
 }
 
-const within = (length, { min_length, max_length }) => length >= min_length && length <= max_length;
+const within = (length, { min_length, max_length = Infinity }) => length >= min_length && length <= max_length;
 
 function entry(words, holds) {
   const element = document.createElement("li");

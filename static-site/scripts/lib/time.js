@@ -5,10 +5,14 @@ const hourFormat = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2
 const dateFormat = new Intl.DateTimeFormat(locale, { day: "numeric", month: "long", year: "numeric" });
 
 /** « 14 h 05 », on one line. */
-const hourOf = (date) => hourFormat.format(date).replace(/\s/g, "\u00a0");
+export const hour = (date) => hourFormat.format(date).replace(/\s/g, "\u00a0");
 
-/** « 1er mai 2026 »: Intl leaves the ordinal of the first out. */
-const dateOf = (date) => dateFormat.format(date).replace(/^1(?=\s)/, "1er").replace(/^(\S+)\s/, "$1\u00a0");
+/** « 1er mai 2026 »: Intl leaves the ordinal of the first out. « May 1, 2026 » in English. */
+const dateOf = (date) =>
+  dateFormat
+    .format(date)
+    .replace(/^1(?=\s)/, "1er")
+    .replace(/^(\S+)\s/, "$1\u00a0");
 
 function daysAgo(date) {
   const midnight = (moment) => new Date(moment).setHours(0, 0, 0, 0);
@@ -19,14 +23,14 @@ function daysAgo(date) {
 export function moment(iso) {
   const date = new Date(iso);
   const key = { 0: "time.today", 1: "time.yesterday" }[daysAgo(date)] ?? "time.date";
-  return text(key, { hour: hourOf(date), date: dateOf(date) });
+  return text(key, { hour: hour(date), date: dateOf(date) });
 }
 
 /** Until when, after « jusqu' »: « à 14 h 05 » today, « au 12 mai 2026 à 14 h 05 » otherwise. */
 export function until(iso) {
   const date = new Date(iso);
   const key = daysAgo(date) === 0 ? "time.until-today" : "time.until-date";
-  return text(key, { hour: hourOf(date), date: dateOf(date) });
+  return text(key, { hour: hour(date), date: dateOf(date) });
 }
 
 /** How long to wait, from `Retry-After` seconds: « dans 12 minutes ». Rounded up, so that nobody comes back too early. */

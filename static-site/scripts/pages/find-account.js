@@ -1,4 +1,4 @@
-import "/scripts/lib/desk.js";
+import "/scripts/lib/language.js";
 import { ask } from "/scripts/lib/api.js";
 import { showErrors } from "/scripts/lib/errors.js";
 import { takeOver } from "/scripts/lib/form.js";

@@ -1,11 +1,15 @@
 import { ask } from "/scripts/lib/api.js";
-import { showWayOn } from "/scripts/lib/desk.js";
 import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { leaveWord } from "/scripts/lib/memory.js";
-import { revealable } from "/scripts/lib/password-field.js";
+import { speakTheirs } from "/scripts/lib/language.js";
+import { leaveWord, noteSignedIn, noteSignedOut, onSignedOutElsewhere } from "/scripts/lib/memory.js";
+import { revealable, showRules } from "/scripts/lib/password-field.js";
+import { settings, showWayOn } from "/scripts/lib/settings.js";
 import { copyOf, slotsOf } from "/scripts/lib/template.js";
 import { firstText, text } from "/scripts/lib/text.js";
 import { moment } from "/scripts/lib/time.js";
+
+// The longest that a browser waits.
+const LONGEST_MS = 2 ** 31 - 1;
 
 const NETWORKS = { managed: text("network.managed"), outside: text("network.outside") };
 
@@ -14,8 +18,10 @@ const form = document.getElementById("password-form");
 const done = document.getElementById("done");
 const failed = document.getElementById("failed");
 const endOthers = document.getElementById("end-others");
+let ending;
 
 function leave(notice) {
+  noteSignedOut();
   leaveWord({ notice });
   location.replace("/");
 }
@@ -40,31 +46,43 @@ function say(key) {
 async function load() {
   failed.hidden = true;
   await whileSignedIn(async () => {
-    showPerson(await ask("GET", "/api/session"));
-    await Promise.all([loadSessions(), loadEvents()]);
+    const session = await ask("GET", "/api/session");
+    noteSignedIn();
+    speakTheirs();
+    await Promise.all([showPerson(session), loadEntries()]);
     page.hidden = false;
   });
 }
 
-function showPerson({ account, name, signed_in_at: since, expires_at: ends }) {
+async function showPerson({ account, name, signed_in_at: since, expires_at: ends }) {
   const slots = slotsOf(page);
   slots.name.textContent = name || account;
   slots.account.textContent = account;
   slots.since.textContent = moment(since);
   slots.ends.textContent = moment(ends);
   form.elements.account.value = account;
+  // Past its end nothing of the account stays on a screen that was left alone.
+  clearTimeout(ending);
+  ending = setTimeout(tryLoad, Math.min(Date.parse(ends) - Date.now() + 1_000, LONGEST_MS));
+  const { passwordPolicy } = await settings;
+  if (passwordPolicy) showRules(document.getElementById("rules"), form.elements.password, passwordPolicy, account);
 }
 
-async function loadSessions() {
-  const { sessions } = await ask("GET", "/api/sessions");
-  document.getElementById("sessions").replaceChildren(...sessions.map(sessionEntry));
+async function loadEntries() {
+  const [{ sessions }, { events }] = await Promise.all([ask("GET", "/api/sessions"), ask("GET", "/api/events")]);
+  // The list of sessions does not say from where; the sign-in that began each does, while it is among the recent events.
+  const places = new Map(events.filter(({ what }) => what === "signed-in").map(({ at, network }) => [at, network]));
+  const entries = sessions.map((session) => sessionEntry(session, places.get(session.signed_in_at)));
+  document.getElementById("sessions").replaceChildren(...entries);
   endOthers.hidden = sessions.length < 2;
+  document.getElementById("events").replaceChildren(...events.map(eventEntry));
 }
 
-function sessionEntry({ id, current, device, signed_in_at: since, last_seen_at: seen }) {
+function sessionEntry({ id, current, device, signed_in_at: since, last_seen_at: seen }, network) {
   const { element, slots } = copyOf("session");
   slots.device.textContent = knownParts(device).join(" · ") || text("session.device-unknown");
   slots.current.hidden = !current;
+  slots.network.textContent = NETWORKS[network] ?? "";
   slots.since.textContent = moment(since);
   slots.seen.textContent = moment(seen);
   slots.end.setAttribute("aria-label", `${slots.end.textContent} (${slots.device.textContent}, ${slots.since.textContent})`);
@@ -87,13 +105,8 @@ function end(path, said) {
       if (problem.code !== "session-unknown") throw problem;
     }
     say(said);
-    await Promise.all([loadSessions(), loadEvents()]);
+    await loadEntries();
   });
-}
-
-async function loadEvents() {
-  const { events } = await ask("GET", "/api/events");
-  document.getElementById("events").replaceChildren(...events.map(eventEntry));
 }
 
 function eventEntry({ at, what, network, device }) {
@@ -124,7 +137,7 @@ takeOver(form, ({ current, password, confirmation }) =>
     form.reset();
     account.value = owner;
     say("password.changed");
-    await Promise.all([loadSessions(), loadEvents()]);
+    await loadEntries();
   }),
 );
 onClick(endOthers, () => end("/api/sessions", "session.others-ended"));
@@ -133,6 +146,7 @@ onClick(document.getElementById("sign-out"), async () => {
   leave("signed-out");
 });
 onClick(document.getElementById("retry"), tryLoad);
+onSignedOutElsewhere(() => leave("sign-in-first"));
 showWayOn();
 tryLoad();
 

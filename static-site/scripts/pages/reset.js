@@ -1,7 +1,7 @@
-import "/scripts/lib/desk.js";
 import { ask } from "/scripts/lib/api.js";
 import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { leaveWord } from "/scripts/lib/memory.js";
+import { speakTheirs } from "/scripts/lib/language.js";
+import { keptName, leaveWord } from "/scripts/lib/memory.js";
 import { revealable, showRules } from "/scripts/lib/password-field.js";
 import { text } from "/scripts/lib/text.js";
 import { until } from "/scripts/lib/time.js";
@@ -40,6 +40,7 @@ async function start() {
 async function check() {
   try {
     open(await ask("POST", "/api/reset/check", { token: held() }));
+    speakTheirs();
   } catch (problem) {
     // What has not even the shape of a token.
     if (problem.code === "invalid-request") return bury("link-unknown");
@@ -83,8 +84,9 @@ takeOver(paste, ({ token }) => {
 });
 onClick(document.getElementById("retry"), check, paste);
 document.getElementById("ask-again").addEventListener("click", () => {
-  // A link that died on this page has told whose it is: no need to type the name again.
-  if (accountInput.value) leaveWord({ account: accountInput.value, send: true });
+  // A link that died on this page has told whose it is, or the name is kept here: no need to type it again.
+  const account = accountInput.value || keptName();
+  if (account) leaveWord({ account, send: true });
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   // The fragment is the token's place here.

@@ -1,8 +1,17 @@
 import { Refusal, ask } from "/scripts/lib/api.js";
-import { portalAddress, showWayOn } from "/scripts/lib/desk.js";
 import { onClick, takeOver } from "/scripts/lib/form.js";
-import { forgetName, keepName, keptName, takeWord } from "/scripts/lib/memory.js";
+import { speakTheirs } from "/scripts/lib/language.js";
+import {
+  forgetName,
+  keepName,
+  keptName,
+  maybeSignedIn,
+  noteSignedIn,
+  noteSignedOut,
+  takeWord,
+} from "/scripts/lib/memory.js";
 import { revealable } from "/scripts/lib/password-field.js";
+import { portalAddress, showWayOn } from "/scripts/lib/settings.js";
 import { text } from "/scripts/lib/text.js";
 
 const form = document.getElementById("sign-in");
@@ -12,6 +21,7 @@ const { account: accountInput, password: passwordInput, remember: rememberChoice
 
 function say(notice) {
   done.querySelector("p").textContent = text(`arrived.${notice}`);
+  done.classList.toggle("success", notice !== "sign-in-first");
   done.hidden = false;
 }
 
@@ -28,14 +38,17 @@ function fillIn() {
 }
 
 async function showWhoIsSignedIn() {
+  if (!maybeSignedIn()) return;
   try {
     const session = await ask("GET", "/api/session");
     signedIn.querySelector("[data-slot=name]").textContent = session.name || session.account;
   } catch (problem) {
     // Nobody is, or it cannot be told: the form is the way in either case.
+    if (problem.code === "not-signed-in") noteSignedOut();
     if (problem instanceof Refusal) return;
     throw problem;
   }
+  speakTheirs();
   await showWayOn();
   signedIn.hidden = false;
 }
@@ -50,6 +63,7 @@ async function signIn({ account, password, remember }) {
   }
   if (remember === "name") keepName(session.account);
   else forgetName();
+  noteSignedIn();
   location.assign((await portalAddress()) ?? "/mon-compte");
   return true;
 }
@@ -58,6 +72,7 @@ revealable(form);
 takeOver(form, signIn);
 onClick(document.getElementById("sign-out"), async () => {
   await ask("DELETE", "/api/session");
+  noteSignedOut();
   signedIn.hidden = true;
   say("signed-out");
   accountInput.focus();

@@ -1,5 +1,6 @@
 //! The only door to the system's time.
 
+use crate::rehearsal;
 use serde::{Deserialize, Serialize};
 use std::ops::Add;
 use std::time::{Duration, SystemTime};
@@ -46,5 +47,8 @@ fn since_epoch() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "this is the door")]
     let now = SystemTime::now();
     // A clock before 1970 reads as 1970: everything that expires has not yet, and signatures fail at once.
-    now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+    let now = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let offset = rehearsal::clock_offset();
+    let moved = Duration::from_secs(offset.unsigned_abs());
+    if offset < 0 { now.saturating_sub(moved) } else { now.saturating_add(moved) }
 }

@@ -109,11 +109,16 @@ struct Kept {
 }
 
 impl Secret {
+    /// The secret of this name or ARN.
+    #[must_use]
+    pub fn new(config: &SdkConfig, name: String, life: Duration) -> Self {
+        Self { client: Client::new(config), name, life, kept: Mutex::default() }
+    }
+
     /// The secret whose name or ARN stands in this environment variable. It is read ahead of its first use; a failure
     /// then is no end, the first use tries again.
     pub async fn from_env(config: &SdkConfig, variable: &'static str, life: Duration) -> Result<Self, ConfigError> {
-        let (client, name) = (Client::new(config), config::text(variable)?);
-        let secret = Self { client, name, life, kept: Mutex::default() };
+        let secret = Self::new(config, config::text(variable)?, life);
         if let Err(error) = secret.ring(clock::now()).await {
             tracing::warn!(%error, "a secret is not at hand yet");
         }
@@ -200,6 +205,12 @@ impl AccountKey {
     #[must_use]
     pub fn of(account: &AccountName, names: &KeyRing) -> Self {
         Self(URL_SAFE_NO_PAD.encode(names.current().mac(&[b"account", account.as_str().as_bytes()])))
+    }
+
+    /// A hash that stands in a table.
+    #[must_use]
+    pub fn kept(hash: &str) -> Self {
+        Self(hash.to_owned())
     }
 
     /// The hash, 43 characters of base64url.

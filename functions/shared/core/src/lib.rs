@@ -19,6 +19,7 @@ pub mod outside;
 pub mod password;
 pub mod person;
 pub mod quota;
+pub mod rehearsal;
 pub mod secret;
 pub mod session;
 pub mod store;

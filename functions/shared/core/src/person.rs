@@ -6,14 +6,26 @@ use unicode_normalization::UnicodeNormalization;
 /// Characters of a given name, and of a family name, at most.
 const LONGEST_NAME: usize = 100;
 
-/// The language in which a person gets mail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// The language in which a person gets mail and pages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// French of Canada, the first language.
+    #[default]
     Fr,
     /// English of Canada.
     En,
+}
+
+impl Language {
+    /// Its tag (RFC 5646).
+    #[must_use]
+    pub fn tag(self) -> &'static str {
+        match self {
+            Self::Fr => "fr-CA",
+            Self::En => "en-CA",
+        }
+    }
 }
 
 /// A person's name.

@@ -2,7 +2,7 @@
 
 use crate::account::AccountName;
 use crate::clock::UnixTime;
-use crate::person::PersonName;
+use crate::person::{Language, PersonName};
 use crate::secret::{PlainSessionKey, SessionKeyHash};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -160,6 +160,8 @@ pub struct SignedIn {
     pub session: Session,
     /// The person's name.
     pub name: PersonName,
+    /// The language that they speak.
+    pub speaks: Language,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
+use crate::quota::Spending;
 use crate::secret::DeviceKeyHash;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -177,6 +178,12 @@ impl Counter {
     #[must_use]
     pub fn brake() -> Self {
         Self("login#brake".to_owned())
+    }
+
+    /// What is spent of a quota.
+    #[must_use]
+    pub(crate) fn of_spending(spending: &Spending) -> Self {
+        Self(spending.counter.clone())
     }
 
     /// The counter's key.

@@ -8,10 +8,11 @@ use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device;
 use guichet_core::keys::{AccountKey, FOR_EVER, KeyRing, Secret};
-use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, MAILS_OF_A_NAME, Spending};
+use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, Spending};
 use guichet_core::store::Table;
 use guichet_core::store::devices::Devices;
-use guichet_core::store::mail_requests::{Accepted, Kind, MailRequest, MailRequests, door_of};
+use guichet_core::store::mail_request::{Kind, MailRequest, quotas_of_a_name};
+use guichet_core::store::mail_requests::{Accepted, MailRequests};
 use guichet_core::store::throttles::Throttles;
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
@@ -74,8 +75,7 @@ impl Door {
 }
 
 fn spendings(kind: Kind, key: &AccountKey, class: Class, caller: &Caller, names: &KeyRing) -> Vec<Spending> {
-    let name = format!("{}#name#{}#{}", kind.as_str(), door_of(class), key.as_str());
-    let mut spendings: Vec<_> = MAILS_OF_A_NAME.iter().map(|quota| quota.spending(&name, caller.now)).collect();
+    let mut spendings = quotas_of_a_name(kind, key, class, caller.now).to_vec();
     if class == Class::U {
         let address = format!("{}#address#{}", kind.as_str(), caller.whereabouts.key(names));
         spendings.extend(MAILS_FROM_AN_ADDRESS.iter().map(|quota| quota.spending(&address, caller.now)));

@@ -1,6 +1,7 @@
 //! Responses: JSON, and the headers that every answer of the API has.
 
 use crate::cookie;
+use guichet_core::person::Language;
 use guichet_core::session::{Remember, SessionTicket};
 use lambda_http::Body;
 use lambda_http::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -70,6 +71,13 @@ pub fn session_cookie(ticket: &SessionTicket, remember: Remember) -> String {
 pub fn signed_out() -> Response {
     let mut response = with_cookie(no_content(), &cookie::session("", Some(std::time::Duration::ZERO)));
     response.headers_mut().insert("clear-site-data", HeaderValue::from_static("\"cache\""));
+    response
+}
+
+/// With the language of the person who is meant (RFC 9110, 8.5), for the pages to go on in.
+#[must_use]
+pub fn for_one_who_speaks(language: Language, mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     response
 }
 

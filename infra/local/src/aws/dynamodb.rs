@@ -37,6 +37,12 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// One that somebody wanted to see.
+    #[must_use]
+    pub fn asked_for() -> Self {
+        Self::Refused { kind: "InternalServerError".into(), message: "asked for".into() }
+    }
+
     /// Whether it is this exception of DynamoDB.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {

@@ -1,19 +1,18 @@
 //! `SendEmail` of SES v2, with simple content, as the mailer uses it.
 
-use super::Services;
+use super::{Kind, Services};
 use crate::machine;
 use crate::mailbox::{Mail, message_id};
 use crate::permission;
 use axum::Json;
-use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// Takes a mail. It is on the disk before the answer goes.
-pub async fn send(services: &Services, body: Bytes) -> Response {
-    let asked: Value = serde_json::from_slice(&body).unwrap_or_default();
+pub async fn send(services: &Services, body: &[u8]) -> Response {
+    let asked: Value = serde_json::from_slice(body).unwrap_or_default();
     let mail = match read(services, &asked) {
         Ok(mail) => mail,
         Err((status, kind, message)) => {
@@ -21,9 +20,14 @@ pub async fn send(services: &Services, body: Bytes) -> Response {
             return (status, [("x-amzn-errortype", kind)], Json(json!({"message": message}))).into_response();
         }
     };
-    let (mailbox, id) = (Arc::clone(&services.mailbox), mail.id.clone());
-    match tokio::task::spawn_blocking(move || mailbox.deliver(mail)).await {
-        Ok(Ok(())) => Json(json!({"MessageId": id})).into_response(),
+    let (mailbox, kept) = (Arc::clone(&services.mailbox), mail.clone());
+    match tokio::task::spawn_blocking(move || mailbox.deliver(kept)).await {
+        Ok(Ok(())) => {
+            for kind in Kind::of_mail_to(&mail.to) {
+                services.bus.put(kind.event(&mail));
+            }
+            Json(json!({"MessageId": mail.id})).into_response()
+        }
         lost => {
             eprintln!("the mailbox cannot be written: {lost:?}");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -61,11 +65,13 @@ fn read(services: &Services, asked: &Value) -> Result<Mail, Refusal> {
         text: text(&content["Body"]["Text"]["Data"]),
         html: text(&content["Body"]["Html"]["Data"]),
         sent_at: machine::now(),
+        // SES adds the configuration set by itself.
         tags: asked["EmailTags"]
             .as_array()
             .into_iter()
             .flatten()
             .map(|tag| (text(&tag["Name"]), text(&tag["Value"])))
+            .chain([("ses:configuration-set".to_owned(), text(&asked["ConfigurationSetName"]))])
             .collect(),
     };
     if mail.subject.is_empty() || (mail.text.is_empty() && mail.html.is_empty()) {

@@ -3,24 +3,33 @@
 mod dynamodb;
 mod faults;
 mod mail;
+mod mail_events;
 mod secrets;
 
 pub use dynamodb::{Engine, EngineError};
-pub use faults::Faults;
+pub use faults::{Faults, Mode};
+pub use mail_events::Kind;
 pub use secrets::Secrets;
 
+use crate::bus::Bus;
 use crate::mailbox::Mailbox;
-use crate::permission::{Permissions, Refusal};
+use crate::permission::{OPERATOR, Permissions, Refusal};
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::net::TcpListener;
 
 /// DynamoDB's limit on a request.
 const MAX_BODY: usize = 16 * 1024 * 1024;
 const JSON: &str = "application/x-amz-json-1.0";
+/// Where the calls that were made can be read.
+const CALLS: &str = "/_local/calls";
 
 /// What stands behind the address.
 pub struct Services {
@@ -32,8 +41,12 @@ pub struct Services {
     pub secrets: Arc<Secrets>,
     /// Where mails go.
     pub mailbox: Arc<Mailbox>,
-    /// What is to fail.
-    pub faults: Faults,
+    /// What is to go wrong.
+    pub faults: Arc<Faults>,
+    /// Where SES tells what becomes of mails.
+    pub bus: Bus,
+    /// How often each caller made each call.
+    pub calls: Mutex<BTreeMap<String, u64>>,
     /// The one address that SES lets mails come from.
     pub mail_from: String,
     /// The configuration sets that SES knows.
@@ -58,8 +71,33 @@ pub fn router(services: Arc<Services>) -> axum::Router {
     axum::Router::new().fallback(answer).with_state(services)
 }
 
+/// Serves them at an address that takes no connections while it is asked not to.
+pub async fn serve_ses(services: Arc<Services>, address: SocketAddr, listener: TcpListener) {
+    const LOOK: Duration = Duration::from_millis(50);
+    let (mut open, faults) = (Some(listener), Arc::clone(&services.faults));
+    loop {
+        if let Some(listener) = open.take() {
+            let faults = Arc::clone(&faults);
+            let closing = async move {
+                while !faults.ses_refuses() {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+            let served = axum::serve(listener, router(Arc::clone(&services))).with_graceful_shutdown(closing).await;
+            served.unwrap_or_else(|error| eprintln!("SES is played no more: {error}"));
+        }
+        tokio::time::sleep(LOOK).await;
+        if !faults.ses_refuses() {
+            open = TcpListener::bind(address).await.ok();
+        }
+    }
+}
+
 async fn answer(State(services): State<Arc<Services>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
+    if parts.method == Method::GET && parts.uri.path() == CALLS {
+        return axum::Json(&*services.calls.lock().unwrap_or_else(PoisonError::into_inner)).into_response();
+    }
     let Ok(body) = to_bytes(body, MAX_BODY).await else {
         return (StatusCode::PAYLOAD_TOO_LARGE, "Request size exceeded").into_response();
     };
@@ -72,43 +110,49 @@ async fn answer(State(services): State<Arc<Services>>, request: Request) -> Resp
 async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
     let target = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let permissions = &services.permissions;
-    let fault = |service, operation| services.faults.answer(service, operation, &body);
-    match target.split_once('.') {
+    let (service, operation, allowed) = match target.split_once('.') {
         Some(("DynamoDB_20120810" | "DynamoDBStreams_20120810", operation)) => {
-            match permissions.dynamodb(&caller.0, operation, &body) {
-                Ok(()) => match fault("dynamodb", operation) {
-                    Some(failed) => failed,
-                    None => services.engine.pass_on(caller, parts, body).await,
-                },
-                Err(refusal) => refused(&refusal),
-            }
+            ("dynamodb", operation, permissions.dynamodb(&caller.0, operation, &body))
         }
-        Some(("secretsmanager", operation @ "GetSecretValue")) => match permissions.secret(&caller.0, &body) {
-            Ok(()) => fault("secretsmanager", operation).unwrap_or_else(|| services.secrets.get(&body)),
-            Err(refusal) => refused(&refusal),
-        },
+        Some(("secretsmanager", operation @ "GetSecretValue")) => {
+            ("secretsmanager", operation, permissions.secret(&caller.0, &body))
+        }
         _ if parts.method == Method::POST && parts.uri.path() == "/v2/email/outbound-emails" => {
-            match permissions.mail(&caller.0, &body) {
-                Ok(()) => match fault("ses", "SendEmail") {
-                    Some(failed) => failed,
-                    None => mail::send(services, body).await,
-                },
-                Err(refusal) => {
-                    let mut response = refused(&refusal);
-                    *response.status_mut() = StatusCode::FORBIDDEN;
-                    response
-                }
-            }
+            ("ses", "SendEmail", permissions.mail(&caller.0, &body))
         }
         _ => {
-            eprintln!(
-                "{} asked AWS for {} {} {target}, which is not played here",
-                caller.0,
-                parts.method,
-                parts.uri.path()
-            );
-            error("UnknownOperationException", "This operation is not played by the local stack")
+            let path = parts.uri.path();
+            eprintln!("{} asked AWS for {} {path} {target}, which is not played here", caller.0, parts.method);
+            return error("UnknownOperationException", "This operation is not played by the local stack");
         }
+    };
+    services.count(caller, service, operation);
+    if let Err(refusal) = allowed {
+        let mut response = refused(&refusal);
+        if service == "ses" {
+            *response.status_mut() = StatusCode::FORBIDDEN;
+        }
+        return response;
+    }
+    let perform = async {
+        match service {
+            "dynamodb" => services.engine.pass_on(caller, parts, body.clone()).await,
+            "secretsmanager" => services.secrets.get(&body),
+            _ => mail::send(services, &body).await,
+        }
+    };
+    // Whoever looks at what a fault does is not met by it.
+    let hit = if caller.0 == OPERATOR { None } else { services.faults.hit(service, operation, &body) };
+    match hit {
+        Some(mode) => mode.answer(service, operation, &body, perform).await,
+        None => perform.await,
+    }
+}
+
+impl Services {
+    fn count(&self, caller: &Caller, service: &str, operation: &str) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        *calls.entry(format!("{} {service} {operation}", caller.0)).or_default() += 1;
     }
 }
 

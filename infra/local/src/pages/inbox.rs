@@ -9,25 +9,28 @@ use std::fmt::Write;
 const HEAD: &str = r#"<!doctype html>
 <html lang="fr-CA">
 <meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Boîte de réception locale</title>
-<style>
-body { font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 0 auto; padding: 1rem; color: #1d1d1f; background: #f4f5f7 }
-article { background: #fff; border: 1px solid #c4c9d1; border-radius: .25rem; padding: 1rem; margin: 1rem 0 }
-h2 { margin: 0; font-size: 1.125rem } p { margin: .25rem 0 } pre { white-space: pre-wrap; overflow-wrap: anywhere }
-iframe { width: 100%; height: 50rem; border: 1px solid #c4c9d1; margin: .5rem 0; background: #fff }
-</style>
+<link rel="icon" href="/favicon.svg" type="image/svg+xml">
+<link rel="stylesheet" href="/_local/inbox.css">
+<script type="module" src="/_local/inbox.js"></script>
+<header>
 <h1>Boîte de réception locale</h1>
-<p>Les courriels que le portail a envoyés, du plus récent au plus ancien. Rien ne quitte cette machine.
-<a href="/_local/inbox">Actualiser</a></p>
+<p>Les courriels que le portail a envoyés, du plus récent au plus ancien; les nouveaux arrivent d'eux-mêmes. Rien ne quitte
+cette machine. <a href="/">Retour au portail</a></p>
+</header>
 "#;
+/// How the page looks.
+pub const STYLE: &str = include_str!("inbox.css");
+/// What fetches new mails.
+pub const SCRIPT: &str = include_str!("inbox.js");
 
 /// The mails as JSON, those to one address where the query asks for it.
 pub fn json(mails: &[Mail], query: &str) -> String {
     let to = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "to").map(|(_, value)| value);
     let shown = mails.iter().filter(|mail| to.as_ref().is_none_or(|to| mail.to == *to));
     let shown = shown.map(|mail| {
-        json!({"to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html, "sent_at": mail.sent_at})
+        json!({"id": mail.id, "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html, "sent_at": mail.sent_at})
     });
     shown.collect::<serde_json::Value>().to_string()
 }
@@ -35,22 +38,37 @@ pub fn json(mails: &[Mail], query: &str) -> String {
 /// The mails as a page.
 pub fn page(mails: &[Mail]) -> String {
     let mut page = HEAD.to_owned();
+    page.push_str("<main>\n");
     if mails.is_empty() {
-        page.push_str("<p>Aucun courriel pour le moment.</p>\n");
+        page.push_str("<p id=\"none\">Aucun courriel pour le moment.</p>\n");
     }
-    for mail in mails {
-        let sent_at = mail.sent_at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
-        let frame = escaped(&led_to_the_top(&mail.html));
-        let (subject, to, text) = (escaped(&mail.subject), escaped(&mail.to), escaped(&mail.text));
+    for (place, mail) in mails.iter().enumerate() {
         // Writing to a String does not fail.
-        let _ = write!(
-            page,
-            "<article>\n<h2>{subject}</h2>\n<p>À : {to}</p>\n<p>Envoyé : {sent_at}</p>\n\
-             <iframe title=\"{subject}\" sandbox=\"allow-popups allow-top-navigation-by-user-activation\" srcdoc=\"{frame}\"></iframe>\n\
-             <details><summary>Texte brut</summary><pre>{text}</pre></details>\n</article>\n"
-        );
+        let _ = write_mail(&mut page, mail, place == 0);
     }
+    page.push_str("</main>\n");
     page
+}
+
+fn write_mail(page: &mut String, mail: &Mail, open: bool) -> std::fmt::Result {
+    let sent_at = mail.sent_at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
+    let [id, subject, to, text, source] =
+        [&mail.id, &mail.subject, &mail.to, &mail.text, &mail.html].map(|part| escaped(part));
+    let frame = escaped(&led_to_the_top(&mail.html));
+    let open = if open { " open" } else { "" };
+    writeln!(page, "<details id=\"mail-{id}\"{open}>")?;
+    writeln!(page, "<summary><strong>{subject}</strong><span>À : {to}</span><time>{sent_at}</time></summary>")?;
+    writeln!(page, "<fieldset aria-label=\"Vue\">")?;
+    for (value, label, checked) in [("html", "HTML", " checked"), ("text", "Texte", ""), ("source", "Source", "")] {
+        writeln!(page, "<label><input type=\"radio\" name=\"view-{id}\" value=\"{value}\"{checked}> {label}</label>")?;
+    }
+    writeln!(page, "</fieldset>")?;
+    writeln!(
+        page,
+        "<iframe class=\"view html\" loading=\"lazy\" title=\"{subject}\" \
+         sandbox=\"allow-popups allow-top-navigation-by-user-activation\" srcdoc=\"{frame}\"></iframe>"
+    )?;
+    writeln!(page, "<pre class=\"view text\">{text}</pre>\n<pre class=\"view source\">{source}</pre>\n</details>")
 }
 
 /// A mail's HTML whose links open in place of the page around its frame.

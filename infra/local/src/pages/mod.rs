@@ -3,21 +3,26 @@
 mod inbox;
 mod interface;
 
+use crate::aws::Kind;
+use crate::bus::Bus;
 use crate::mailbox::Mailbox;
 use axum::http::{Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Styles, and nothing from elsewhere. A frame with a mail's HTML inherits it.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
-                      frame-ancestors 'none'";
+/// Nothing from elsewhere, and no script but the page's own. A frame with a mail's HTML inherits it; a mail's styles are
+/// inline, as mail programs want them.
+const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const HTML: &str = "text/html; charset=utf-8";
 
 /// What the pages are made from.
 pub struct Pages {
     /// The mails.
     pub mailbox: Arc<Mailbox>,
+    /// Where SES tells what becomes of mails.
+    pub bus: Bus,
     /// The file that describes the API, read anew for each look.
     pub interface: PathBuf,
 }
@@ -26,6 +31,9 @@ impl Pages {
     /// Answers a request below `/_local`, or `None` where nothing is.
     #[must_use]
     pub fn answer(&self, method: &Method, uri: &Uri) -> Option<Response> {
+        if method == Method::POST {
+            return self.play(uri.path());
+        }
         if method != Method::GET && method != Method::HEAD {
             return None;
         }
@@ -33,6 +41,8 @@ impl Pages {
         let (content_type, content) = match uri.path() {
             "/_local/mail" => ("application/json", inbox::json(&mails(), uri.query().unwrap_or_default())),
             "/_local/inbox" => (HTML, inbox::page(&mails())),
+            "/_local/inbox.css" => ("text/css; charset=utf-8", inbox::STYLE.to_owned()),
+            "/_local/inbox.js" => ("text/javascript; charset=utf-8", inbox::SCRIPT.to_owned()),
             "/_local/api" => match interface::page(&self.interface) {
                 Ok(page) => (HTML, page),
                 Err(failure) => return Some((StatusCode::INTERNAL_SERVER_ERROR, failure.in_full()).into_response()),
@@ -48,8 +58,16 @@ impl Pages {
         ];
         Some((headers, content).into_response())
     }
+
+    /// `POST /_local/mail/ID/EVENT`: lets SES tell this of a mail.
+    fn play(&self, path: &str) -> Option<Response> {
+        let (id, event) = path.strip_prefix("/_local/mail/")?.split_once('/')?;
+        let mail = self.mailbox.newest_first().into_iter().find(|mail| mail.id == id)?;
+        self.bus.put(Kind::named(event)?.event(&mail));
+        Some(StatusCode::NO_CONTENT.into_response())
+    }
 }
 
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -15,8 +15,8 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-/// The key of the desk and of the tests. It stands for people, not for a function of the template.
-const DESK: &str = "admin";
+/// The key of whoever runs the stack, and of the tests: it may do all.
+pub const OPERATOR: &str = "admin";
 /// What is granted and what was used of it, a line each.
 const LOG: &str = "permissions.log";
 
@@ -41,7 +41,7 @@ pub enum Refusal {
     Denied(String),
 }
 
-/// The policies of all functions.
+/// The policies of all functions, and those that the template has for people.
 pub struct Permissions {
     policies: BTreeMap<String, Vec<Statement>>,
     partition_keys: PartitionKeys,
@@ -51,8 +51,8 @@ pub struct Permissions {
 impl Permissions {
     /// Takes the policies, and begins the log of what is used of them with what there is.
     pub fn open(system: &System, data: &Data) -> Result<Self, Failure> {
-        let functions = system.functions.iter();
-        let policies: BTreeMap<_, _> = functions.map(|one| (one.logical_id.clone(), one.policy.clone())).collect();
+        let functions = system.functions.iter().map(|one| (one.logical_id.clone(), one.policy.clone()));
+        let policies: BTreeMap<_, _> = functions.chain(system.policies.iter().cloned()).collect();
         let path = data.file(LOG);
         let mut log = File::create(&path).or_fail(|| format!("{} cannot be written", path.display()))?;
         for statement in policies.values().flatten().filter(|statement| statement.allows) {
@@ -106,7 +106,7 @@ impl Permissions {
         body: &[u8],
         asked: impl FnOnce(&Value) -> Result<Vec<Asked>, String>,
     ) -> Result<(), Refusal> {
-        if caller == DESK {
+        if caller == OPERATOR {
             return Ok(());
         }
         let Some(policy) = self.policies.get(caller) else {

@@ -133,6 +133,7 @@ impl Scope {
             "AWS::AccountId" => ACCOUNT.into(),
             "AWS::Partition" => "aws".into(),
             "AWS::URLSuffix" => "amazonaws.com".into(),
+            "AWS::StackId" => arn("cloudformation", &format!("stack/{}/local", self.stack)).into(),
             "AWS::StackName" => self.stack.clone().into(),
             "AWS::NoValue" => Value::Null,
             id => match self.types.get(id).map(String::as_str) {

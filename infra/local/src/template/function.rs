@@ -67,7 +67,16 @@ pub struct Schedule {
     pub every: Duration,
 }
 
-/// Adds a function, its routes, streams and schedules to the system.
+/// A rule of `EventBridge` that calls a function.
+#[derive(Clone, Debug)]
+pub struct BusRule {
+    /// The function that is called.
+    pub function: String,
+    /// What an event must be like.
+    pub pattern: Value,
+}
+
+/// Adds a function, its routes, streams, schedules and rules to the system.
 pub fn collect(id: &str, globals: &Value, own: &Value, scope: &Scope, system: &mut System) -> Result<(), Failure> {
     let at = format!("Resources.{id}.Properties");
     let properties = merged(globals, own);
@@ -96,6 +105,10 @@ pub fn collect(id: &str, globals: &Value, own: &Value, scope: &Scope, system: &m
             "Schedule" => {
                 let every = rate(&scope.text(&described["Properties"]["Schedule"], &at)?, &at)?;
                 system.schedules.push(Schedule { function: name.clone(), rule: format!("{id}{event}"), every });
+            }
+            "EventBridgeRule" => {
+                let pattern = scope.evaluate(&described["Properties"]["Pattern"], &at)?;
+                system.bus_rules.push(BusRule { function: name.clone(), pattern });
             }
             other => system.name_not_emulated(other, format!("{id}.{event}")),
         }

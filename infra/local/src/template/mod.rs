@@ -10,7 +10,7 @@ mod secret;
 mod table;
 mod yaml;
 
-pub use function::{Function, HttpRoute, Schedule, Stream};
+pub use function::{BusRule, Function, HttpRoute, Schedule, Stream};
 pub use policy::{Condition, Statement};
 pub use resources::System;
 pub use secret::Secret;

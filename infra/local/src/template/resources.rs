@@ -1,9 +1,10 @@
 //! What the local stack emulates of the template's resources, and the names of the rest.
 
 use super::evaluate::{Scope, wrong};
-use super::function::{self, Function, HttpRoute, Schedule, Stream};
+use super::function::{self, BusRule, Function, HttpRoute, Schedule, Stream};
 use super::secret::{self, Secret};
 use super::table::{self, Table};
+use super::policy::{self, Statement};
 use super::{headers, parameters::plain};
 use crate::failure::{Failure, OrFail};
 use serde_json::Value;
@@ -14,10 +15,14 @@ use std::collections::BTreeMap;
 pub struct System {
     /// The Lambda functions.
     pub functions: Vec<Function>,
+    /// What people and jobs may do, by the logical ids of the managed policies.
+    pub policies: Vec<(String, Vec<Statement>)>,
     /// The HTTP API's routes.
     pub routes: Vec<HttpRoute>,
     /// The tables' streams that functions listen to.
     pub streams: Vec<Stream>,
+    /// What is called with events of the bus.
+    pub bus_rules: Vec<BusRule>,
     /// What is called by the clock.
     pub schedules: Vec<Schedule>,
     /// The DynamoDB tables.
@@ -66,6 +71,11 @@ pub fn collect(template: &Value, scope: &Scope) -> Result<System, Failure> {
             "AWS::SecretsManager::Secret" => {
                 let properties = scope.evaluate(&resource["Properties"], &at)?;
                 system.secrets.push(secret::describe(id, scope, &properties, &at)?);
+            }
+            "AWS::IAM::ManagedPolicy" => {
+                let document = &resource["Properties"]["PolicyDocument"];
+                let at = format!("{at}.PolicyDocument");
+                system.policies.push((id.clone(), policy::describe(document, scope, &at)?));
             }
             "AWS::Serverless::Function" => {
                 let globals = &template["Globals"]["Function"];

@@ -1,13 +1,15 @@
 //! Credentials: the password hash of an account, and the version that ends everything older when it rises.
 
+use super::directory::Entry;
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
 use crate::password::StoredHash;
-use crate::person::PersonName;
+use crate::person::{Language, PersonName};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
+use serde_dynamo::to_attribute_value;
 
 /// Whether an account may be used, and the version of its credentials. What the mailer may know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,6 +31,9 @@ pub struct Holder {
     /// The person's name.
     #[serde(flatten)]
     pub name: PersonName,
+    /// The directory's language of theirs. (`language` is a word that DynamoDB keeps for itself.)
+    #[serde(default)]
+    pub speaks: Language,
 }
 
 /// Everything, for the one who verifies a password.
@@ -63,7 +68,7 @@ impl Credentials {
         self.project(account, HOLDER).await
     }
 
-    async fn project<T: serde::de::DeserializeOwned>(
+    pub(super) async fn project<T: serde::de::DeserializeOwned>(
         &self,
         account: &AccountName,
         attributes: &str,
@@ -96,27 +101,23 @@ impl Credentials {
         self.0.write_batch(holders.iter().map(write).collect::<Result<_, _>>()?, "admit accounts").await
     }
 
-    /// Follows the directory for an account that is there: its name, and whether it may be used. What ends with a
-    /// deactivation (`raise`) is dead for good, also where the account comes back.
-    pub async fn follow(
-        &self,
-        account: &AccountName,
-        name: &PersonName,
-        active: bool,
-        raise: bool,
-    ) -> Result<(), StoreError> {
+    /// Follows the directory for an account that is there: its name, its language, and whether it may be used. What ends
+    /// with a deactivation (`raise`) is dead for good, also where the account comes back.
+    pub async fn follow(&self, entry: &Entry, raise: bool) -> Result<(), StoreError> {
+        const FOLLOWED: &str = "SET active = :active, given_name = :given_name, family_name = :family_name, \
+            speaks = :speaks, version = version + :raise";
         let Table { client, name: table } = &self.0;
+        let speaks: AttributeValue = to_attribute_value(entry.language).map_err(failed("follow the directory"))?;
         let answer = client
             .update_item()
             .table_name(table)
-            .set_key(Some(key(account)))
-            .update_expression(
-                "SET active = :active, given_name = :given_name, family_name = :family_name, version = version + :raise",
-            )
+            .set_key(Some(key(&entry.account)))
+            .update_expression(FOLLOWED)
             .condition_expression("attribute_exists(account)")
-            .expression_attribute_values(":active", AttributeValue::Bool(active))
-            .expression_attribute_values(":given_name", text(&name.given_name))
-            .expression_attribute_values(":family_name", text(&name.family_name))
+            .expression_attribute_values(":active", AttributeValue::Bool(entry.active))
+            .expression_attribute_values(":given_name", text(&entry.name.given_name))
+            .expression_attribute_values(":family_name", text(&entry.name.family_name))
+            .expression_attribute_values(":speaks", speaks)
             .expression_attribute_values(":raise", number(u8::from(raise)))
             .send()
             .await;
@@ -176,7 +177,7 @@ pub(super) fn keys(account: &AccountName, attributes: Option<&str>) -> Result<Ke
 }
 
 /// The attributes of a [`Holder`]: all but the hash.
-pub(super) const HOLDER: &str = "account, version, active, given_name, family_name";
+pub(super) const HOLDER: &str = "account, version, active, given_name, family_name, speaks";
 
 fn key(account: &AccountName) -> Item {
     [("account".to_owned(), text(account.as_str()))].into()

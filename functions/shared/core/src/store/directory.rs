@@ -1,10 +1,11 @@
 //! Directory: who bears an account. Written by the import alone.
 
-use super::{Item, StoreError, Table, failed, read, text, write};
+use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
 use crate::mailbox::MailAddress;
 use crate::person::{Language, PersonName};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,9 @@ pub struct Entry {
     pub active: bool,
     /// Whether an active colleague's account has the same mail address, who would get the link too.
     pub shared_mailbox: bool,
+    /// When a mail to this address came back for good, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bounced_at: Option<UnixTime>,
 }
 
 /// An item with the keys of the two sparse indexes.
@@ -63,11 +67,33 @@ pub struct Found {
 pub struct Directory(pub Table);
 
 impl Directory {
-    /// The entry of an account.
+    /// The entry of an account, read consistently.
     pub async fn entry(&self, account: &AccountName) -> Result<Option<Entry>, StoreError> {
         let Table { client, name } = &self.0;
-        let answer = client.get_item().table_name(name).key("account", text(account.as_str())).send().await;
-        answer.map_err(failed("read the directory"))?.item.map(read).transpose()
+        let call = client.get_item().table_name(name).key("account", text(account.as_str())).consistent_read(true);
+        call.send().await.map_err(failed("read the directory"))?.item.map(read).transpose()
+    }
+
+    /// Marks the address of an account as one from which mails come back, if it still is the account's.
+    pub async fn mark_bounced(
+        &self,
+        account: &AccountName,
+        address: &MailAddress,
+        now: UnixTime,
+    ) -> Result<(), StoreError> {
+        const DOING: &str = "mark an address as bouncing";
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .key("account", text(account.as_str()))
+            .update_expression("SET bounced_at = :now")
+            .condition_expression("email = :email")
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":email", text(address.as_str()))
+            .send()
+            .await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, DOING).map(drop)
     }
 
     /// When an import last came to its end.

@@ -1,273 +1,29 @@
 //! `MailRequests`: the outbox. What is asked for is put here and mailed from here, whoever is killed in between.
 
-use super::events::Origin;
+use super::mail_request::{LAYOUT, LIFE, Lane, MailRequest, RequestId, Status};
 use super::throttles::{Throttles, wait};
 use super::transaction::{Outcome, write_all};
-use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::account::AccountName;
 use crate::chance;
-use crate::class::Class;
 use crate::clock::UnixTime;
-use crate::keys::AccountKey;
 use crate::quota::Spending;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::time::Duration;
 
-/// One request for a name and kind in so long; what comes within is the same request.
-const BUCKET: i64 = 120;
 /// A mailer that took a request has so long; then another may take it.
 const LEASE: Duration = Duration::from_mins(1);
 /// Mails of one request at most, whatever goes wrong.
 pub const MAX_ATTEMPTS: u32 = 3;
-/// What was not mailed within an hour is not mailed any more.
-const LIFE: Duration = Duration::from_hours(1);
-/// How long a request can be looked at afterwards.
-const KEPT: Duration = Duration::from_hours(30 * 24);
-
-/// What is to be mailed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// A link to set the first password.
-    Register,
-    /// A link to set a new one.
-    RequestReset,
-    /// The notice that the password was changed.
-    Notice,
-}
-
-impl Kind {
-    /// As it is written in keys and logs.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Register => "register",
-            Self::RequestReset => "request-reset",
-            Self::Notice => "notice",
-        }
-    }
-}
-
-/// Where a request stands. `Pending` and `Sending` are under way, all else is the end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Status {
-    /// Waits for a mailer.
-    Pending,
-    /// A mailer has it.
-    Sending,
-    /// SES took the mail.
-    Sent,
-    /// Nobody has this account.
-    NoAccount,
-    /// The account may not be used.
-    Inactive,
-    /// The directory has no mail address for it.
-    NoMailbox,
-    /// A colleague has the same mail address.
-    SharedMailbox,
-    /// So many links went to this mailbox today that no more do.
-    Capped,
-    /// SES refused for good, or three times.
-    Failed,
-    /// Not sent within an hour.
-    Expired,
-}
-
-impl Status {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Sending => "sending",
-            Self::Sent => "sent",
-            Self::NoAccount => "no-account",
-            Self::Inactive => "inactive",
-            Self::NoMailbox => "no-mailbox",
-            Self::SharedMailbox => "shared-mailbox",
-            Self::Capped => "capped",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-        }
-    }
-}
-
-/// Which request: the keyed hash of the name; kind, class and time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RequestId {
-    /// The keyed hash of the name that was typed.
-    pub name_key: AccountKey,
-    /// Kind ‖ class ‖ 2-minute bucket, or kind ‖ version for a notice.
-    pub request: String,
-}
-
-impl RequestId {
-    /// The request in letters, digits, `-` and `.` alone, as it goes into SES's message tags beside the hash of the name.
-    #[must_use]
-    pub fn tag(&self) -> String {
-        self.request.replace('#', ".")
-    }
-
-    /// What follows a request from the door to the mail in the log.
-    #[must_use]
-    pub fn brief(&self) -> String {
-        format!("{}.{}", self.name_key.brief(), self.tag())
-    }
-
-    /// The lane in which it waits, as the door wrote into the key. A notice waits with those who are known.
-    #[must_use]
-    pub fn lane(&self) -> Lane {
-        if self.request.split('#').nth(1) == Some(door_of(Class::U)) { Lane::Outside } else { Lane::Known }
-    }
-}
-
-/// Where requests wait for a mailer. Each lane has partitions of its own in the sparse index of what is not at its end,
-/// so that what strangers ask for, however much it is, stands before no other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lane {
-    /// Notices, and what was asked for where one is known.
-    Known,
-    /// What was asked for from outside.
-    Outside,
-}
-
-impl Lane {
-    /// The partition of what no mailer has come to yet, or what met a fault.
-    fn waiting(self) -> &'static str {
-        match self {
-            Self::Known => "known",
-            Self::Outside => "outside",
-        }
-    }
-
-    /// The partition of what a mailer held back.
-    fn held(self) -> &'static str {
-        match self {
-            Self::Known => "known-held",
-            Self::Outside => "outside-held",
-        }
-    }
-}
-
-/// A request, as a mailer takes it.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct MailRequest {
-    /// Which.
-    #[serde(flatten)]
-    pub id: RequestId,
-    /// The name that was typed, in canonical form. Kept until the end state only.
-    pub typed: AccountName,
-    /// What is to be mailed.
-    pub kind: Kind,
-    /// From where it was asked.
-    pub client_class: Class,
-    /// The coarse device it was asked from.
-    pub device: String,
-    /// When.
-    pub created_at: UnixTime,
-    /// How many mailers have taken it, this one included.
-    pub attempts: u32,
-    /// Whether it is counted on its mailbox.
-    counted: bool,
-    /// The mark of the mailer that has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    claim: Option<String>,
-}
-
-#[derive(Serialize)]
-struct NewItem<'a> {
-    #[serde(flatten)]
-    request: &'a MailRequest,
-    status: Status,
-    due: &'static str,
-    due_at: UnixTime,
-    ttl: UnixTime,
-}
-
-impl MailRequest {
-    /// A request at the door: by the client's class, from where its address tells.
-    #[must_use]
-    pub fn at_the_door(
-        typed: AccountName,
-        name_key: AccountKey,
-        kind: Kind,
-        class: Class,
-        from: Origin,
-        now: UnixTime,
-    ) -> Self {
-        let request = format!("{}#{}#{}", kind.as_str(), door_of(class), now.0 / BUCKET);
-        Self {
-            id: RequestId { name_key, request },
-            typed,
-            kind,
-            client_class: from.client_class,
-            device: from.device,
-            created_at: now,
-            attempts: 0,
-            counted: false,
-            claim: None,
-        }
-    }
-
-    /// The notice of the change that made this version.
-    #[must_use]
-    pub fn notice(
-        account: AccountName,
-        name_key: AccountKey,
-        version: u64,
-        class: Class,
-        device: String,
-        now: UnixTime,
-    ) -> Self {
-        let request = format!("{}#{version}", Kind::Notice.as_str());
-        Self {
-            id: RequestId { name_key, request },
-            typed: account,
-            kind: Kind::Notice,
-            client_class: class,
-            device,
-            created_at: now,
-            attempts: 0,
-            counted: false,
-            claim: None,
-        }
-    }
-
-    fn claim(&self) -> &str {
-        self.claim.as_deref().unwrap_or_default()
-    }
-
-    /// Whether it is too old to be mailed.
-    #[must_use]
-    pub fn is_too_old(&self, now: UnixTime) -> bool {
-        self.created_at + LIFE <= now
-    }
-
-    fn item(&self) -> Result<Item, StoreError> {
-        let ttl = self.created_at + KEPT;
-        write(&NewItem {
-            request: self,
-            status: Status::Pending,
-            due: self.id.lane().waiting(),
-            due_at: self.created_at,
-            ttl,
-        })
-    }
-}
-
-/// From outside, and from where one is known: neither silences the mail of the other.
-#[must_use]
-pub fn door_of(class: Class) -> &'static str {
-    match class {
-        Class::U => "U",
-        Class::D | Class::M => "K",
-    }
-}
+/// The partition of the due index that the desk looks at.
+pub(super) const DESK: &str = "desk";
 
 /// A request that may be taken up.
 #[derive(Clone, Deserialize)]
@@ -286,8 +42,20 @@ pub enum Claim {
     Taken(Box<MailRequest>),
     /// Another mailer has it, or it is at its end.
     NotDue,
-    /// It was taken three times and never came to an end.
-    Exhausted,
+    /// It was taken three times and never came to an end. It still bears the mark of the last who took it.
+    Exhausted(Box<MailRequest>),
+    /// It is no request in any form that is known, and was brought to its end as that.
+    Unreadable,
+}
+
+/// How a request ends.
+pub struct End<'a> {
+    /// As what.
+    pub status: Status,
+    /// Whose it was, where the directory knows; the name that was typed goes.
+    pub account: Option<&'a AccountName>,
+    /// Why it failed.
+    pub reason: Option<&'a str>,
 }
 
 /// Whether a request is counted on its mailbox.
@@ -343,21 +111,15 @@ impl MailRequests {
 
     /// Takes a request that waits, or whose mailer has not come to an end in its minute.
     pub async fn claim(&self, id: &RequestId, now: UnixTime) -> Result<Claim, StoreError> {
-        let Table { client, name } = &self.0;
         let claim = URL_SAFE_NO_PAD.encode(chance::bytes::<16>());
-        let answer = client
-            .update_item()
-            .table_name(name)
-            .set_key(Some(key(id)))
-            .update_expression(
-                "SET #status = :sending, attempts = attempts + :one, due_at = :lease_end, claim = :claim",
-            )
+        let answer = self
+            .update(id, "SET #status = :sending, attempts = attempts + :one, due_at = :lease_end, claim = :claim")
             // A fresh one is taken at once, also by a mailer whose clock is behind the one that put it.
             .condition_expression(
                 "attempts < :max AND ((#status = :pending AND attempts = :none) \
-                 OR (#status IN (:pending, :sending) AND due_at <= :now))",
+                 OR (#status IN (:pending, :sending) AND due_at <= :now)) \
+                 AND (attribute_not_exists(layout) OR layout <= :layout OR created_at <= :dead)",
             )
-            .expression_attribute_names("#status", "status")
             .expression_attribute_values(":pending", text(Status::Pending.as_str()))
             .expression_attribute_values(":sending", text(Status::Sending.as_str()))
             .expression_attribute_values(":none", number(0))
@@ -366,59 +128,135 @@ impl MailRequests {
             .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":lease_end", number((now + LEASE).0))
             .expression_attribute_values(":claim", text(&claim))
+            .expression_attribute_values(":layout", number(LAYOUT))
+            .expression_attribute_values(":dead", number(now.0.saturating_sub_unsigned(LIFE.as_secs())))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        match answer {
-            Ok(taken) => Ok(Claim::Taken(Box::new(read(taken.attributes.unwrap_or_default())?))),
+        let (taken, old) = match answer {
+            Ok(taken) => (true, taken.attributes.unwrap_or_default()),
             Err(error) => match error.as_service_error() {
                 Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    let old = refused.item().cloned().unwrap_or_default();
-                    // This very call took it at its first try, whose answer was lost on the way.
-                    if old.get("claim") == Some(&text(&claim)) {
-                        return Ok(Claim::Taken(Box::new(read(old)?)));
-                    }
-                    Ok(if is_exhausted(old, now) { Claim::Exhausted } else { Claim::NotDue })
+                    (false, refused.item().cloned().unwrap_or_default())
                 }
-                _ => Err(failed("take a mail request")(error)),
+                _ => return Err(failed("take a mail request")(error)),
             },
+        };
+        // This very call may have taken it at its first try, whose answer was lost on the way.
+        let taken = taken || old.get("claim") == Some(&text(&claim));
+        match read::<MailRequest>(old.clone()) {
+            Ok(request) if taken => Ok(Claim::Taken(Box::new(request))),
+            Ok(request) if is_exhausted(&old, now) => Ok(Claim::Exhausted(Box::new(request))),
+            Err(_) if taken || cannot_be_taken(&old) => self.condemn(id, old.get("claim"), now).await,
+            _ => Ok(Claim::NotDue),
         }
     }
 
-    /// Brings a request to its end; the typed name goes. Nothing happens where another mailer has taken it since
-    /// (`attempts` is then another), or where it is at its end already.
-    pub async fn finish(&self, id: &RequestId, attempts: u32, status: Status) -> Result<(), StoreError> {
-        self.settle(id, attempts, "SET #status = :status REMOVE typed, due, due_at", status, None).await
-    }
-
-    /// Gives a request back, to be taken again after a while.
-    pub async fn put_back(&self, id: &RequestId, attempts: u32, until: UnixTime) -> Result<(), StoreError> {
-        let update = "SET #status = :status, due = :due, due_at = :until";
-        self.settle(id, attempts, update, Status::Pending, Some(until)).await
-    }
-
-    /// Holds a request back: nothing was mailed, and this attempt does not count. It waits by its age. The condition is
-    /// the claim, since a number of attempts that goes down again does not tell who has the request.
-    pub async fn hold(&self, request: &MailRequest) -> Result<(), StoreError> {
-        let Table { client, name } = &self.0;
-        let answer = client
-            .update_item()
-            .table_name(name)
-            .set_key(Some(key(&request.id)))
-            .update_expression(
-                "SET #status = :pending, due = :held, due_at = created_at, attempts = attempts - :one REMOVE claim",
+    /// Ends what cannot be read, so that it stands in nobody's way and is seen.
+    async fn condemn(
+        &self,
+        id: &RequestId,
+        claim: Option<&AttributeValue>,
+        now: UnixTime,
+    ) -> Result<Claim, StoreError> {
+        let mut call = self
+            .update(
+                id,
+                "SET #status = :failed, reason = :reason, ended_at = :now, due = :due, due_at = :now REMOVE typed",
             )
-            .condition_expression("claim = :claim AND #status = :sending")
-            .expression_attribute_names("#status", "status")
+            .expression_attribute_values(":failed", text(Status::Failed.as_str()))
+            .expression_attribute_values(":reason", text("unreadable"))
+            .expression_attribute_values(":now", number(now.0))
+            .expression_attribute_values(":due", text(DESK));
+        call = match claim {
+            Some(claim) => {
+                call.condition_expression("claim = :claim").expression_attribute_values(":claim", claim.clone())
+            }
+            None => call.condition_expression("attribute_exists(name_key) AND attribute_not_exists(claim)"),
+        };
+        let answer = call.send().await;
+        let ended = if_held(
+            answer,
+            UpdateItemError::is_conditional_check_failed_exception,
+            "end a mail request that cannot be read",
+        )?;
+        Ok(if ended.is_some() { Claim::Unreadable } else { Claim::NotDue })
+    }
+
+    /// Brings a request to its end; the typed name goes. Nothing happens where another mailer has taken it since, or where
+    /// it is at its end already.
+    pub async fn finish(&self, request: &MailRequest, end: &End<'_>, now: UnixTime) -> Result<(), StoreError> {
+        let (mut set, mut remove) =
+            ("SET #status = :status, ended_at = :now".to_owned(), " REMOVE typed, claim".to_owned());
+        if end.account.is_some() {
+            set += ", account = :account";
+        }
+        if end.reason.is_some() {
+            set += ", reason = :reason";
+        }
+        if end.status.needs_a_hand() {
+            set += ", due = :desk, due_at = :now";
+        } else {
+            remove += ", due, due_at";
+        }
+        let mut call = self
+            .ours(request, &(set + &remove))
+            .expression_attribute_values(":status", text(end.status.as_str()))
+            .expression_attribute_values(":now", number(now.0));
+        if let Some(account) = end.account {
+            call = call.expression_attribute_values(":account", text(account.as_str()));
+        }
+        if let Some(reason) = end.reason {
+            call = call.expression_attribute_values(":reason", text(reason));
+        }
+        if end.status.needs_a_hand() {
+            call = call.expression_attribute_values(":desk", text(DESK));
+        }
+        settled(call, "end a mail request").await
+    }
+
+    /// Gives a request back whose mail may have gone out, to be tried again after a while.
+    pub async fn put_back(&self, request: &MailRequest, until: UnixTime) -> Result<(), StoreError> {
+        let update = "SET #status = :pending, due = :due, due_at = :due_at REMOVE claim";
+        self.wait(self.ours(request, update), request.id.lane().waiting(), until).await
+    }
+
+    /// Gives a request back that met a fault before anything was mailed; this attempt does not count.
+    pub async fn release(&self, request: &MailRequest, until: UnixTime) -> Result<(), StoreError> {
+        self.wait(self.uncounted(request), request.id.lane().waiting(), until).await
+    }
+
+    /// Holds a request back: nothing was mailed, and this attempt does not count. It waits by its age.
+    pub async fn hold(&self, request: &MailRequest) -> Result<(), StoreError> {
+        self.wait(self.uncounted(request), request.id.lane().held(), request.created_at).await
+    }
+
+    fn uncounted(&self, request: &MailRequest) -> UpdateItemFluentBuilder {
+        let update = "SET #status = :pending, due = :due, due_at = :due_at, attempts = attempts - :one REMOVE claim";
+        self.ours(request, update).expression_attribute_values(":one", number(1))
+    }
+
+    async fn wait(&self, call: UpdateItemFluentBuilder, due: &str, due_at: UnixTime) -> Result<(), StoreError> {
+        let call = call
             .expression_attribute_values(":pending", text(Status::Pending.as_str()))
-            .expression_attribute_values(":sending", text(Status::Sending.as_str()))
-            .expression_attribute_values(":held", text(request.id.lane().held()))
-            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":due", text(due))
+            .expression_attribute_values(":due_at", number(due_at.0));
+        settled(call, "give a mail request back").await
+    }
+
+    /// An update on the condition that the request still bears the mark of this mailer: a number of attempts that goes
+    /// down again would not tell who has it.
+    fn ours(&self, request: &MailRequest, update: &str) -> UpdateItemFluentBuilder {
+        self.update(&request.id, update)
+            .condition_expression("claim = :claim AND #status = :sending")
             .expression_attribute_values(":claim", text(request.claim()))
-            .send()
-            .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "hold a mail request").map(drop)
+            .expression_attribute_values(":sending", text(Status::Sending.as_str()))
+    }
+
+    pub(super) fn update(&self, id: &RequestId, update: &str) -> UpdateItemFluentBuilder {
+        let call = self.0.client.update_item().table_name(&self.0.name).set_key(Some(key(id)));
+        call.update_expression(update).expression_attribute_names("#status", "status")
     }
 
     /// Counts a request on its mailbox, before it is mailed and once however often it is taken: the count and the
@@ -454,33 +292,6 @@ impl MailRequests {
         })
     }
 
-    async fn settle(
-        &self,
-        id: &RequestId,
-        attempts: u32,
-        update: &str,
-        status: Status,
-        until: Option<UnixTime>,
-    ) -> Result<(), StoreError> {
-        let Table { client, name } = &self.0;
-        let mut call = client
-            .update_item()
-            .table_name(name)
-            .set_key(Some(key(id)))
-            .update_expression(update)
-            .condition_expression("attempts = :attempts AND attribute_exists(due)")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_values(":status", text(status.as_str()))
-            .expression_attribute_values(":attempts", number(attempts));
-        if let Some(until) = until {
-            call = call
-                .expression_attribute_values(":until", number(until.0))
-                .expression_attribute_values(":due", text(id.lane().waiting()));
-        }
-        let answer = call.send().await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "settle a mail request").map(drop)
-    }
-
     /// The requests of a lane that are due: those that were held first, then the others, each oldest first and at most
     /// `limit`.
     pub async fn due(&self, lane: Lane, now: UnixTime, limit: i32) -> Result<Vec<Due>, StoreError> {
@@ -513,16 +324,28 @@ impl MailRequests {
     }
 }
 
-fn is_exhausted(item: Item, now: UnixTime) -> bool {
-    #[derive(Deserialize)]
-    struct Lease {
-        attempts: u32,
-        due_at: Option<UnixTime>,
-    }
-    read::<Lease>(item)
-        .is_ok_and(|lease| lease.attempts >= MAX_ATTEMPTS && lease.due_at.is_some_and(|due_at| due_at <= now))
+async fn settled(call: UpdateItemFluentBuilder, doing: &'static str) -> Result<(), StoreError> {
+    if_held(call.send().await, UpdateItemError::is_conditional_check_failed_exception, doing).map(drop)
 }
 
-fn key(id: &RequestId) -> Item {
+fn is_exhausted(item: &Item, now: UnixTime) -> bool {
+    #[derive(Deserialize)]
+    struct Lease {
+        status: Status,
+        attempts: u32,
+        due_at: UnixTime,
+    }
+    read::<Lease>(item.clone())
+        .is_ok_and(|lease| lease.status == Status::Sending && lease.attempts >= MAX_ATTEMPTS && lease.due_at <= now)
+}
+
+/// Whether a request is under way without a number of attempts, which no condition for taking it would ever meet.
+fn cannot_be_taken(item: &Item) -> bool {
+    let under_way = [Status::Pending, Status::Sending].map(|status| text(status.as_str()));
+    item.get("status").is_some_and(|status| under_way.contains(status))
+        && !item.get("attempts").is_some_and(AttributeValue::is_n)
+}
+
+pub(super) fn key(id: &RequestId) -> Item {
     [("name_key".to_owned(), text(id.name_key.as_str())), ("request".to_owned(), text(&id.request))].into()
 }

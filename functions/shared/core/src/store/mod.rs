@@ -3,9 +3,12 @@
 
 pub mod attempts;
 pub mod credentials;
+pub mod delivery;
+pub mod desk;
 pub mod devices;
 pub mod directory;
 pub mod events;
+pub mod mail_request;
 pub mod mail_requests;
 pub mod password_change;
 mod restore;
@@ -97,6 +100,20 @@ impl Table {
     /// The table whose name stands in this environment variable.
     pub fn from_env(client: &Client, variable: &'static str) -> Result<Self, ConfigError> {
         Ok(Self::new(client, config::text(variable)?))
+    }
+
+    /// The items of a partition, in the order of their keys, read consistently.
+    async fn partition(&self, key: &str, value: &str) -> Result<Vec<Item>, StoreError> {
+        let call = self.client.query().table_name(&self.name).consistent_read(true);
+        let items = call
+            .key_condition_expression(format!("{key} = :value"))
+            .expression_attribute_values(":value", text(value))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        items.map_err(failed("read what is kept under a key"))
     }
 
     /// Reads up to 100 items, those that there are.

@@ -4,7 +4,8 @@
 use super::credentials::Credentials;
 use super::devices::Devices;
 use super::events::{Event, Events, Origin, What};
-use super::mail_requests::{MailRequest, MailRequests};
+use super::mail_request::MailRequest;
+use super::mail_requests::MailRequests;
 use super::sessions::Sessions;
 use super::throttles::Throttles;
 use super::tokens::{Token, Tokens};

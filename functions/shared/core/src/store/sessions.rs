@@ -43,7 +43,7 @@ impl Sessions {
             && session.is_open(now)
             && holder.standing.active
             && holder.standing.version == session.version;
-        Ok(good.then_some(SignedIn { session, name: holder.name }))
+        Ok(good.then_some(SignedIn { session, name: holder.name, speaks: holder.speaks }))
     }
 
     /// Notes that a session was used: its idle end moves on. Written at most once a minute.
@@ -76,20 +76,8 @@ impl Sessions {
 
     /// All sessions of an account that are still in the table, newest first.
     pub(super) async fn all(&self, account: &AccountName) -> Result<Vec<Session>, StoreError> {
-        let Table { client, name } = &self.0;
-        let items = client
-            .query()
-            .table_name(name)
-            .key_condition_expression("account = :account")
-            .expression_attribute_values(":account", text(account.as_str()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send()
-            .collect::<Result<Vec<_>, _>>()
-            .await;
-        let mut sessions: Vec<Session> =
-            items.map_err(failed("read the sessions"))?.into_iter().map(read).collect::<Result<_, _>>()?;
+        let items = self.0.partition("account", account.as_str()).await?;
+        let mut sessions: Vec<Session> = items.into_iter().map(read).collect::<Result<_, _>>()?;
         sessions.sort_by_key(|session| std::cmp::Reverse(session.created_at));
         Ok(sessions)
     }

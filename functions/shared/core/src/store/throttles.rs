@@ -67,7 +67,7 @@ impl Reserving<'_> {
 pub(super) struct ByCounter(HashMap<String, Item>);
 
 impl ByCounter {
-    fn get<T: DeserializeOwned + Default>(&self, counter: &Counter) -> Result<T, StoreError> {
+    pub(super) fn get<T: DeserializeOwned + Default>(&self, counter: &Counter) -> Result<T, StoreError> {
         Ok(self.0.get(counter.as_str()).cloned().map(read).transpose()?.unwrap_or_default())
     }
 

@@ -1,0 +1,476 @@
+//! What the desk's commands read and do beyond the functions: they look at all that is kept of one account, lift what
+//! hinders it, and take it out. No function does any of this.
+
+use super::credentials::Credentials;
+use super::devices::Devices;
+use super::directory::{Directory, Entry};
+use super::events::{Event, Events};
+use super::mail_request::{
+    Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox, quotas_of_a_name,
+};
+use super::mail_requests::{DESK, MailRequests, key as request_key};
+use super::sessions::Sessions;
+use super::throttles::{Throttles, keys as counter_keys};
+use super::tokens::Tokens;
+use super::transaction::{Outcome, write_all};
+use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use crate::account::AccountName;
+use crate::chance;
+use crate::class::Class;
+use crate::clock::{self, UnixTime};
+use crate::device::Device;
+use crate::keys::AccountKey;
+use crate::mailbox::MailAddress;
+use crate::outside::Braking;
+use crate::quota::Spending;
+use crate::secret::DeviceKeyHash;
+use crate::throttle::{Budget, Counter, Tries};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::time::Duration;
+
+/// How long it is kept who did what at the desk.
+const ACTS_KEPT: Duration = Duration::from_hours(365 * 24);
+/// What a partition of the Events table begins with that holds acts of the desk.
+const ACTS: &str = "desk";
+
+/// What the tables say of an account's password without the hash.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Record {
+    /// Links and sessions of another version are dead.
+    pub version: u64,
+    /// Whether the account may be used.
+    pub active: bool,
+    /// When the password was last set; `None` where it never was.
+    pub changed_at: Option<UnixTime>,
+}
+
+/// A request for a mail, as it stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Kept {
+    /// Which.
+    #[serde(flatten)]
+    pub id: RequestId,
+    /// What was to be mailed.
+    pub kind: Kind,
+    /// Where it stands.
+    pub status: Status,
+    /// From where it was asked.
+    pub client_class: Class,
+    /// The coarse device it was asked from.
+    pub device: String,
+    /// When.
+    pub created_at: UnixTime,
+    /// When it came to its end.
+    pub ended_at: Option<UnixTime>,
+    /// When SES last told of its mail.
+    pub told_at: Option<UnixTime>,
+    /// Why it failed or came back.
+    pub reason: Option<String>,
+    /// Whose it was, where the directory knew.
+    pub account: Option<AccountName>,
+    /// The partition in which it waits, while it does.
+    due: Option<String>,
+}
+
+impl Kept {
+    /// Whether a mailer held it back: SES takes nothing, or so many mails went out this hour that no more do.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.due.as_deref() == Some(self.id.lane().held())
+    }
+
+    /// Whether it stands on the desk's list.
+    #[must_use]
+    pub fn is_at_the_desk(&self) -> bool {
+        self.due.as_deref() == Some(DESK)
+    }
+}
+
+/// A mailed link, without what could be compared with it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Link {
+    /// The request that it was made for, without the name.
+    pub for_request: String,
+    /// The credentials' version that it was made for.
+    pub version: u64,
+    /// From then on it is refused.
+    pub expires_at: UnixTime,
+    /// When it was used, if it was.
+    pub used_at: Option<UnixTime>,
+}
+
+/// Something that keeps somebody from signing in, or from getting a link, for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hindrance {
+    /// Too many failures of the account, for a class of client.
+    SignIn(Class, Duration),
+    /// Too many requests for a mail, outside (U) or where one is known.
+    Mails(Class, Duration),
+    /// The brake over all of outside.
+    Brake(Duration),
+}
+
+/// Who did what at the desk, and when.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Act {
+    /// When.
+    pub happened_at: UnixTime,
+    /// The command's name.
+    pub act: String,
+    /// Who, by their credentials.
+    pub by: String,
+}
+
+#[derive(Serialize)]
+struct NewAct<'a> {
+    account_key: String,
+    at_id: String,
+    ttl: UnixTime,
+    #[serde(flatten)]
+    act: &'a Act,
+}
+
+/// What stands in the Events table: what happened to an account, or what the desk did.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub enum Noted {
+    /// What happened to an account.
+    Event(Event),
+    /// What the desk did.
+    Act(Act),
+}
+
+impl Noted {
+    /// When.
+    #[must_use]
+    pub fn happened_at(&self) -> UnixTime {
+        match self {
+            Self::Event(event) => event.happened_at,
+            Self::Act(act) => act.happened_at,
+        }
+    }
+}
+
+impl Table {
+    async fn delete(&self, key: Item) -> Result<(), StoreError> {
+        let answer = self.client.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
+        answer.map(drop).map_err(failed("take an item out"))
+    }
+
+    /// Takes the items of a partition out; how many they were.
+    async fn delete_partition(&self, hash: &str, value: &str, range: &str) -> Result<usize, StoreError> {
+        let items = self.partition(hash, value).await?;
+        let count = items.len();
+        for mut item in items {
+            item.retain(|name, _| name == hash || name == range);
+            self.delete(item).await?;
+        }
+        Ok(count)
+    }
+
+    /// All items, or all of this account, with these attributes or all of them.
+    async fn scan(&self, account: Option<&AccountName>, attributes: Option<&str>) -> Result<Vec<Item>, StoreError> {
+        let mut call = self.client.scan().table_name(&self.name).set_projection_expression(attributes.map(str::to_owned));
+        if let Some(account) = account {
+            call = call
+                .filter_expression("account = :account")
+                .expression_attribute_values(":account", text(account.as_str()));
+        }
+        let items = call.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await;
+        items.map_err(failed("read a whole table"))
+    }
+}
+
+impl Directory {
+    /// All entries.
+    pub async fn all(&self) -> Result<Vec<Entry>, StoreError> {
+        // When the directory was imported stands there, too, and has no name.
+        let people = self.0.scan(None, None).await?.into_iter().filter(|item| item.contains_key("family_name"));
+        people.map(read).collect()
+    }
+
+    /// Takes mails to this account's address for good again; whether they were not.
+    pub async fn forget_bounce(&self, account: &AccountName) -> Result<bool, StoreError> {
+        let Table { client, name } = &self.0;
+        let answer = client
+            .update_item()
+            .table_name(name)
+            .key("account", text(account.as_str()))
+            .update_expression("REMOVE bounced_at")
+            .condition_expression("attribute_exists(bounced_at)")
+            .send()
+            .await;
+        let held = if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "forget a bounce")?;
+        Ok(held.is_some())
+    }
+
+    /// Takes an account out.
+    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
+        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
+    }
+}
+
+impl Credentials {
+    /// What there is of an account's password, without the hash.
+    pub async fn record(&self, account: &AccountName) -> Result<Option<Record>, StoreError> {
+        self.project(account, "account, version, active, changed_at").await
+    }
+
+    /// Ends every session and link of an account, and makes strangers of the devices that it knows; and, with
+    /// `deactivate`, lets nobody in any more. Whether there is such an account.
+    pub async fn end_all(&self, account: &AccountName, deactivate: bool) -> Result<bool, StoreError> {
+        let Table { client, name } = &self.0;
+        let update = "SET version = version + :one";
+        let mut call = client
+            .update_item()
+            .table_name(name)
+            .key("account", text(account.as_str()))
+            .condition_expression("attribute_exists(account)")
+            .expression_attribute_values(":one", number(1));
+        call = if deactivate {
+            call.update_expression(format!("{update}, active = :no"))
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
+        } else {
+            call.update_expression(update)
+        };
+        let held = if_held(call.send().await, UpdateItemError::is_conditional_check_failed_exception, "end sessions")?;
+        Ok(held.is_some())
+    }
+
+    /// Takes an account out.
+    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
+        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
+    }
+}
+
+impl MailRequests {
+    /// The requests under a name, oldest first. Those that cannot be read are left out.
+    pub async fn of(&self, name_key: &AccountKey) -> Result<Vec<Kept>, StoreError> {
+        let items = self.0.partition("name_key", name_key.as_str()).await?;
+        let mut requests: Vec<Kept> = items.into_iter().filter_map(|item| read(item).ok()).collect();
+        requests.sort_by_key(|request| request.created_at);
+        Ok(requests)
+    }
+
+    /// The requests that need a hand, oldest first; of one that cannot be read, which it is.
+    pub async fn at_the_desk(&self) -> Result<Vec<Result<Kept, RequestId>>, StoreError> {
+        const DOING: &str = "read what needs a hand";
+        let Table { client, name } = &self.0;
+        let ids = client
+            .query()
+            .table_name(name)
+            .index_name("by_due")
+            .key_condition_expression("due = :desk")
+            .expression_attribute_values(":desk", text(DESK))
+            .into_paginator()
+            .items()
+            .send()
+            .collect::<Result<Vec<_>, _>>()
+            .await;
+        let ids: Vec<RequestId> =
+            ids.map_err(failed(DOING))?.into_iter().map(read).collect::<Result<_, StoreError>>()?;
+        let mut requests = HashMap::new();
+        for chunk in ids.chunks(100) {
+            let keys = KeysAndAttributes::builder()
+                .set_keys(Some(chunk.iter().map(request_key).collect()))
+                .consistent_read(true)
+                .build();
+            for item in self.0.batch(keys.map_err(failed(DOING))?, DOING).await? {
+                let id: RequestId = read(item.clone())?;
+                requests.insert((id.name_key.as_str().to_owned(), id.request), read::<Kept>(item).ok());
+            }
+        }
+        let of_id = |id: RequestId| {
+            let found = requests.remove(&(id.name_key.as_str().to_owned(), id.request.clone()))?;
+            Some(found.ok_or(id))
+        };
+        Ok(ids.into_iter().filter_map(of_id).collect())
+    }
+
+    /// Puts a request that the desk makes, and takes the one that it stands for off the desk's list. Whether it was not
+    /// put already.
+    pub async fn put_again(&self, request: &MailRequest, instead_of: &RequestId) -> Result<bool, StoreError> {
+        const DOING: &str = "ask once more";
+        let put = write_all(&self.0.client, DOING, vec![self.put(request)?]).await?;
+        let Table { client, name } = &self.0;
+        let listed = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(request_key(instead_of)))
+            .update_expression("REMOVE due, due_at")
+            .condition_expression("due = :desk")
+            .expression_attribute_values(":desk", text(DESK));
+        if_held(listed.send().await, UpdateItemError::is_conditional_check_failed_exception, DOING)?;
+        Ok(matches!(put, Outcome::Committed))
+    }
+
+    /// Takes all requests under a name out; how many they were.
+    pub async fn take_out(&self, name_key: &AccountKey) -> Result<usize, StoreError> {
+        self.0.delete_partition("name_key", name_key.as_str(), "request").await
+    }
+}
+
+impl Tokens {
+    /// The links of an account, those that end first first.
+    pub async fn of(&self, account: &AccountName) -> Result<Vec<Link>, StoreError> {
+        let items = self.0.scan(Some(account), Some("for_request, version, expires_at, used_at")).await?;
+        let mut links: Vec<Link> = items.into_iter().map(read).collect::<Result<_, _>>()?;
+        links.sort_by_key(|link| link.expires_at);
+        Ok(links)
+    }
+
+    /// Takes the links of an account out; how many they were.
+    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
+        let keys = self.0.scan(Some(account), Some("token_hash")).await?;
+        let count = keys.len();
+        for key in keys {
+            self.0.delete(key).await?;
+        }
+        Ok(count)
+    }
+}
+
+impl Sessions {
+    /// Takes the sessions of an account out; how many they were.
+    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
+        self.0.delete_partition("account", account.as_str(), "secret_hash").await
+    }
+}
+
+impl Devices {
+    /// The devices of an account.
+    pub async fn of(&self, account: &AccountName) -> Result<Vec<Device>, StoreError> {
+        self.0.partition("account", account.as_str()).await?.into_iter().map(read).collect()
+    }
+
+    /// Takes the devices of an account out; how many they were.
+    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
+        self.0.delete_partition("account", account.as_str(), "cookie_hash").await
+    }
+}
+
+/// The counters of an account.
+pub struct Counters {
+    sign_in: Vec<(Class, Counter)>,
+    mails: Vec<(Class, Spending)>,
+    mailbox: Vec<Spending>,
+}
+
+impl Counters {
+    /// Those of this account, of these of its devices, and of its mailbox.
+    #[must_use]
+    pub fn of(key: &AccountKey, devices: &[DeviceKeyHash], mailbox: Option<&MailAddress>, now: UnixTime) -> Self {
+        let networks = [Class::M, Class::U].map(|class| (class, Counter::sign_in(key, class)));
+        let devices = devices.iter().map(|device| (Class::D, Counter::sign_in_on(key, device)));
+        let mails = [Kind::Register, Kind::RequestReset].into_iter().flat_map(|kind| {
+            let of_class = move |class| quotas_of_a_name(kind, key, class, now).map(|spending| (class, spending));
+            [Class::M, Class::U].into_iter().flat_map(of_class)
+        });
+        Self {
+            sign_in: networks.into_iter().chain(devices).collect(),
+            mails: mails.collect(),
+            mailbox: mailbox.map(|to| quotas_of_a_mailbox(to, Lane::Outside, now)).unwrap_or_default(),
+        }
+    }
+
+    fn names(&self) -> impl Iterator<Item = Counter> {
+        let spent = self.mails.iter().map(|(_, spending)| spending).chain(&self.mailbox);
+        let spent = spent.map(Counter::of_spending);
+        self.sign_in.iter().map(|(_, counter)| counter.clone()).chain(spent)
+    }
+}
+
+impl Throttles {
+    /// What hinders an account now.
+    pub async fn hindrances(
+        &self,
+        counters: &Counters,
+        min_length: usize,
+        now: UnixTime,
+    ) -> Result<Vec<Hindrance>, StoreError> {
+        #[derive(Default, Deserialize)]
+        struct Spent {
+            spent: u32,
+        }
+        let names: Vec<_> = counters.names().chain([Counter::brake()]).collect();
+        let names: Vec<_> = names.iter().collect();
+        let items = Self::by_counter(self.0.batch(counter_keys(&names)?, "read counters").await?)?;
+        let mut hindrances = Vec::new();
+        for (class, counter) in &counters.sign_in {
+            let tries: Tries = items.get(counter)?;
+            hindrances.push(Hindrance::SignIn(*class, Budget::of_sign_in(*class, min_length).wait(&tries, now)));
+        }
+        for (class, spending) in &counters.mails {
+            let spent: Spent = items.get(&Counter::of_spending(spending))?;
+            if spent.spent >= spending.count {
+                let wait = Duration::from_secs(now.seconds_until(spending.ends_at));
+                hindrances.push(Hindrance::Mails(*class, wait));
+            }
+        }
+        hindrances.push(Hindrance::Brake(items.get::<Braking>(&Counter::brake())?.wait(now)));
+        hindrances.retain(|hindrance| !hindrance.wait().is_zero());
+        Ok(hindrances)
+    }
+
+    /// Forgets the counters of an account.
+    pub async fn take_out(&self, counters: &Counters) -> Result<(), StoreError> {
+        for counter in counters.names() {
+            self.0.delete([("counter".to_owned(), text(counter.as_str()))].into()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Hindrance {
+    /// For how long.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        let (Self::SignIn(_, wait) | Self::Mails(_, wait) | Self::Brake(wait)) = self;
+        *wait
+    }
+}
+
+impl Events {
+    /// Notes what is about to be done at the desk, to an account or to none.
+    pub async fn note_act(&self, account: Option<&AccountKey>, act: &Act) -> Result<(), StoreError> {
+        let account_key = account.map_or_else(|| ACTS.to_owned(), |key| acts_on(key));
+        let at_id = format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()));
+        let item = write(&NewAct { account_key, at_id, ttl: act.happened_at + ACTS_KEPT, act })?;
+        let Table { client, name } = &self.0;
+        let answer = client.put_item().table_name(name).set_item(Some(item)).send().await;
+        answer.map(drop).map_err(failed("note what the desk does"))
+    }
+
+    /// What the desk did to an account, oldest first.
+    pub async fn acts_on(&self, account: &AccountKey) -> Result<Vec<Act>, StoreError> {
+        self.0.partition("account_key", &acts_on(account)).await?.into_iter().map(read).collect()
+    }
+
+    /// All that is noted: to whom it happened, where it was an account, and what.
+    pub async fn all(&self) -> Result<Vec<(Option<AccountKey>, Noted)>, StoreError> {
+        #[derive(Deserialize)]
+        struct Whose {
+            account_key: String,
+        }
+        let read_one = |item: Item| {
+            let Whose { account_key } = read(item.clone())?;
+            Ok(match account_key.strip_prefix(ACTS) {
+                Some(rest) => (rest.strip_prefix('#').map(AccountKey::kept), Noted::Act(read(item)?)),
+                None => (Some(AccountKey::kept(&account_key)), Noted::Event(read(item)?)),
+            })
+        };
+        self.0.scan(None, None).await?.into_iter().map(read_one).collect()
+    }
+
+    /// Takes out what happened to an account; how much it was. What the desk did stays.
+    pub async fn take_out(&self, account: &AccountKey) -> Result<usize, StoreError> {
+        self.0.delete_partition("account_key", account.as_str(), "at_id").await
+    }
+}
+
+fn acts_on(account: &AccountKey) -> String {
+    format!("{ACTS}#{}", account.as_str())
+}

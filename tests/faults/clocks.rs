@@ -1,0 +1,87 @@
+//! Clocks that are wrong, and instances that slept.
+
+use crate::faults;
+use guichet_tests::{Ground, signal};
+use serde_json::json;
+
+faults! {
+    "F-41" "a function's clock is five minutes ahead or behind, an hour behind, past 2038; its signature is refused" "I8 I9" wrong_clocks;
+    "F-42" "an instance is frozen for an hour, and the keys are rotated meanwhile" "I8" frozen;
+}
+
+const FUNCTIONS: [&str; 7] = ["register", "request-reset", "mailer", "reset", "login", "session", "password"];
+
+async fn wrong_clocks(ground: &mut Ground) {
+    for (function, seconds) in [
+        ("mailer", 300),
+        ("mailer", -300),
+        ("reset", 300),
+        ("reset", -300),
+        ("login", 300),
+        ("login", -300),
+        ("session", 300),
+        ("session", -300),
+        ("reset", -3600),
+        ("login", -3600),
+    ] {
+        ground.portal.move_clock(function, seconds);
+        let (person, visitor) = ground.user().await;
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+        visitor.get("/api/session").await.expect(200, "");
+        ground.portal.move_clock(function, 0);
+        visitor.get("/api/session").await.expect(200, "");
+    }
+    // What was asked for an hour ago is not mailed any more, and that is told.
+    ground.portal.move_clock("register", -3600);
+    let person = ground.asks().await;
+    ground.ends(&person, "expired");
+    ground.portal.move_clock("register", 0);
+    ground.settle().await;
+
+    // All of them on the other side of 2^31 seconds.
+    let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
+    for function in FUNCTIONS {
+        ground.portal.move_clock(function, (1 << 31) - now + 100);
+    }
+    let (person, visitor) = ground.user().await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    let session = visitor.get("/api/session").await.expect(200, "").json();
+    assert!(session["expires_at"].as_str().is_some_and(|end| end.starts_with("2038-01-19")), "{session}");
+    for function in FUNCTIONS {
+        ground.portal.move_clock(function, 0);
+    }
+    ground.forget(&person);
+    ground.forget_what_is_kept_beyond(1 << 31).await;
+
+    let refused =
+        json!({ "error": { "status": 400, "kind": "InvalidSignatureException", "message": "Signature expired" } });
+    ground.portal.fail(&json!([{ "service": "dynamodb", "mode": refused }]));
+    let told = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    told.expect(503, "unavailable");
+    ground.mend();
+}
+
+async fn frozen(ground: &mut Ground) {
+    let (person, visitor) = ground.user().await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    let asleep = ground.portal.pids_of("login");
+    for pid in &asleep {
+        signal("STOP", *pid);
+    }
+    ground.portal.rotate("PepperSecret");
+    // Somebody signed in elsewhere meanwhile: the hash is of the new key, and the old one is retired.
+    ground.portal.renew("reset").await;
+    let other = ground.asks().await;
+    let link = ground.link(&other).await;
+    ground.portal.visitor().reset(&link, "oie7").await.expect(204, "");
+    ground.set_password(&other);
+    ground.portal.retire_previous("PepperSecret");
+    ground.portal.move_clock("login", 3600);
+    for pid in &asleep {
+        signal("CONT", *pid);
+    }
+    ground.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
+    // With a hash of the retired key nobody is in, and nobody is told to be wrong.
+    ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+    ground.portal.move_clock("login", 0);
+}

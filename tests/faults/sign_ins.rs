@@ -1,0 +1,145 @@
+//! Signing in while what counts, keeps or proves fails.
+
+use crate::{faults, gone};
+use guichet_tests::{Ground, Person, Visitor};
+use serde_json::json;
+
+faults! {
+    "F-21" "an attempt cannot be counted: throttled, 500, no answer" "I8 I10" cannot_be_counted;
+    "F-22" "an attempt is counted and the answer is lost" "I10" count_unanswered;
+    "F-23" "the function is killed after the count, and after the password was looked at" "I10" killed_after_the_count;
+    "F-24" "a session is put and the answer is lost" "I5" session_unanswered;
+    "F-25" "reads that do not ask to be consistent find nothing yet" "I5" stale_reads;
+    "F-26" "the pepper cannot be had, at a cold start and in mid-life" "I8" no_pepper;
+    "F-44" "pepper and edge secret are rotated in mid-flight" "I1 I5" rotation;
+}
+
+async fn cannot_be_counted(ground: &mut Ground) {
+    let (person, _) = ground.user().await;
+    let throttles = ground.portal.stack()["tables"]["Throttles"].clone();
+    for mode in ["throttle", "500", "drop-before"] {
+        let rule = |operation: &str| json!({ "service": "dynamodb", "operation": operation, "match": throttles, "mode": mode });
+        ground.portal.fail(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
+        // Whoever looked at a password would not come back from it.
+        ground.portal.rehearse("login.after_verify", "panic");
+        let answer = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+        answer.expect(503, "unavailable");
+        ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+        assert!(!ground.portal.is_rehearsed("login.after_verify"), "{mode}: no password is looked at");
+    }
+    ground.portal.forget_rehearsals();
+}
+
+async fn failures_of(ground: &Ground, visitor: &Visitor, person: &Person) -> usize {
+    // What is left of the five tells what was counted.
+    let mut left = 0;
+    while visitor.sign_in(&person.account, "faux1").await.status == 401 {
+        left += 1;
+        assert!(left <= 5, "no more than five attempts are looked at: {}", ground.portal.log());
+    }
+    5 - left
+}
+
+async fn count_unanswered(ground: &mut Ground) {
+    for operation in ["TransactWriteItems", "UpdateItem"] {
+        let (person, _) = ground.user().await;
+        ground.portal.forget_counts("login#").await;
+        let visitor = if operation == "UpdateItem" { ground.portal.visitor() } else { ground.portal.stranger() };
+        ground.portal.fail(&json!([{ "service": "dynamodb", "operation": operation, "match": "login#", "nth": [1], "mode": "drop-after" }]));
+        visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        let counted = failures_of(ground, &visitor, &person).await;
+        assert!((1..=2).contains(&counted), "{operation}: counted {counted} times");
+    }
+}
+
+async fn killed_after_the_count(ground: &mut Ground) {
+    let (person, _) = ground.user().await;
+    let stranger = ground.portal.stranger();
+    for point in ["login.after_reserve", "login.after_verify"] {
+        ground.portal.rehearse(point, "kill");
+        gone(&stranger.sign_in(&person.account, "oie7").await);
+        assert!(ground.portal.is_rehearsed(point));
+    }
+    assert_eq!(failures_of(ground, &stranger, &person).await, 2);
+}
+
+async fn session_unanswered(ground: &mut Ground) {
+    let (person, _) = ground.user().await;
+    let sessions = ground.portal.stack()["tables"]["Sessions"].clone();
+    ground.portal.fail(
+        &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": sessions, "mode": "drop-after" }]),
+    );
+    let visitor = ground.portal.visitor();
+    let answer = visitor.sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+    assert_eq!((answer.header("set-cookie"), visitor.cookie("__Host-session")), ("", None));
+    ground.mend();
+    visitor.get("/api/session").await.expect(401, "not-signed-in");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    let open = visitor.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().map_or(0, Vec::len);
+    assert!(open >= 2, "the one that nobody holds can be seen, and ended");
+    visitor.delete("/api/sessions").await.expect(204, "");
+}
+
+async fn stale_reads(ground: &mut Ground) {
+    ground.portal.fail(&json!([{ "service": "dynamodb", "mode": "stale" }]));
+    let (person, visitor) = ground.user().await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    visitor.get("/api/session").await.expect(200, "");
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let mail = ground.portal.mail_number(3, &person).await;
+    visitor.check(mail.token()).await.expect(200, "");
+    visitor.reset(mail.token(), "abc2").await.expect(204, "");
+    ground.set_password(&person);
+    visitor.get("/api/session").await.expect(401, "not-signed-in");
+    visitor.check(mail.token()).await.expect(410, "link-used");
+    visitor.sign_in(&person.account, "abc2").await.expect(200, "");
+    let stranger = ground.portal.stranger();
+    assert_eq!(failures_of(ground, &stranger, &person).await, 0);
+}
+
+async fn no_pepper(ground: &mut Ground) {
+    let (person, owner) = ground.user().await;
+    owner.sign_in(&person.account, "oie7").await.expect(200, "");
+    let pepper = ground.portal.stack()["secrets"]["PepperSecret"].clone();
+    ground.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+    for cold in [true, false] {
+        if cold {
+            ground.portal.renew("login").await;
+        } else {
+            // A ring is read again after five minutes.
+            ground.mend();
+            ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+            ground.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+            ground.portal.move_clock("login", 301);
+        }
+        let answer = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+        if cold {
+            answer.expect(503, "unavailable");
+        } else {
+            // What it holds may be a retired key, or none at all: nobody is let in by less than the pepper.
+            assert!([503, 401, 200].contains(&answer.status.as_u16()), "{answer:?}");
+        }
+        owner.get("/api/session").await.expect(200, "");
+        ground.asks().await;
+    }
+    ground.portal.move_clock("login", 0);
+    ground.mend();
+    owner.sign_in(&person.account, "oie7").await.expect(200, "");
+}
+
+async fn rotation(ground: &mut Ground) {
+    let (person, owner) = ground.user().await;
+    owner.sign_in(&person.account, "oie7").await.expect(200, "");
+    let other = ground.asks().await;
+    let link = ground.link(&other).await;
+    ground.portal.rotate("PepperSecret");
+    ground.portal.rotate("EdgeSecret");
+    // Some instances know the new keys, others the old.
+    ground.portal.renew("login").await;
+    owner.get("/api/session").await.expect(200, "");
+    owner.sign_in(&person.account, "oie7").await.expect(200, "");
+    ground.portal.stranger().reset(&link, "oie7").await.expect(204, "");
+    ground.set_password(&other);
+    ground.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
+    ground.asks().await;
+}

@@ -1,0 +1,131 @@
+//! What SES tells of a mail is joined to the request that it was for, and an address from which mails come back gets no more.
+
+use guichet_tests::{Person, Portal, Setup};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Waits until the only request of a kind stands so.
+async fn comes_to(portal: &Portal, kind: &str, status: &str) -> Value {
+    for _ in 0..600 {
+        let requests = portal.items("MailRequests").await;
+        let found = requests.into_iter().find(|it| it["kind"]["S"] == kind && it["status"]["S"] == status);
+        if let Some(found) = found {
+            return found;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("no {kind} comes to {status}: {:#?}\n{}", portal.items("MailRequests").await, portal.log());
+}
+
+/// Lets SES tell something and waits until the function has heard it.
+async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
+    let heard = || std::fs::read_to_string(portal.setup().data().join("logs/mail-events.log")).unwrap_or_default();
+    let count = |log: &str| log.matches("SES told").count();
+    let before = count(&heard());
+    portal.tell(mail, event).await;
+    for _ in 0..600 {
+        if count(&heard()) > before {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{event} is not heard: {}", heard());
+}
+
+#[tokio::test]
+async fn what_ses_tells_late_twice_or_in_any_order_only_ever_leads_on() {
+    let portal = Setup::new().start();
+    portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    let sent = comes_to(&portal, "register", "sent").await;
+    assert_eq!(sent["account"]["S"], person.account.as_str(), "{sent}");
+    assert!(sent.get("typed").is_none() && sent["ended_at"]["N"].is_string(), "{sent}");
+    portal.mend();
+
+    for (event, status) in [
+        ("send", "sent"),
+        ("delivery-delay", "delayed"),
+        ("send", "delayed"),
+        ("delivery", "delivered"),
+        ("delivery-delay", "delivered"),
+        ("reject", "delivered"),
+        ("delivery", "delivered"),
+        ("bounce", "bounced"),
+        ("delivery", "bounced"),
+        ("complaint", "complained"),
+        ("bounce", "complained"),
+    ] {
+        told(&portal, &mail, event).await;
+        let requests = portal.items("MailRequests").await;
+        assert_eq!(requests[0]["status"]["S"], status, "after {event}: {requests:#?}");
+        let for_the_desk = ["bounced", "complained"].contains(&status);
+        assert_eq!(requests[0].get("due").is_some(), for_the_desk, "after {event}: {requests:#?}");
+    }
+    // The link is as good as ever.
+    visitor.reset(mail.token(), "oie7").await.expect(204, "");
+}
+
+#[tokio::test]
+async fn a_mail_that_came_back_for_good_suppresses_the_next_until_the_address_is_another() {
+    let portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    told(&portal, &mail, "transient-bounce").await;
+    let bounced = comes_to(&portal, "register", "bounced").await;
+    assert_eq!(bounced["reason"]["S"], "MailboxFull");
+    visitor.request_reset(&person.account).await.expect(202, "");
+    portal.mail_number(2, &person).await;
+    comes_to(&portal, "request-reset", "delivered").await;
+
+    // Another mailbox that was full may be emptied; one that is not there does not come.
+    told(&portal, &portal.mails_to(&person.email).await[0], "bounce").await;
+    assert_eq!(comes_to(&portal, "request-reset", "bounced").await["reason"]["S"], "NoEmail");
+    portal.let_two_minutes_pass().await;
+    let (_, said) = portal.import(&person.line(true));
+    assert!(said.contains("0 changed, 1 unchanged"), "the mark is not the directory's to change: {said}");
+    visitor.register(&person.account).await.expect(202, "");
+    let suppressed = comes_to(&portal, "register", "suppressed").await;
+    assert_eq!((&suppressed["account"]["S"], &suppressed["due"]["S"]), (&json!(person.account), &json!("desk")));
+    assert_eq!(portal.mails_to(&person.email).await.len(), 2);
+
+    let moved = Person { email: format!("nouvelle.{}", person.email), ..person.clone() };
+    let (_, said) = portal.import(&moved.line(true));
+    assert!(said.contains("1 changed"), "{said}");
+    visitor.request_reset(&person.account).await.expect(202, "");
+    portal.mail_number(1, &moved).await;
+}
+
+#[tokio::test]
+async fn a_mail_that_ses_tells_of_is_out_whatever_became_of_its_mailer() {
+    let portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    portal.rehearse("mailer.after_ses", "kill");
+    visitor.register(&person.account).await.expect(202, "");
+    portal.mail_number(1, &person).await;
+    let delivered = comes_to(&portal, "register", "delivered").await;
+    assert!(portal.is_rehearsed("mailer.after_ses"));
+    assert_eq!((&delivered["account"]["S"], delivered.get("typed")), (&json!(person.account), None));
+    // Later, nobody takes it for one that was not sent.
+    portal.move_clock("mailer", 120);
+    assert!(portal.sweep().await);
+    assert_eq!(portal.mails_to(&person.email).await.len(), 1);
+}
+
+#[tokio::test]
+async fn the_addresses_of_the_mailbox_simulator_play_what_their_names_say() {
+    let portal = Setup::new().start();
+    let lines = ["bounce", "complaint", "suppressionlist", "success"]
+        .map(|name| format!("{name},{name}@simulator.amazonses.com,Simon,Simule,fr,oui\n"));
+    let (code, said) = portal.import(&lines.concat());
+    assert_eq!(code, Some(0), "{said}");
+    for (name, status) in
+        [("bounce", "bounced"), ("complaint", "complained"), ("suppressionlist", "bounced"), ("success", "delivered")]
+    {
+        portal.let_two_minutes_pass().await;
+        portal.visitor().register(name).await.expect(202, "");
+        comes_to(&portal, "register", status).await;
+    }
+}

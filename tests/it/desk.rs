@@ -1,0 +1,260 @@
+//! Somebody calls the desk.
+
+use guichet_tests::{Person, Portal, Setup};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// What the desk is told of an account: the cause, and the first line.
+async fn explained(portal: &Portal, account: &str) -> (String, String) {
+    let (_, told) = portal.admin(&["explain", account, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
+    let text = |name: &str| told[name].as_str().expect("a text").to_owned();
+    (text("cause"), text("said"))
+}
+
+/// What a call is about, and what has to stand in the first line.
+async fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
+    let told = explained(portal, account).await;
+    assert!(told.0 == cause && told.1.replace('\u{a0}', " ").contains(said), "{cause}, {said:?}: {told:?}");
+    let (_, text) = portal.admin(&["explain", account]);
+    assert_eq!(text.lines().next(), Some(told.1.as_str()), "{text}");
+}
+
+async fn until(portal: &Portal, account: &str, cause: &str) {
+    for _ in 0..60 {
+        if explained(portal, account).await.0 == cause {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    panic!("{cause} is expected: {:?}", explained(portal, account).await);
+}
+
+#[tokio::test]
+async fn i_never_got_the_mail() {
+    let portal = Setup::new().start();
+    let visitor = portal.visitor();
+    // Because nobody asked; because the name is another.
+    let person = Person::new();
+    is(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel").await;
+    visitor.register("jtremblai").await.expect(202, "");
+    is(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire").await;
+
+    // Because of the mailbox.
+    for account in ["sanscourriel", "partage1", "inactif"] {
+        visitor.register(account).await.expect(202, "");
+    }
+    until(&portal, "sanscourriel", "no-mailbox").await;
+    until(&portal, "partage1", "shared-mailbox").await;
+    is(&portal, "partage1", "shared-mailbox", "aussi celle de partage2").await;
+    is(&portal, "inactif", "inactive", "désactivé").await;
+
+    // Because it is in another folder.
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    until(&portal, &person.account, "link-good").await;
+    portal.tell(&mail, "delivery").await;
+    is(&portal, &person.account, "link-good", &format!("livré à {}", person.email)).await;
+    // Because it came back.
+    portal.tell(&mail, "bounce").await;
+    until(&portal, &person.account, "bounced").await;
+    is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email)).await;
+
+    // Because the mailbox does not take it yet.
+    let late = Person::new();
+    portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    visitor.register(&late.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &late).await;
+    until(&portal, &late.account, "link-good").await;
+    portal.mend();
+    portal.tell(&mail, "delivery-delay").await;
+    until(&portal, &late.account, "delayed").await;
+
+    // Because no mail goes out, or this one could not.
+    let (held, refused) = (Person::new(), Person::new());
+    let kind = json!({ "error": { "status": 400, "kind": "MessageRejected" } });
+    portal.fail(&json!([
+        { "service": "ses", "match": refused.email, "mode": kind },
+        { "service": "ses", "match": held.email, "mode": "throttle" },
+    ]));
+    visitor.register(&refused.account).await.expect(202, "");
+    until(&portal, &refused.account, "failed").await;
+    is(&portal, &refused.account, "failed", "MessageRejected").await;
+    visitor.register(&held.account).await.expect(202, "");
+    until(&portal, &held.account, "held").await;
+    portal.mend();
+
+    // What needs a hand stands on the list, and goes out again.
+    let (code, said) = portal.admin(&["failed"]);
+    assert_eq!(code, Some(0), "{said}");
+    for account in [&refused.account, &person.account, "sanscourriel", "partage1"] {
+        assert!(said.contains(account), "{account}: {said}");
+    }
+    assert!(!said.contains(&late.account), "{said}");
+    let (code, said) = portal.admin(&["retry", &refused.account, "--dry-run"]);
+    assert!(code == Some(0) && portal.mails_to(&refused.email).await.is_empty(), "{said}");
+    let (code, said) = portal.admin(&["retry", &refused.account]);
+    assert_eq!(code, Some(0), "{said}");
+    portal.mail_number(1, &refused).await;
+    until(&portal, &refused.account, "link-good").await;
+    assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "once is enough");
+    assert!(!portal.admin(&["failed"]).1.contains(&refused.account));
+}
+
+#[tokio::test]
+async fn it_says_something_about_the_link_or_too_many_attempts() {
+    let portal = Setup::new().start();
+    // The link was used.
+    let (used, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &used, "oie7").await;
+    is(&portal, &used.account, "link-used", "Le lien a servi à").await;
+    visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
+    visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
+    is(&portal, &used.account, "wrong-password", "2 mot(s) de passe refusé(s)").await;
+    visitor.sign_in(&used.account, "oie7").await.expect(200, "");
+    is(&portal, &used.account, "signed-in", "Rien ne bloque").await;
+    assert!(explained(&portal, &used.account).await.1.contains("Le dernier lien a servi"));
+
+    // It expired.
+    let expired = Person::new();
+    portal.visitor().register(&expired.account).await.expect(202, "");
+    portal.mail_number(1, &expired).await;
+    until(&portal, &expired.account, "link-good").await;
+    portal.let_links_expire(&expired.account).await;
+    is(&portal, &expired.account, "link-expired", "Le lien a expiré").await;
+
+    // Too many passwords were refused.
+    let blocked = Person::new();
+    portal.visitor().become_a_user(&portal, &blocked, "oie7").await;
+    let elsewhere = portal.stranger();
+    for _ in 0..5 {
+        elsewhere.sign_in(&blocked.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
+    is(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur").await;
+    let (code, said) = portal.admin(&["explain", &blocked.account, "--lang", "en"]);
+    assert!(code == Some(0) && said.starts_with("Too many passwords refused from outside"), "{said}");
+    let (code, said) = portal.admin(&["unblock", &blocked.account, "--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
+    let (code, said) = portal.admin(&["unblock", &blocked.account]);
+    assert_eq!(code, Some(0), "{said}");
+    elsewhere.sign_in(&blocked.account, "oie7").await.expect(200, "");
+
+    // Too many mails were asked for.
+    let asking = Person::new();
+    for minutes in [0, 3, 6] {
+        portal.move_clock("register", minutes * 60);
+        portal.visitor().register(&asking.account).await.expect(202, "");
+    }
+    portal.move_clock("register", 9 * 60);
+    let answer = portal.visitor().register(&asking.account).await;
+    portal.move_clock("register", 0);
+    // Where a new hour begins between them, two of the three are of it.
+    if answer.status == 429 {
+        portal.mail_number(3, &asking).await;
+        until(&portal, &asking.account, "too-many-requests").await;
+        let (_, said) = explained(&portal, &asking.account).await;
+        assert!(said.contains("Le dernier") && said.contains("livré"), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_desk_does_is_done_and_written_down() {
+    let portal = Setup::new().start();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+    portal.visitor().request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &person).await;
+
+    let said = portal.admin(&["end-sessions", &person.account, "--dry-run"]);
+    assert_eq!(said.0, Some(0), "{said:?}");
+    visitor.get("/api/session").await.expect(200, "");
+    // Of what happens in one second nobody can tell what came first.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let said = portal.admin(&["end-sessions", &person.account]);
+    assert_eq!(said.0, Some(0), "{said:?}");
+    visitor.get("/api/session").await.expect(401, "not-signed-in");
+    visitor.check(mail.token()).await.expect(410, "link-used");
+    is(&portal, &person.account, "link-dead", "Le lien est mort").await;
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+
+    let said = portal.admin(&["deactivate", &person.account]);
+    assert_eq!(said.0, Some(0), "{said:?}");
+    visitor.get("/api/session").await.expect(401, "not-signed-in");
+    visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
+    is(&portal, &person.account, "inactive", "désactivé").await;
+    let (_, said) = portal.import(&person.line(true));
+    assert!(said.contains("1 changed"), "{said}");
+    visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+
+    // People are found by what they say of themselves.
+    for text in [person.account.as_str(), person.email.as_str(), &format!("{} marie-eve", person.family_name)] {
+        let (code, said) = portal.admin(&["find", text]);
+        assert!(code == Some(0) && said.contains(&person.email), "{text}: {said}");
+    }
+    assert_eq!(portal.admin(&["find", "Personne Nulle-Part"]).0, Some(3));
+    let (_, said) = portal.admin(&["accounts", "shared-mailbox"]);
+    assert!(said.contains("partage1") && said.contains("partage2") && !said.contains(&person.account), "{said}");
+    let (_, said) = portal.admin(&["accounts", "without-mailbox"]);
+    assert!(said.contains("sanscourriel") && !said.contains("partage1"), "{said}");
+    for words in [&["explain", "pas un nom !"][..], &["unblock", ""], &["export-audit", "--since", "hier"]] {
+        let (code, said) = portal.admin(words);
+        assert!(code == Some(1) && said.starts_with("guichet-admin: "), "{words:?}: {said}");
+    }
+
+    let (_, audit) = portal.admin(&["export-audit"]);
+    let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let of = |line: &&Value| line["account"] == person.account.as_str();
+    let acts: Vec<_> = lines.iter().filter(of).filter_map(|line| line["act"].as_str()).collect();
+    assert_eq!(acts, ["end-sessions", "deactivate"], "what was only tried is not among them");
+    assert!(lines.iter().filter(of).any(|line| line["what"] == "signed-in"), "{audit}");
+    let by = lines.iter().filter_map(|line| line["by"].as_str());
+    assert!(by.clone().count() > 0 && by.clone().all(|by| by.starts_with("local:")), "{audit}");
+    let (_, again) = portal.admin(&["export-audit", "--since", "2020-01-01"]);
+    assert!(again.contains("\"export-audit\""), "{again}");
+    assert_eq!(portal.admin(&["export-audit", "--until", "2020-01-01"]).1.trim(), "");
+}
+
+#[tokio::test]
+async fn who_is_forgotten_has_never_been_here() {
+    let portal = Setup::new().start();
+    let (person, other) = (Person::new(), Person::new());
+    for who in [&person, &other] {
+        let visitor = portal.visitor();
+        visitor.become_a_user(&portal, who, "oie7").await;
+        visitor.sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
+        visitor.sign_in(&who.account, "oie7").await.expect(200, "");
+        portal.stranger().sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
+    }
+    let key = |account: &str| {
+        let requests = portal.items("MailRequests");
+        let account = account.to_owned();
+        async move {
+            let of = |item: &&Value| item["account"]["S"] == account.as_str();
+            requests.await.iter().find(of).expect("a request")["name_key"]["S"].as_str().expect("a key").to_owned()
+        }
+    };
+    let (mine, others) = (key(&person.account).await, key(&other.account).await);
+    let traces = async |account: &str, key: &str| {
+        let mut traces = Vec::new();
+        for table in ["Directory", "Credentials", "MailRequests", "Tokens", "Sessions", "Devices", "Throttles", "Events"] {
+            let items = portal.items(table).await;
+            let here = items.iter().map(Value::to_string).filter(|it| it.contains(account) || it.contains(key));
+            traces.extend(here.map(|item| format!("{table}: {item}")));
+        }
+        traces
+    };
+    let before = traces(&other.account, &others).await;
+    let said = portal.admin(&["forget", &person.account, "--dry-run"]);
+    assert!(said.0 == Some(0) && !traces(&person.account, &mine).await.is_empty(), "{said:?}");
+    let said = portal.admin(&["forget", &person.account]);
+    assert_eq!(said.0, Some(0), "{said:?}");
+    let left = traces(&person.account, &mine).await;
+    assert_eq!(left.len(), 1, "but that it was forgotten: {left:#?}");
+    assert!(left[0].starts_with("Events: ") && left[0].contains("forget"), "{left:#?}");
+    assert_eq!(traces(&other.account, &others).await.len(), before.len(), "nobody else is forgotten");
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
+    is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire").await;
+}

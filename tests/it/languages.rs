@@ -1,0 +1,169 @@
+//! French of Québec first, English second: whose language a page speaks, and that it speaks no other.
+
+use guichet_tests::{Browser, Person, Portal};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Every text of the markup by its key, every key of both catalogues with its text, and what stands outside of them.
+const TEXTS: &str = r"
+    const done = arguments[0];
+    (async () => {
+        const files = ['/', '/inscription', '/mot-de-passe-oublie', '/changer-mon-mot-de-passe', '/trouver-mon-compte',
+            '/mon-compte', '/accessibilite', '/nulle-part'];
+        const markup = [], outside = [];
+        const read = (root, page) => {
+            for (const element of root.querySelectorAll('[data-text]')) {
+                // Children are numbered, as in the catalogues.
+                const number = (node) => [...node.childNodes].map((child) => child.nodeType === Node.TEXT_NODE
+                    ? child.data : `<${[...node.children].indexOf(child)}>${number(child)}</>`).join('');
+                markup.push([element.dataset.text, number(element)]);
+            }
+            const walk = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+            for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+                if (/\p{L}/u.test(node.data) && !node.parentElement.closest('[data-text], [data-desk-name], noscript')) {
+                    outside.push(`${page}: ${node.data}`);
+                }
+            }
+            for (const attribute of ['title', 'alt', 'placeholder', 'aria-label', 'content', 'value']) {
+                for (const element of root.querySelectorAll(`[${attribute}]`)) {
+                    const words = element.getAttribute(attribute);
+                    if (!element.matches('meta, [type=radio]')) outside.push(`${page}: ${attribute}=${words}`);
+                }
+            }
+            for (const template of root.querySelectorAll('template')) read(template.content, page);
+        };
+        for (const file of files) {
+            // As it is served: no script runs in it.
+            const page = await new Promise((given) => {
+                const request = new XMLHttpRequest();
+                request.open('GET', file);
+                request.responseType = 'document';
+                request.onload = () => given(request.response);
+                request.send();
+            });
+            read(page, file);
+        }
+        const [fr, en] = await Promise.all(['fr', 'en'].map(async (it) => (await import(`/i18n/${it}.js`)).default));
+        done({ markup, outside, fr, en });
+    })();";
+
+fn catalogue(value: &Value) -> BTreeMap<String, String> {
+    serde_json::from_value(value.clone()).expect("keys and texts")
+}
+
+/// The places of a text that something is put into, sorted.
+fn places(text: &str) -> Vec<String> {
+    let mut found: Vec<String> =
+        text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0.to_owned())).collect();
+    // `<0>words</0>`, `<0></>` and `<0/>` are all the child of that number.
+    found.extend(text.split('<').skip(1).filter(|part| !part.starts_with('/')).map(|part| part[..1].to_owned()));
+    found.sort();
+    found
+}
+
+#[tokio::test]
+async fn both_languages_say_all_of_it_and_nothing_stands_outside_of_them() {
+    let Some(browser) = Browser::open(Portal::shared()).await else { return };
+    let told = browser.evaluate_later(TEXTS).await;
+    assert_eq!(told["outside"], serde_json::json!([]), "no page has words outside of the catalogues");
+    let (scripts, english) = (catalogue(&told["fr"]), catalogue(&told["en"]));
+    let mut markup = BTreeMap::new();
+    for pair in told["markup"].as_array().unwrap() {
+        let (key, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
+        let before = markup.insert(key.to_owned(), text.to_owned());
+        assert!(before.is_none_or(|it| it == text), "{key} says two things");
+    }
+    assert!(markup.keys().all(|key| !scripts.contains_key(key)), "what the markup says the scripts do not say again");
+    let french: BTreeMap<_, _> = markup.into_iter().chain(scripts).collect();
+    let keys = |catalogue: &BTreeMap<String, String>| catalogue.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(keys(&french), keys(&english));
+    assert!(french.len() > 150, "{}", french.len());
+    for (key, text) in &french {
+        assert_eq!(places(text), places(&english[key]), "{key}");
+        // French has a space that does not break inside « » and before a colon; none before ? and !, but in the desk's
+        // own name of a page.
+        let spaced = text.replace("oublié ?", "");
+        for wrong in [" :", " !", " ?", " ;", "« ", " »"] {
+            assert!(!spaced.contains(wrong), "{key}: {text}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_language_is_the_browsers_until_one_chooses_and_the_choice_is_kept() {
+    let portal = Portal::shared();
+    let Some(mut browser) = Browser::open_in(portal, "de,en-GB,fr").await else { return };
+    browser.wait_for_text("Welcome to the service desk web portal").await;
+    assert_eq!(browser.evaluate("return document.documentElement.lang").await, "en-CA");
+    browser.click("Français").await;
+    browser.wait_for_text("Bienvenue sur le portail Web du Centre de services").await;
+    assert_eq!(browser.evaluate("return document.documentElement.lang").await, "fr-CA");
+    browser.click("M'inscrire au service").await;
+    browser.wait_for_path("/inscription").await;
+    browser.close_and_reopen().await;
+    browser.wait_for_text("Bienvenue sur le portail Web du Centre de services").await;
+    assert_eq!(browser.evaluate("return document.documentElement.lang").await, "fr-CA");
+    let said = browser.console().await;
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+#[tokio::test]
+async fn a_language_that_is_not_there_is_french() {
+    let Some(browser) = Browser::open_in(Portal::shared(), "de,it").await else { return };
+    browser.wait_for_text("Bienvenue sur le portail Web du Centre de services").await;
+}
+
+#[tokio::test]
+async fn one_who_reads_english_is_spoken_to_in_english_from_the_link_on() {
+    let portal = Portal::shared();
+    let Some(browser) = Browser::open(portal).await else { return };
+    let person = Person::english();
+    browser.click("M'inscrire au service").await;
+    browser.fill("Nom d'utilisateur", &person.account).await;
+    browser.click("Soumettre").await;
+    // Whose account it is, is not told: nor is the language.
+    browser.wait_for_text("Votre demande est reçue").await;
+    portal.mail_number(1, &person).await;
+    browser.follow_in_mail("Password change", &person).await;
+    browser.wait_for_text("Password rules").await;
+    browser.fill("New password", "oie7").await;
+    browser.fill("Confirm the new password", "oie7").await;
+    browser.click("Submit").await;
+    browser.wait_for_text("Your password is changed. Sign in with the new one now.").await;
+    browser.fill("Password", "oie7").await;
+    browser.click("Submit").await;
+    browser.wait_for_path("/mon-compte").await;
+    browser.wait_for_text("My open sessions").await;
+    let hours =
+        "return /\\d{1,2}:\\d{2}\\u00a0[ap]\\.m\\./.test(document.querySelector('[data-slot=since]').textContent)";
+    assert_eq!(browser.evaluate(hours).await, true, "as Canadians write them");
+
+    // But who switches by hand is not switched back.
+    browser.click("Français").await;
+    browser.wait_for_text("Mes sessions ouvertes").await;
+    let hours = "return /\\d{1,2}\\u00a0h\\u00a0\\d{2}/.test(document.querySelector('[data-slot=since]').textContent)";
+    assert_eq!(browser.evaluate(hours).await, true, "as Québec writes them");
+    browser.run("location.reload()").await;
+    browser.wait_for_text("Mes sessions ouvertes").await;
+    let said = browser.console().await;
+    assert!(said.is_empty(), "{said:#?}");
+}
+
+#[tokio::test]
+async fn the_api_says_whose_language_it_is_only_to_its_owner() {
+    let portal = Portal::shared();
+    for (person, language) in [(Person::new(), "fr-CA"), (Person::english(), "en-CA")] {
+        let visitor = portal.visitor();
+        let asked = visitor.register(&person.account).await.expect(202, "");
+        assert_eq!(asked.header("content-language"), "");
+        let mail = portal.mail_number(1, &person).await;
+        let checked = visitor.check(mail.token()).await.expect(200, "");
+        assert_eq!(checked.header("content-language"), language);
+        visitor.reset(mail.token(), "oie7").await.expect(204, "");
+        let refused = visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        assert_eq!(refused.header("content-language"), "");
+        let signed_in = visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+        assert_eq!(signed_in.header("content-language"), language);
+        assert_eq!(visitor.get("/api/session").await.header("content-language"), language);
+    }
+}

@@ -1,0 +1,297 @@
+//! Every state of every page, in both languages, as all of the staff may see it: [`Browser::look`] says on what screens.
+
+use crate::quotas::until_refused;
+use guichet_tests::{Browser, Person, Portal, Setup, has_axe};
+use serde_json::json;
+
+const NOBODY: &str = "personne-ne-porte-ce-nom";
+
+/// A browser on its way through the pages.
+struct Tour {
+    browser: Browser,
+    language: &'static str,
+}
+
+impl Tour {
+    async fn open(portal: &Portal, language: &'static str) -> Option<Self> {
+        let languages = if language == "fr" { "fr-CA,fr" } else { "en-CA,en" };
+        Some(Self { browser: Browser::open_in(portal, languages).await?, language })
+    }
+
+    fn person(&self) -> Person {
+        if self.language == "fr" { Person::new() } else { Person::english() }
+    }
+
+    async fn look(&self, state: &str) {
+        self.browser.look(&format!("{}-{state}", self.language)).await;
+    }
+
+    /// Goes to a page, and waits until its form may be sent.
+    async fn go(&self, path: &str) {
+        self.browser.go(path).await;
+        self.browser.wait_for("[type=submit]:enabled").await;
+    }
+
+    async fn submit(&self) {
+        self.browser.click_on("[type=submit]:enabled:not([aria-busy])").await;
+    }
+
+    /// Sends a page's form, and looks at what it refuses.
+    async fn is_refused(&self, state: &str) {
+        self.submit().await;
+        self.browser.wait_for("#errors").await;
+        self.look(state).await;
+    }
+
+    async fn sign_in(&self, account: &str, password: &str) {
+        self.browser.type_into("#account", account).await;
+        self.browser.type_into("#password", password).await;
+        self.submit().await;
+    }
+}
+
+#[tokio::test]
+async fn every_state_is_for_everybody_in_french() {
+    everywhere("fr").await;
+}
+
+#[tokio::test]
+async fn every_state_is_for_everybody_in_english() {
+    everywhere("en").await;
+}
+
+async fn everywhere(language: &'static str) {
+    if !has_axe() {
+        return;
+    }
+    let portal = Setup::new().start();
+    let Some(tour) = Tour::open(&portal, language).await else { return };
+    signing_in(&portal, &tour).await;
+    asking_for_a_link(&tour).await;
+    following_a_link(&portal, &tour).await;
+    finding_an_account(&tour).await;
+    at_home(&portal, &tour).await;
+    the_rest(&tour).await;
+
+    let managed = "--set=ManagedNetworks=10.0.0.0/8";
+    let portal = Setup::new().with(managed).with("--set=DeskPortalUrl=https://bureau.example/accueil").start();
+    let Some(tour) = Tour::open(&portal, language).await else { return };
+    from_outside(&portal, &tour).await;
+}
+
+async fn signing_in(portal: &Portal, tour: &Tour) {
+    let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
+    visitor.become_a_user(portal, &person, "oie7").await;
+    tour.go("/").await;
+    tour.look("sign-in").await;
+    tour.is_refused("sign-in-empty").await;
+    tour.sign_in(&person.account, "faux1").await;
+    browser.wait_for("#password[aria-invalid]").await;
+    tour.look("sign-in-wrong").await;
+    portal.fail_table("Throttles", &[]);
+    browser.type_into("#password", "oie7").await;
+    tour.is_refused("sign-in-unavailable").await;
+    portal.mend();
+    until_refused(100, async |_| portal.visitor().sign_in(&person.account, "faux1").await).await;
+    browser.type_into("#password", "oie7").await;
+    tour.is_refused("sign-in-throttled").await;
+    portal.forget_all_attempts().await;
+
+    browser.go("/mon-compte").await;
+    browser.wait_for("#done").await;
+    tour.look("sign-in-first").await;
+}
+
+async fn asking_for_a_link(tour: &Tour) {
+    let browser = &tour.browser;
+    for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
+        tour.go(path).await;
+        tour.look(name).await;
+        tour.is_refused(&format!("{name}-empty")).await;
+        browser.type_into("#account", "élise gagné").await;
+        tour.is_refused(&format!("{name}-malformed")).await;
+        browser.type_into("#account", NOBODY).await;
+        tour.submit().await;
+        browser.wait_for("#done").await;
+        tour.look(&format!("{name}-asked")).await;
+    }
+}
+
+async fn following_a_link(portal: &Portal, tour: &Tour) {
+    let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
+    browser.go("/changer-mon-mot-de-passe").await;
+    browser.wait_for("#token").await;
+    tour.look("reset-code").await;
+    tour.is_refused("reset-code-empty").await;
+    browser.type_into("#token", "pas un code").await;
+    browser.click_on("#paste-code [type=submit]").await;
+    browser.wait_for("[data-code=link-unknown]").await;
+    tour.look("reset-unknown").await;
+
+    visitor.register(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(1, &person).await;
+    let page = format!("/changer-mon-mot-de-passe#{}", mail.token());
+    portal.fail_table("Tokens", &[]);
+    browser.go(&page).await;
+    browser.wait_for("#retry").await;
+    tour.look("reset-unavailable").await;
+    portal.mend();
+    browser.click_on("#retry").await;
+    browser.wait_for("#reset").await;
+    tour.look("reset").await;
+    browser.click_on("#reset [type=submit]").await;
+    browser.wait_for("#errors").await;
+    tour.look("reset-empty").await;
+    browser.type_into("#password", "court").await;
+    browser.type_into("#confirmation", "court").await;
+    browser.click_on("#reset [type=submit]").await;
+    browser.wait_for("#password[aria-invalid]").await;
+    tour.look("reset-refused").await;
+    portal.let_links_expire(&person.account).await;
+    browser.type_into("#password", "nouveau2").await;
+    browser.type_into("#confirmation", "nouveau2").await;
+    browser.click_on("#reset [type=submit]").await;
+    browser.wait_for("[data-code=link-expired]").await;
+    tour.look("reset-expired").await;
+
+    visitor.request_reset(&person.account).await.expect(202, "");
+    let mail = portal.mail_number(2, &person).await;
+    let page = format!("/changer-mon-mot-de-passe#{}", mail.token());
+    browser.go("/").await;
+    browser.go(&page).await;
+    browser.type_into("#password", "nouveau2").await;
+    browser.type_into("#confirmation", "nouveau2").await;
+    browser.click_on("#reset [type=submit]").await;
+    browser.wait_for("#sign-in").await;
+    browser.wait_for("#done").await;
+    tour.look("sign-in-changed").await;
+    browser.go(&page).await;
+    browser.wait_for("[data-code=link-used]").await;
+    tour.look("reset-used").await;
+    let notice = portal.mail_number(3, &person).await;
+    for (mail, name) in [(mail, "mail-link"), (notice, "mail-notice")] {
+        browser.show(&mail.html).await;
+        tour.look(name).await;
+    }
+}
+
+async fn finding_an_account(tour: &Tour) {
+    let (browser, person) = (&tour.browser, tour.person());
+    tour.go("/trouver-mon-compte").await;
+    tour.look("find").await;
+    tour.is_refused("find-empty").await;
+    for (email, name) in
+        [(person.email.as_str(), "one"), ("partage@sante.example", "two"), ("personne@ailleurs.example", "none")]
+    {
+        browser.type_into("#email", email).await;
+        tour.submit().await;
+        browser.wait_for("[type=submit]:not([aria-busy])").await;
+        browser.wait_for("#results").await;
+        tour.look(&format!("find-{name}")).await;
+    }
+}
+
+async fn at_home(portal: &Portal, tour: &Tour) {
+    let (browser, person) = (&tour.browser, tour.person());
+    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    portal.stranger().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    tour.go("/").await;
+    tour.sign_in(&person.account, "oie7").await;
+    browser.wait_for("#sessions > :nth-child(2)").await;
+    tour.look("account").await;
+    tour.is_refused("account-empty").await;
+    browser.type_into("#current", "faux1").await;
+    browser.type_into("#password", "nouveau2").await;
+    browser.type_into("#confirmation", "nouveau2").await;
+    tour.submit().await;
+    browser.wait_for("#current[aria-invalid]").await;
+    tour.look("account-wrong").await;
+    browser.type_into("#current", "oie7").await;
+    tour.submit().await;
+    browser.wait_for("#done").await;
+    tour.look("account-changed").await;
+    tour.go("/").await;
+    browser.wait_for("#signed-in").await;
+    tour.look("sign-in-signed-in").await;
+    portal.fail_table("Sessions", &[]);
+    browser.go("/mon-compte").await;
+    browser.wait_for("#retry").await;
+    tour.look("account-unavailable").await;
+    portal.mend();
+    browser.click_on("#retry").await;
+    browser.click_on("#sign-out").await;
+    browser.wait_for("#sign-in").await;
+    browser.wait_for("#done").await;
+    tour.look("sign-in-signed-out").await;
+}
+
+async fn the_rest(tour: &Tour) {
+    let browser = &tour.browser;
+    for (path, name) in [("/accessibilite", "accessibility"), ("/nulle-part", "not-found"), ("/_local/inbox", "inbox")]
+    {
+        browser.go(path).await;
+        browser.wait_for("h1").await;
+        if name != "inbox" || tour.language == "fr" {
+            tour.look(name).await;
+        }
+    }
+    browser.go_without_scripts("/").await;
+    browser.wait_for_text("Cette page a besoin de JavaScript").await;
+    tour.look("sign-in-no-scripts").await;
+}
+
+/// Where less is allowed, and the desk has a portal of its own.
+async fn from_outside(portal: &Portal, tour: &Tour) {
+    let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
+    tour.go("/trouver-mon-compte").await;
+    browser.type_into("#email", &person.email).await;
+    tour.is_refused("find-outside").await;
+    for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
+        until_refused(100, async |_| {
+            let answer =
+                if name == "register" { visitor.register(NOBODY).await } else { visitor.request_reset(NOBODY).await };
+            portal.let_two_minutes_pass().await;
+            answer
+        })
+        .await;
+        tour.go(path).await;
+        browser.type_into("#account", NOBODY).await;
+        tour.is_refused(&format!("{name}-throttled")).await;
+    }
+    let unknown = "A".repeat(43);
+    browser.go("/changer-mon-mot-de-passe").await;
+    // The browser may have another address of this machine than whoever else is here.
+    for _ in 0..50 {
+        browser.type_into("#token", &unknown).await;
+        browser.click_on("#paste-code [type=submit]").await;
+        browser.wait_for("#paste-code [type=submit]:not([aria-busy])").await;
+        if browser.shows("#errors").await {
+            break;
+        }
+    }
+    browser.wait_for("#errors").await;
+    tour.look("reset-throttled").await;
+    portal.forget_all_attempts().await;
+
+    visitor.become_a_user(portal, &person, "oie7").await;
+    for _ in 0..4 {
+        until_refused(100, async |_| portal.stranger().sign_in(&person.account, "faux1").await).await;
+        portal.let_days_pass().await;
+    }
+    tour.go("/").await;
+    tour.sign_in(&person.account, "oie7").await;
+    browser.wait_for("#errors").await;
+    tour.look("sign-in-only-a-link").await;
+    portal.forget_all_attempts().await;
+    // Without leaving for the desk's portal, which is nowhere.
+    let form = json!({ "account": person.account, "password": "oie7" });
+    let sign_in = format!(
+        "fetch('/api/login', {{ method: 'POST', headers: {{ 'Content-Type': 'application/json' }}, body: '{form}' }})
+            .then(({{ status }}) => arguments[0](status))"
+    );
+    assert_eq!(browser.evaluate_later(&sign_in).await, 200);
+    browser.go("/mon-compte").await;
+    browser.wait_for("#onward").await;
+    tour.look("account-onward").await;
+}

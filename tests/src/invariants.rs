@@ -1,0 +1,209 @@
+//! The thirteen invariants, checked from the tables, the mailbox and the public doors.
+
+use crate::ground::Ground;
+use crate::staff::Person;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// Each function's own limit is 10 s; the gateway answers for one that died.
+const SLOWEST: Duration = Duration::from_secs(11);
+/// A mail of one who has nothing to do with the fault.
+const OTHERS_WAIT: Duration = Duration::from_mins(1);
+/// Calls of DynamoDB that one answer takes at most, without faults, and how often as many they may be with them.
+const CALLS: u64 = 8 * 3;
+/// No item is kept longer.
+const LONGEST_KEPT: i64 = 400 * 86_400;
+
+fn text(value: &Value) -> &str {
+    value["S"].as_str().unwrap_or_default()
+}
+
+fn number(value: &Value) -> i64 {
+    value["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+impl Ground {
+    /// Holds all that has to hold after a fault, once it is over and all requests are at their ends.
+    ///
+    /// # Panics
+    /// Where one does not hold.
+    pub async fn holds(&mut self) {
+        self.mend();
+        self.settle().await;
+        self.back_to_the_right_time();
+        self.nothing_is_lost().await;
+        self.nothing_is_doubled().await;
+        self.links_lead_to_one_change_each().await;
+        self.changes_are_whole().await;
+        let given_away = self.portal.given_away();
+        assert!(given_away.is_empty(), "I6: {given_away:#?}");
+        self.expiries_are_of_their_kind().await;
+        self.work_is_bounded().await;
+        let person = self.all_goes_on().await;
+        self.nobody_gets_in_who_should_not(&person).await;
+    }
+
+    /// I1.
+    async fn nothing_is_lost(&self) {
+        for request in self.portal.items("MailRequests").await {
+            let status = text(&request["status"]);
+            assert!(request.get("typed").is_none() && request["ended_at"]["N"].is_string(), "I1: {request}");
+            assert!(status != "failed" || !text(&request["reason"]).is_empty(), "I1, without a reason: {request}");
+            let at_the_desk =
+                ["failed", "expired", "no-mailbox", "shared-mailbox", "suppressed", "bounced", "complained"];
+            assert_eq!(at_the_desk.contains(&status), text(&request["due"]) == "desk", "I1: {request}");
+        }
+        let log = |name| std::fs::read_to_string(self.portal.setup().data().join(name)).unwrap_or_default();
+        let log = ["logs/mailer.log", "logs/mail-events.log"].map(log).concat();
+        for asked in &self.asked {
+            let request = self.request_of(&asked.person).await;
+            let (status, account) = (text(&request["status"]), &asked.person.account);
+            match &asked.end {
+                Some(end) => assert_eq!(status, end, "I1, {account}: {request}"),
+                None => assert!(["sent", "delayed", "delivered"].contains(&status), "I1, {account}: {request}"),
+            }
+            if asked.end.is_none() {
+                assert!(!self.portal.mails_to(&asked.person.email).await.is_empty(), "I1: no mail to {account}");
+            }
+            if ["failed", "expired"].contains(&status) {
+                assert!(log.contains("\"MailsFailed\":1"), "I1: no metric of {request}");
+            }
+        }
+    }
+
+    /// I2. By the tags that each mail carries of its request.
+    async fn nothing_is_doubled(&self) {
+        let mails = std::fs::read_to_string(self.portal.setup().data().join("mail.jsonl")).unwrap_or_default();
+        let mut of_request: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        for mail in mails.lines().map(|line| serde_json::from_str::<Value>(line).expect("a mail")) {
+            let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let key = (part(&mail["to"]), part(&mail["tags"]["name"]), part(&mail["tags"]["request"]));
+            *of_request.entry(key).or_default() += 1;
+        }
+        for asked in &self.asked {
+            let person = &asked.person;
+            let extra = self.ambiguous.get(&person.email).copied().unwrap_or_default();
+            for ((_, _, request), count) in of_request.iter().filter(|((to, ..), _)| *to == person.email) {
+                let most = if request.starts_with("notice") { 1 } else { (1 + extra).min(3) };
+                assert!(*count <= most, "I2: {count} mails to {} for {request}", person.account);
+            }
+            // All copies work until one is used.
+            let answers = self.portal.mails_to(&person.email).await;
+            for mail in answers.iter().filter(|mail| mail.has_link()) {
+                let answer = self.portal.visitor().check(mail.token()).await;
+                let expected = if self.users.contains_key(&person.account) { 410 } else { 200 };
+                assert!(
+                    asked.end.is_some() || answer.status == expected,
+                    "I2: a link of {}: {answer:?}",
+                    person.account
+                );
+            }
+        }
+    }
+
+    /// I3.
+    async fn links_lead_to_one_change_each(&self) {
+        let mut used: BTreeMap<(String, i64), usize> = BTreeMap::new();
+        for token in self.portal.items("Tokens").await.iter().filter(|token| token.get("used_at").is_some()) {
+            *used.entry((text(&token["account"]).to_owned(), number(&token["version"]))).or_default() += 1;
+        }
+        assert!(used.values().all(|count| *count == 1), "I3: {used:?}");
+    }
+
+    /// I4: hash, version, used link and notice.
+    async fn changes_are_whole(&self) {
+        let (requests, tokens) = (self.portal.items("MailRequests").await, self.portal.items("Tokens").await);
+        for Person { account, .. } in self.asked.iter().map(|asked| &asked.person) {
+            let credentials = self.portal.credentials(account).await;
+            let version = number(&credentials["version"]);
+            let times = self.users.get(account).copied().unwrap_or_default();
+            assert_eq!(version, i64::try_from(times).expect("a number"), "I4: the version of {account}: {credentials}");
+            assert_eq!(credentials.get("phc").is_some(), times > 0, "I4: the hash of {account}");
+            let is_notice =
+                |request: &&Value| text(&request["account"]) == account && text(&request["kind"]) == "notice";
+            assert_eq!(requests.iter().filter(is_notice).count() as u64, times, "I4: the notices of {account}");
+            let is_used = |token: &&Value| text(&token["account"]) == account && token.get("used_at").is_some();
+            assert_eq!(tokens.iter().filter(is_used).count() as u64, times, "I4: the used links of {account}");
+        }
+    }
+
+    /// I9: no item is kept for ever, or for no time at all, and what decides is a moment in seconds.
+    async fn expiries_are_of_their_kind(&self) {
+        let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
+        for table in ["MailRequests", "Tokens", "Sessions", "Devices", "Throttles", "Events"] {
+            for item in self.portal.items(table).await {
+                let ttl = number(&item["ttl"]);
+                assert!(ttl > now - LONGEST_KEPT && ttl < now + LONGEST_KEPT, "I9: {table}: {item}");
+            }
+        }
+    }
+
+    /// I12.
+    async fn work_is_bounded(&self) {
+        let (answers, slowest) = self.portal.met().answers();
+        assert!(slowest < SLOWEST, "I12: an answer took {slowest:?}");
+        let answers = answers - self.before.1;
+        let (calls, earlier) = (self.portal.calls().await, &self.before.0);
+        let count = |is_meant: fn(&str) -> bool| -> u64 {
+            let meant = calls.iter().filter(|(call, _)| is_meant(call));
+            meant.map(|(call, count)| count - earlier.get(call).copied().unwrap_or_default()).sum()
+        };
+        let of_doors =
+            |call: &str| call.contains(" dynamodb ") && !call.starts_with("Mail") && !call.starts_with("admin");
+        let asked = count(of_doors);
+        assert!(asked <= CALLS * answers, "I12: {asked} calls of DynamoDB for {answers} answers");
+        // What is held is tried once with each sweep, one of each lane and those beside it.
+        let (mailed, sweeps) = (count(|call| call == "MailerFunction ses SendEmail"), self.sweeps);
+        let requests = self.portal.items("MailRequests").await.len() as u64;
+        assert!(mailed <= 3 * requests + 8 * sweeps, "I12: {mailed} calls of SES for {requests} requests");
+    }
+
+    /// I13, and with it I5, I7, I10 and I11: somebody who has nothing to do with the fault goes the whole way, at once.
+    async fn all_goes_on(&mut self) -> Person {
+        let (person, visitor, stranger) = (Person::new(), self.portal.visitor(), self.portal.stranger());
+        visitor.register(&person.account).await.expect(202, "");
+        let asked = Instant::now();
+        let first = self.portal.mail_number(1, &person).await;
+        assert!(asked.elapsed() < OTHERS_WAIT, "I11: a mail took {:?}", asked.elapsed());
+        visitor.reset(first.token(), "oie7").await.expect(204, "");
+        self.portal.mail_number(2, &person).await;
+        visitor.sign_in(&person.account, "oie7").await.expect(200, "");
+        visitor.get("/api/session").await.expect(200, "");
+        visitor.request_reset(&person.account).await.expect(202, "");
+        let second = self.portal.mail_number(3, &person).await;
+        self.portal.visitor().reset(second.token(), "abc2").await.expect(204, "");
+        visitor.get("/api/session").await.expect(401, "not-signed-in");
+        for link in [first, second] {
+            visitor.check(link.token()).await.expect(410, "link-used");
+        }
+        self.alike(&person, async |visitor, account| visitor.register(account).await).await.expect(202, "");
+        self.alike(&person, async |visitor, account| visitor.sign_in(account, "faux1").await)
+            .await
+            .expect(401, "invalid-credentials");
+        for _ in 1..5 {
+            stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        }
+        stranger.sign_in(&person.account, "abc2").await.expect(429, "too-many-attempts");
+        person
+    }
+
+    /// I8, and I9: not with a wrong password, not with a session or a link that has expired and is still there.
+    async fn nobody_gets_in_who_should_not(&self, person: &Person) {
+        let visitor = self.portal.visitor();
+        visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
+        visitor.sign_in(&person.account, "abc2").await.expect(200, "");
+        self.portal.let_sessions_end(&person.account, "ends_at").await;
+        visitor.get("/api/session").await.expect(401, "not-signed-in");
+        let mails = async || self.portal.mails_to(&person.email).await;
+        // After a link, a notice, a link, a notice, and one that a stranger asked for.
+        let asked = Instant::now();
+        while mails().await.len() < 5 {
+            assert!(asked.elapsed() < OTHERS_WAIT, "I13: {} mails to {}", mails().await.len(), person.account);
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.portal.let_links_expire(&person.account).await;
+        let newest = mails().await.into_iter().find(crate::Mail::has_link).expect("a link");
+        visitor.check(newest.token()).await.expect(410, "link-expired");
+    }
+}

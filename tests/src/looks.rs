@@ -1,0 +1,224 @@
+//! How a page looks, and to whom: a narrow screen, a dark one, a large type, no mouse, no sight, a slow line.
+
+use crate::browser::Browser;
+use crate::build::workspace;
+use crate::chromium::{chromium, environment, skip};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fantoccini::wd::WebDriverCompatibleCommand;
+use reqwest::{Method, Url};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// A browser's window.
+#[derive(Clone, Copy, Debug)]
+struct Screen {
+    /// CSS pixels.
+    width: u32,
+    /// What one of them is on the screen: 2 is a zoom of 200 %.
+    zoom: u32,
+    dark: bool,
+}
+
+/// Each state of a page is looked at on all of these: 320 CSS pixels (WCAG 2.2, 1.4.10), a window of 1280 as it is and
+/// at 200 % (1.4.4), light and dark.
+const SCREENS: [Screen; 6] = [
+    Screen { width: 1280, zoom: 1, dark: false },
+    Screen { width: 640, zoom: 2, dark: false },
+    Screen { width: 320, zoom: 1, dark: false },
+    Screen { width: 320, zoom: 1, dark: true },
+    Screen { width: 640, zoom: 2, dark: true },
+    Screen { width: 1280, zoom: 1, dark: true },
+];
+/// What a picture is taken of, where `GUICHET_TEST_PICTURES` names a folder for them.
+const PICTURES: [Screen; 4] = [
+    Screen { width: 1280, zoom: 1, dark: false },
+    Screen { width: 360, zoom: 1, dark: false },
+    Screen { width: 360, zoom: 1, dark: true },
+    Screen { width: 1280, zoom: 1, dark: true },
+];
+const HEIGHT: u32 = 900;
+
+/// What axe-core (<https://github.com/dequelabs/axe-core>) finds on the page as it is, a line each. A mail is shown inside
+/// other pages, and has no landmarks of its own.
+const AXE: &str = "
+    const done = arguments[arguments.length - 1];
+    const rules = location.protocol === 'data:' ? { 'landmark-one-main': { enabled: false }, region: { enabled: false } } : {};
+    axe.run(document, { resultTypes: ['violations'], rules }).then(
+        ({ violations }) => done(violations.flatMap(({ id, nodes }) =>
+            nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`))),
+        (error) => done([`${error}`]),
+    );";
+/// What reaches beyond the window, and what is read in another language than the page says it is in.
+const MORE: &str = r"
+    const found = [];
+    const wide = document.documentElement.scrollWidth - innerWidth;
+    if (wide > 0) found.push(`scrolls sideways by ${wide} px`);
+    const french = /[éèêàùçœ«»]/i;
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    for (let node = walk.nextNode(); node; node = walk.nextNode()) {
+        const place = node.parentElement;
+        if (!place.closest('[lang]').lang.startsWith('en') || place.closest('[data-slot]') || !place.checkVisibility()) continue;
+        if (french.test(node.data.replace('Québec', ''))) found.push(`not in English: ${node.data}`);
+    }
+    return found;";
+
+impl Browser {
+    /// Holds the page, in the state that it is in, to what axe-core knows of WCAG 2.2 and good practice, and to a window
+    /// without sideways scrolling, on every screen. `state` names it.
+    pub async fn look(&self, state: &str) {
+        let mut found = String::new();
+        for screen in SCREENS {
+            self.on(screen).await;
+            if self.evaluate("return typeof axe === 'undefined'").await == json!(true) {
+                self.run(axe()).await;
+            }
+            let lists = [self.evaluate_later(AXE).await, self.evaluate(MORE).await];
+            for violation in lists.iter().flat_map(|list| list.as_array().expect("a list")) {
+                let _ = writeln!(found, "{screen:?}: {violation}");
+            }
+        }
+        if let Some(folder) = environment("GUICHET_TEST_PICTURES") {
+            self.take_pictures(Path::new(&folder), state).await;
+        }
+        self.on(SCREENS[0]).await;
+        assert!(found.is_empty(), "{state}:\n{found}");
+    }
+
+    /// Shows a mail's HTML on a page of its own.
+    pub async fn show(&self, html: &str) {
+        let address = format!("data:text/html;charset=utf-8;base64,{}", STANDARD.encode(html));
+        self.held(self.client.goto(&address).await, "the mail").await;
+    }
+
+    /// From now on each answer takes so much longer, or none comes.
+    pub async fn slow_line(&self, longer: Duration) {
+        self.line(false, longer).await;
+    }
+
+    /// From now on no answer comes.
+    pub async fn no_line(&self) {
+        self.line(true, Duration::ZERO).await;
+    }
+
+    async fn line(&self, offline: bool, latency: Duration) {
+        self.devtools("Network.enable", json!({})).await;
+        let latency = u64::try_from(latency.as_millis()).expect("some seconds");
+        let conditions =
+            json!({ "offline": offline, "latency": latency, "downloadThroughput": -1, "uploadThroughput": -1 });
+        self.devtools("Network.emulateNetworkConditions", conditions).await;
+    }
+
+    /// Runs this script in each page from now on, before the page's own.
+    pub async fn run_first(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
+    }
+
+    /// Opens a page of the portal as it is where scripts are switched off.
+    pub async fn go_without_scripts(&self, path: &str) {
+        for off in [true, false] {
+            self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": off })).await;
+            if off {
+                self.go(path).await;
+            }
+        }
+        // The page stays as it came, but for this, which is not shown as soon as scripts may run.
+        self.run("for (const part of document.querySelectorAll('noscript')) part.replaceWith(...part.childNodes)")
+            .await;
+    }
+
+    async fn take_pictures(&self, folder: &Path, state: &str) {
+        for screen in PICTURES {
+            self.on(screen).await;
+            let whole = json!({ "format": "png", "captureBeyondViewport": true });
+            let picture = self.devtools("Page.captureScreenshot", whole).await;
+            let picture = STANDARD.decode(picture["data"].as_str().expect("a picture")).expect("base64");
+            let shade = if screen.dark { "dark" } else { "light" };
+            let path = folder.join(format!("{state}-{}-{shade}.png", screen.width));
+            std::fs::write(path, picture).expect("the picture is kept");
+        }
+    }
+
+    async fn on(&self, Screen { width, zoom, dark }: Screen) {
+        let metrics = json!({ "width": width, "height": HEIGHT / zoom, "deviceScaleFactor": zoom, "mobile": false });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        let scheme = if dark { "dark" } else { "light" };
+        let media = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+        self.devtools("Emulation.setEmulatedMedia", media).await;
+    }
+
+    /// Sends a command of Chromium's own protocol (<https://chromedevtools.github.io/devtools-protocol>). Its answer.
+    pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
+        let told = self.client.issue_cmd(DevTools { command, parameters }).await;
+        self.held(told, command).await
+    }
+}
+
+/// Whether there is axe-core to look with; a line that says so where there is none, except on CI.
+#[must_use]
+pub fn has_axe() -> bool {
+    has("axe-core", &tool("axe-core/axe.min.js"))
+}
+
+/// Lighthouse's report (<https://github.com/GoogleChrome/lighthouse>) on a page of the portal, as a telephone of the
+/// middle class on a slow line sees it; `ticket` is of who is signed in. `None`, and a line that says so, where there is
+/// no Lighthouse or no Chromium, except on CI.
+#[must_use]
+pub fn lighthouse(url: &str, ticket: Option<&str>) -> Option<Value> {
+    let program = tool(".bin/lighthouse");
+    let chromium = chromium()?;
+    if !has("lighthouse", &program) {
+        return None;
+    }
+    let mut command = Command::new(program);
+    command.args([url, "--quiet", "--output=json", "--ignore-status-code"]);
+    command.arg("--chrome-flags=--headless=new --no-sandbox");
+    command.arg("--only-categories=performance,accessibility,best-practices").env("CHROME_PATH", chromium);
+    if let Some(ticket) = ticket {
+        command.arg(format!("--extra-headers={}", json!({ "Cookie": format!("__Host-session={ticket}") })));
+    }
+    let output = command.output().expect("Lighthouse runs");
+    let report = serde_json::from_slice(&output.stdout);
+    Some(report.unwrap_or_else(|_| panic!("{url}: {}", String::from_utf8_lossy(&output.stderr))))
+}
+
+fn tool(path: &str) -> PathBuf {
+    workspace().join("target/tools/node_modules").join(path)
+}
+
+fn has(name: &str, path: &Path) -> bool {
+    let found = path.is_file();
+    if !found {
+        skip(&format!("no {name} (npm install --no-save --prefix target/tools axe-core@4 lighthouse@12)"));
+    }
+    found
+}
+
+fn axe() -> &'static str {
+    static AXE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    AXE.get_or_init(|| {
+        let source = std::fs::read_to_string(tool("axe-core/axe.min.js")).expect("axe-core");
+        // Run as a function's body it finds no global object of its own accord.
+        format!("{source}; window.axe ??= axe;")
+    })
+}
+
+#[derive(Debug)]
+struct DevTools {
+    command: &'static str,
+    parameters: Value,
+}
+
+impl WebDriverCompatibleCommand for DevTools {
+    fn endpoint(&self, base: &Url, session: Option<&str>) -> Result<Url, <Url as FromStr>::Err> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (Method, Option<String>) {
+        (Method::POST, Some(json!({ "cmd": self.command, "params": self.parameters }).to_string()))
+    }
+}
