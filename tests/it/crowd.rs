@@ -11,10 +11,10 @@ async fn fifty_people_go_the_whole_way_at_once() {
         let visitor = portal.visitor();
         let password = format!("equipe{n}");
         visitor.become_a_user(portal, person, &password).await;
-        visitor.sign_in(&person.account, &password).await.expect(200, "");
-        let session = visitor.get("/api/session").await.expect(200, "").json();
+        visitor.patiently(async || visitor.sign_in(&person.account, &password).await).await.expect(200, "");
+        let session = visitor.patiently(async || visitor.get("/api/session").await).await.expect(200, "").json();
         assert_eq!(session["account"], person.account);
-        visitor.delete("/api/session").await.expect(204, "");
+        visitor.patiently(async || visitor.delete("/api/session").await).await.expect(204, "");
     }))
     .await;
 }

@@ -8,7 +8,7 @@ use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Somebody at a machine of their own, who keeps their cookies.
 pub struct Visitor {
@@ -143,6 +143,20 @@ impl Visitor {
         self.cookies.lock().expect("cookies").insert(name.to_owned(), value.to_owned());
     }
 
+    /// Asks until the portal is not too busy, each time when it said to, as a good client does.
+    pub async fn patiently(&self, ask: impl AsyncFn() -> Answer) -> Answer {
+        let mut answer = ask().await;
+        for _ in 0..12 {
+            let Ok(wait) = answer.header("retry-after").parse() else { return answer };
+            if answer.status != 503 || wait > 10 {
+                return answer;
+            }
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            answer = ask().await;
+        }
+        answer
+    }
+
     /// Reads a page or a route.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
@@ -186,9 +200,9 @@ impl Visitor {
     /// Goes the whole way of somebody who is new: asks, reads the mail, sets this password, gets the notice. The mail's
     /// token.
     pub async fn become_a_user(&self, portal: &Portal, person: &Person, password: &str) -> String {
-        self.register(&person.account).await.expect(202, "");
+        self.patiently(async || self.register(&person.account).await).await.expect(202, "");
         let mail = portal.mail_number(1, person).await;
-        self.reset(mail.token(), password).await.expect(204, "");
+        self.patiently(async || self.reset(mail.token(), password).await).await.expect(204, "");
         // Mails overtake each other: what is asked for next comes after this one only if this one is there.
         portal.mail_number(2, person).await;
         mail.token().to_owned()

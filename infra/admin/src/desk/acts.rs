@@ -2,12 +2,10 @@
 
 use super::{Desk, DeskError, Told, account};
 use guichet_core::account::AccountName;
-use guichet_core::class::Class;
 use guichet_core::store::StoreError;
 use guichet_core::store::desk::{Act as Noted, Kept};
 use guichet_core::store::directory::Entry;
-use guichet_core::store::events::Origin;
-use guichet_core::store::mail_request::{Kind, MailRequest};
+use guichet_core::store::mail_request::MailRequest;
 use serde_json::json;
 
 /// From where a mail was asked for that the desk sends again.
@@ -66,7 +64,7 @@ impl Desk {
             self.note(Some(&account), act.name()).await?;
         }
         let did = match act {
-            Act::Retry => self.retry(&account, &waiting, version, dry_run).await?,
+            Act::Retry => self.retry(&account, &waiting, dry_run).await?,
             Act::EndSessions => self.end_sessions(&account, version, dry_run).await?,
             Act::Unblock => self.unblock(&account, entry.as_ref(), dry_run).await?,
             Act::Deactivate => self.deactivate(&account, entry, dry_run).await?,
@@ -89,22 +87,15 @@ impl Desk {
         Ok(requests)
     }
 
-    /// Of several links that were asked for one is sent; a notice says of each version that it is there.
-    async fn retry(&self, account: &AccountName, waiting: &[Kept], version: u64, dry: bool) -> Result<String, StoreError> {
-        let origin = Origin { client_class: Class::M, device: DEVICE.into() };
-        let mut put = 0;
-        for (n, kept) in waiting.iter().rev().enumerate() {
-            let key = self.key(account);
-            let again = match kept.kind {
-                Kind::Notice => MailRequest::notice(account.clone(), key, version, Class::M, DEVICE.into(), self.now).again(),
-                kind => MailRequest::at_the_door(account.clone(), key, kind, Class::M, origin.clone(), self.now),
-            };
-            let is_newest = !waiting.iter().rev().take(n).any(|other| other.kind == kept.kind);
-            if dry {
-                put += usize::from(is_newest);
-            } else {
-                put += usize::from(self.mail_requests.put_again(&again, &kept.id).await?);
-            }
+    /// Of several requests of one kind the newest is put again; the others come off the list with it.
+    async fn retry(&self, account: &AccountName, waiting: &[Kept], dry: bool) -> Result<String, StoreError> {
+        let (mut kinds, mut put) = (Vec::new(), 0);
+        for Kept { id, kind, .. } in waiting.iter().rev() {
+            let again = (!kinds.contains(kind))
+                .then(|| MailRequest::instead_of(id, *kind, account.clone(), DEVICE.into(), self.now));
+            kinds.push(*kind);
+            let goes = dry || self.mail_requests.take_up(id, again.as_ref()).await?;
+            put += usize::from(goes && again.is_some());
         }
         let name = account.as_str();
         Ok(self.say(format!("{put} courriel(s) de {name} repart(ent)."), format!("{put} mail(s) to {name} go out again.")))

@@ -26,7 +26,7 @@ use crate::quota::Spending;
 use crate::secret::DeviceKeyHash;
 use crate::throttle::{Budget, Counter, Tries};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -290,21 +290,20 @@ impl MailRequests {
         Ok(ids.into_iter().filter_map(of_id).collect())
     }
 
-    /// Puts a request that the desk makes, and takes the one that it stands for off the desk's list. Whether it was not
-    /// put already.
-    pub async fn put_again(&self, request: &MailRequest, instead_of: &RequestId) -> Result<bool, StoreError> {
-        const DOING: &str = "ask once more";
-        let put = write_all(&self.0.client, DOING, vec![self.put(request)?]).await?;
-        let Table { client, name } = &self.0;
-        let listed = client
-            .update_item()
-            .table_name(name)
-            .set_key(Some(request_key(instead_of)))
+    /// Takes a request off the desk's list and, with `again`, puts that one instead. Whether it was still on the list.
+    pub async fn take_up(&self, id: &RequestId, again: Option<&MailRequest>) -> Result<bool, StoreError> {
+        const DOING: &str = "take a request off the desk's list";
+        let off = Update::builder()
+            .table_name(&self.0.name)
+            .set_key(Some(request_key(id)))
             .update_expression("REMOVE due, due_at")
             .condition_expression("due = :desk")
-            .expression_attribute_values(":desk", text(DESK));
-        if_held(listed.send().await, UpdateItemError::is_conditional_check_failed_exception, DOING)?;
-        Ok(matches!(put, Outcome::Committed))
+            .expression_attribute_values(":desk", text(DESK))
+            .build()
+            .map_err(failed(DOING))?;
+        let mut items = vec![TransactWriteItem::builder().update(off).build()];
+        items.extend(again.map(|again| self.put(again)).transpose()?);
+        Ok(matches!(write_all(&self.0.client, DOING, items).await?, Outcome::Committed))
     }
 
     /// Takes all requests under a name out; how many they were.

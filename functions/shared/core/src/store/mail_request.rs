@@ -271,11 +271,22 @@ impl MailRequest {
         }
     }
 
-    /// The same once more, where it is at its end and its key is taken.
+    /// What the desk puts instead of a request that needed a hand: once of each, and where those wait who are known.
     #[must_use]
-    pub fn again(mut self) -> Self {
-        self.id.request += "#again";
-        self
+    pub fn instead_of(ended: &RequestId, kind: Kind, account: AccountName, device: String, now: UnixTime) -> Self {
+        let [outside, known] = [Class::U, Class::M].map(|class| format!("#{}#", door_of(class)));
+        let request = ended.request.replacen(&outside, &known, 1) + "#again";
+        Self {
+            id: RequestId { name_key: ended.name_key.clone(), request },
+            typed: account,
+            kind,
+            client_class: Class::M,
+            device,
+            created_at: now,
+            attempts: 0,
+            counted: false,
+            claim: None,
+        }
     }
 
     pub(super) fn claim(&self) -> &str {
