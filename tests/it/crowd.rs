@@ -8,13 +8,13 @@ async fn fifty_people_go_the_whole_way_at_once() {
     let portal = Portal::shared();
     let people: Vec<_> = (0..50).map(|_| Person::new()).collect();
     join_all(people.iter().enumerate().map(|(n, person)| async move {
-        let visitor = portal.visitor();
+        let visitor = portal.visitor().patient();
         let password = format!("equipe{n}");
         visitor.become_a_user(portal, person, &password).await;
-        visitor.patiently(async || visitor.sign_in(&person.account, &password).await).await.expect(200, "");
-        let session = visitor.patiently(async || visitor.get("/api/session").await).await.expect(200, "").json();
+        visitor.sign_in(&person.account, &password).await.expect(200, "");
+        let session = visitor.get("/api/session").await.expect(200, "").json();
         assert_eq!(session["account"], person.account);
-        visitor.patiently(async || visitor.delete("/api/session").await).await.expect(204, "");
+        visitor.delete("/api/session").await.expect(204, "");
     }))
     .await;
 }

@@ -16,6 +16,7 @@ pub struct Visitor {
     address: String,
     client: Client,
     cookies: Mutex<BTreeMap<String, String>>,
+    patient: bool,
     met: Met,
 }
 
@@ -65,7 +66,13 @@ impl Visitor {
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
         // By number, since the client's own address is of IPv4.
         let url = url.replace("localhost", "127.0.0.1");
-        Self { url, address: address.to_owned(), client, cookies: Mutex::default(), met }
+        Self { url, address: address.to_owned(), client, cookies: Mutex::default(), patient: false, met }
+    }
+
+    /// Somebody who comes back when the portal is too busy and says when to.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { patient: true, ..self }
     }
 
     /// Somebody at another machine behind the same address.
@@ -81,8 +88,19 @@ impl Visitor {
 
     /// Sends a request as it is, with the cookies kept so far, and keeps those it sets.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
-        let method: Method = method.parse().expect("a method");
         let body = body.into();
+        let mut answer = self.send_once(method, path, headers, body.clone()).await;
+        for _ in 0..12 {
+            let wait = answer.header("retry-after").parse().ok().filter(|_| self.patient && answer.status == 503);
+            let Some(wait) = wait else { break };
+            tokio::time::sleep(Duration::from_secs(wait)).await;
+            answer = self.send_once(method, path, headers, body.clone()).await;
+        }
+        answer
+    }
+
+    async fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let method: Method = method.parse().expect("a method");
         self.met.passwords(&body);
         let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         let cookies: Vec<_> = self.cookies.lock().expect("cookies").iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -143,20 +161,6 @@ impl Visitor {
         self.cookies.lock().expect("cookies").insert(name.to_owned(), value.to_owned());
     }
 
-    /// Asks until the portal is not too busy, each time when it said to, as a good client does.
-    pub async fn patiently(&self, ask: impl AsyncFn() -> Answer) -> Answer {
-        let mut answer = ask().await;
-        for _ in 0..12 {
-            let Ok(wait) = answer.header("retry-after").parse() else { return answer };
-            if answer.status != 503 || wait > 10 {
-                return answer;
-            }
-            tokio::time::sleep(Duration::from_secs(wait)).await;
-            answer = ask().await;
-        }
-        answer
-    }
-
     /// Reads a page or a route.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
@@ -200,9 +204,9 @@ impl Visitor {
     /// Goes the whole way of somebody who is new: asks, reads the mail, sets this password, gets the notice. The mail's
     /// token.
     pub async fn become_a_user(&self, portal: &Portal, person: &Person, password: &str) -> String {
-        self.patiently(async || self.register(&person.account).await).await.expect(202, "");
+        self.register(&person.account).await.expect(202, "");
         let mail = portal.mail_number(1, person).await;
-        self.patiently(async || self.reset(mail.token(), password).await).await.expect(204, "");
+        self.reset(mail.token(), password).await.expect(204, "");
         // Mails overtake each other: what is asked for next comes after this one only if this one is there.
         portal.mail_number(2, person).await;
         mail.token().to_owned()
