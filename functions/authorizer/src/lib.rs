@@ -23,8 +23,8 @@ pub struct Authorizer {
 
 impl Authorizer {
     /// As the template's variables say.
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(&aws::config().await);
+    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+        let client = aws::dynamodb(aws);
         let table = |variable| Table::from_env(&client, variable);
         Ok(Self { sessions: Sessions(table("SESSIONS_TABLE")?), credentials: Credentials(table("CREDENTIALS_TABLE")?) })
     }

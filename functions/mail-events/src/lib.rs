@@ -20,8 +20,8 @@ pub struct MailEvents {
 
 impl MailEvents {
     /// As the template's variables say.
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(&aws::config().await);
+    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+        let client = aws::dynamodb(aws);
         let table = |variable| Table::from_env(&client, variable);
         Ok(Self {
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),

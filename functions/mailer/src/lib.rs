@@ -91,9 +91,8 @@ pub struct Mailer {
 
 impl Mailer {
     /// As the template's variables say.
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let aws = aws::config().await;
-        let client = aws::dynamodb(&aws);
+    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+        let client = aws::dynamodb(aws);
         let table = |variable| Table::from_env(&client, variable);
         Ok(Self {
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
@@ -105,7 +104,7 @@ impl Mailer {
             brake: config::mail_brake()?,
             link_lifetime: config::link_lifetime()?,
             desk: Desk::from_env()?,
-            post: Post::from_env(&aws)?,
+            post: Post::from_env(aws)?,
         })
     }
 

@@ -31,10 +31,9 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let aws = aws::config().await;
-        let client = aws::dynamodb(&aws);
-        let (site, keys) = tokio::try_join!(Site::from_env(&aws), Keys::from_env(&aws))?;
+    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+        let client = aws::dynamodb(aws);
+        let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
         Ok(Self {
             site,
             keys,

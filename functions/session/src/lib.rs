@@ -28,10 +28,9 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env() -> Result<Self, ConfigError> {
-        let aws = aws::config().await;
-        let (site, names) = tokio::try_join!(Site::from_env(&aws), Secret::from_env(&aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws::dynamodb(&aws), variable);
+    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
+        let table = |variable| Table::from_env(&aws::dynamodb(aws), variable);
         Ok(Self {
             site,
             names,

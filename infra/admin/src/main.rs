@@ -236,9 +236,7 @@ async fn run(directions: &Directions, command: Command) -> Result<u8, String> {
             site(deployed(directions)?, dry_run).map_err(|error| said(&error))?;
             Ok(0)
         }
-        Command::Doctor { json } => {
-            Ok(tell(&doctor(deployed(directions)?).map_err(|error| said(&error))?, json))
-        }
+        Command::Doctor { json } => Ok(tell(&doctor(deployed(directions)?).map_err(|error| said(&error))?, json)),
     }
 }
 

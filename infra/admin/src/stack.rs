@@ -108,7 +108,8 @@ impl Stack {
         let not_told = |error: String| StackError::NotListed(name.to_owned(), error);
         let described = cloud_formation.describe_stacks().stack_name(name).send().await;
         let described = described.map_err(|error| not_told(DisplayErrorContext(error).to_string()))?;
-        let parameters = described.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.parameters.unwrap_or_default());
+        let parameters =
+            described.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.parameters.unwrap_or_default());
         let parameters = parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect();
         let pages = cloud_formation.list_stack_resources().stack_name(name).into_paginator().items().send();
         let resources = pages.collect::<Result<Vec<_>, _>>().await;

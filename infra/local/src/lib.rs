@@ -4,7 +4,7 @@
 //! interface, Lambda through cargo-lambda, DynamoDB by an emulator, SES as a mailbox, Secrets Manager as a file.
 //! `start` tells the story.
 
-mod aws;
+pub mod aws;
 mod bell;
 pub mod brand;
 mod bus;
@@ -32,5 +32,5 @@ pub mod site;
 mod staff;
 pub mod start;
 mod tables;
-mod template;
+pub mod template;
 pub mod tether;

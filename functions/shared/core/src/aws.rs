@@ -1,8 +1,10 @@
 //! The AWS clients, with explicit limits: what hangs must not hang a person.
 
+pub use aws_config::SdkConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+
+use aws_config::BehaviorVersion;
 use std::time::Duration;
 
 /// Attempts of one DynamoDB or Secrets Manager call, the first included. Every write is conditional or carries a

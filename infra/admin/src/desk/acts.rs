@@ -55,10 +55,17 @@ impl Desk {
         let name = account.as_str();
         if !is_there {
             let text = match act {
-                Act::Retry => self.say(format!("Rien de {name} n’attend un coup de main."), format!("Nothing of {name} needs a hand.")),
+                Act::Retry => self.say(
+                    format!("Rien de {name} n’attend un coup de main."),
+                    format!("Nothing of {name} needs a hand."),
+                ),
                 _ => self.say(format!("Le compte {name} n’existe pas."), format!("There is no account {name}.")),
             };
-            return Ok(Told { text, json: json!({ "account": account, "act": act.name(), "done": false }), found: false });
+            return Ok(Told {
+                text,
+                json: json!({ "account": account, "act": act.name(), "done": false }),
+                found: false,
+            });
         }
         if !dry_run {
             self.note(Some(&account), act.name()).await?;
@@ -98,7 +105,8 @@ impl Desk {
             put += usize::from(goes && again.is_some());
         }
         let name = account.as_str();
-        Ok(self.say(format!("{put} courriel(s) de {name} repart(ent)."), format!("{put} mail(s) to {name} go out again.")))
+        Ok(self
+            .say(format!("{put} courriel(s) de {name} repart(ent)."), format!("{put} mail(s) to {name} go out again.")))
     }
 
     async fn end_sessions(&self, account: &AccountName, version: u64, dry: bool) -> Result<String, StoreError> {

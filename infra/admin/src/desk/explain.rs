@@ -72,8 +72,7 @@ impl Desk {
             }
             let _ = writeln!(text, "  {:>10}  {said}", self.hour(*at));
         }
-        let timeline: Vec<_> =
-            timeline.iter().map(|(at, said)| json!({ "at": at.rfc3339(), "said": said })).collect();
+        let timeline: Vec<_> = timeline.iter().map(|(at, said)| json!({ "at": at.rfc3339(), "said": said })).collect();
         let json = json!({
             "account": known.account, "cause": cause.code, "said": cause.said, "next": cause.next,
             "besides": besides.iter().map(|other| other.code).collect::<Vec<_>>(), "timeline": timeline,
@@ -107,9 +106,14 @@ impl Desk {
     fn who_it_is(&self, known: &Known) -> String {
         let account = known.account.as_str();
         let Some(entry) = &known.entry else { return account.to_owned() };
-        let email = entry.email.as_ref().map_or_else(|| self.say("sans courriel", "no mail address"), |it| it.as_str().to_owned());
+        let email = entry
+            .email
+            .as_ref()
+            .map_or_else(|| self.say("sans courriel", "no mail address"), |it| it.as_str().to_owned());
         let changed = match known.record.and_then(|record| record.changed_at) {
-            Some(at) => self.say(format!("mot de passe changé {}", self.at(at)), format!("password changed {}", self.at(at))),
+            Some(at) => {
+                self.say(format!("mot de passe changé {}", self.at(at)), format!("password changed {}", self.at(at)))
+            }
             None => self.say("jamais de mot de passe", "never had a password"),
         };
         format!("{account}, {}, {email}, {changed}", entry.name.display())
@@ -132,7 +136,10 @@ impl Desk {
     fn not_in_the_directory(&self, known: &Known) -> Cause {
         let asked = known.requests.last().map(|request| self.at(request.created_at));
         let (fr, en) = asked.map_or_else(Default::default, |at| {
-            (format!(" ; la demande faite {at} n’a mené à aucun courriel"), format!("; what was asked for {at} led to no mail"))
+            (
+                format!(" ; la demande faite {at} n’a mené à aucun courriel"),
+                format!("; what was asked for {at} led to no mail"),
+            )
         });
         let account = known.account.as_str();
         Cause {
@@ -169,11 +176,21 @@ impl Desk {
     fn nothing(&self, known: &Known) -> Cause {
         let has_password = known.record.is_some_and(|record| record.changed_at.is_some());
         let (code, said) = if has_password {
-            ("nothing", self.say("Rien n’empêche la connexion, et aucun lien n’a été demandé depuis 30 jours.",
-                "Nothing keeps the person from signing in, and no link was asked for in 30 days."))
+            (
+                "nothing",
+                self.say(
+                    "Rien n’empêche la connexion, et aucun lien n’a été demandé depuis 30 jours.",
+                    "Nothing keeps the person from signing in, and no link was asked for in 30 days.",
+                ),
+            )
         } else {
-            ("never-asked", self.say("Personne n’a demandé de courriel pour ce compte, et aucun mot de passe n’a jamais été choisi.",
-                "Nobody asked for a mail for this account, and no password was ever chosen."))
+            (
+                "never-asked",
+                self.say(
+                    "Personne n’a demandé de courriel pour ce compte, et aucun mot de passe n’a jamais été choisi.",
+                    "Nobody asked for a mail for this account, and no password was ever chosen.",
+                ),
+            )
         };
         let account = known.account.as_str();
         Cause {
@@ -197,7 +214,10 @@ impl Desk {
         let again = || self.say("Redemander un courriel sur le portail.", "Ask for a mail on the portal once more.");
         let retry = || {
             let account = known.account.as_str();
-            self.say(format!("Le renvoyer : cargo admin retry {account}."), format!("Send it again: cargo admin retry {account}."))
+            self.say(
+                format!("Le renvoyer : cargo admin retry {account}."),
+                format!("Send it again: cargo admin retry {account}."),
+            )
         };
         let obstacle = |code, said, next| Cause { code, weight: Weight::Obstacle, since: ended, said, next };
         let cured = |what_fr: &str, what_en: &str| Cause {
@@ -288,8 +308,12 @@ impl Desk {
     fn of_the_link(&self, known: &Known, request: &Kept, address: &str) -> Cause {
         let mailed_at = request.ended_at.unwrap_or(request.created_at);
         let out = match request.told_at.filter(|_| request.status == Status::Delivered) {
-            Some(at) => self.say(format!("livré à {address} {}", self.at(at)), format!("delivered to {address} {}", self.at(at))),
-            None => self.say(format!("envoyé à {address} {}", self.at(mailed_at)), format!("sent to {address} {}", self.at(mailed_at))),
+            Some(at) => self
+                .say(format!("livré à {address} {}", self.at(at)), format!("delivered to {address} {}", self.at(at))),
+            None => self.say(
+                format!("envoyé à {address} {}", self.at(mailed_at)),
+                format!("sent to {address} {}", self.at(mailed_at)),
+            ),
         };
         let version = known.record.map_or(0, |record| record.version);
         // Each try to mail it makes a link of its own.
@@ -307,15 +331,39 @@ impl Desk {
                 ));
         }
         match live {
-            Some(link) if self.now < link.expires_at => state("link-good", mailed_at,
-                self.say(format!("Le courriel a été {out} ; son lien est bon jusqu’{}.", self.at(link.expires_at)), format!("The mail was {out}; its link is good until {}.", self.at(link.expires_at).trim_start_matches("at "))),
-                self.say("Chercher dans le courrier indésirable et dans les autres dossiers.", "Look in the junk folder, and in the others.")),
-            Some(link) => state("link-expired", link.expires_at,
-                self.say(format!("Le lien a expiré {} sans avoir servi. (Courriel {out}.)", self.at(link.expires_at)), format!("The link expired {}, unused. (Mail {out}.)", self.at(link.expires_at))),
-                self.say("En demander un autre sur le portail.", "Ask for another on the portal.")),
-            None if links.count() == 0 => state("link-expired", mailed_at,
-                self.say(format!("Le courriel a été {out} ; son lien a expiré depuis longtemps."), format!("The mail was {out}; its link expired long ago.")),
-                self.say("En demander un autre sur le portail.", "Ask for another on the portal.")),
+            Some(link) if self.now < link.expires_at => state(
+                "link-good",
+                mailed_at,
+                self.say(
+                    format!("Le courriel a été {out} ; son lien est bon jusqu’{}.", self.at(link.expires_at)),
+                    format!(
+                        "The mail was {out}; its link is good until {}.",
+                        self.at(link.expires_at).trim_start_matches("at ")
+                    ),
+                ),
+                self.say(
+                    "Chercher dans le courrier indésirable et dans les autres dossiers.",
+                    "Look in the junk folder, and in the others.",
+                ),
+            ),
+            Some(link) => state(
+                "link-expired",
+                link.expires_at,
+                self.say(
+                    format!("Le lien a expiré {} sans avoir servi. (Courriel {out}.)", self.at(link.expires_at)),
+                    format!("The link expired {}, unused. (Mail {out}.)", self.at(link.expires_at)),
+                ),
+                self.say("En demander un autre sur le portail.", "Ask for another on the portal."),
+            ),
+            None if links.count() == 0 => state(
+                "link-expired",
+                mailed_at,
+                self.say(
+                    format!("Le courriel a été {out} ; son lien a expiré depuis longtemps."),
+                    format!("The mail was {out}; its link expired long ago."),
+                ),
+                self.say("En demander un autre sur le portail.", "Ask for another on the portal."),
+            ),
             None => {
                 let changed = known.record.and_then(|record| record.changed_at).filter(|at| *at >= mailed_at);
                 let ended = known.acts.iter().map(|act| act.happened_at).max().filter(|at| *at >= mailed_at);
@@ -350,7 +398,8 @@ impl Desk {
         }
         let event = last_good.map(|at| &known.events[at]).filter(|event| event.what == What::SignedIn)?;
         let (at, from) = (self.at(event.happened_at), self.place(event.origin.client_class));
-        let set = known.events.iter().rev().find(|event| event.what == What::PasswordSet).map(|set| self.at(set.happened_at));
+        let set =
+            known.events.iter().rev().find(|event| event.what == What::PasswordSet).map(|set| self.at(set.happened_at));
         let (fr, en) = set.map_or_else(Default::default, |at| {
             (format!(" Le dernier lien a servi {at}."), format!(" The last link was used {at}."))
         });
@@ -362,10 +411,7 @@ impl Desk {
                 format!("Rien ne bloque : la dernière connexion a réussi {at} {from}, {}.{fr}", event.origin.device),
                 format!("Nothing is in the way: the last sign-in succeeded {at} {from}, {}.{en}", event.origin.device),
             ),
-            next: self.say(
-                "Demander ce qui est écrit à l’écran.",
-                "Ask what stands on the screen.",
-            ),
+            next: self.say("Demander ce qui est écrit à l’écran.", "Ask what stands on the screen."),
         })
     }
 
@@ -373,7 +419,10 @@ impl Desk {
         let until = self.at(self.now + hindrance.wait());
         let account = known.account.as_str();
         let lift = |fr: &str, en: &str| {
-            self.say(format!("{fr} Ou lever : cargo admin unblock {account}."), format!("{en} Or lift it: cargo admin unblock {account}."))
+            self.say(
+                format!("{fr} Ou lever : cargo admin unblock {account}."),
+                format!("{en} Or lift it: cargo admin unblock {account}."),
+            )
         };
         match hindrance {
             Hindrance::SignIn(class, wait) => {
@@ -434,7 +483,9 @@ impl Desk {
     /// From where something was done, where it is told.
     fn from(&self, known: &Known, what: What, at: UnixTime) -> String {
         let event = known.events.iter().find(|event| event.what == what && event.happened_at.0.abs_diff(at.0) <= 1);
-        event.map_or_else(String::new, |event| format!(" {}, {}", self.place(event.origin.client_class), event.origin.device))
+        event.map_or_else(String::new, |event| {
+            format!(" {}, {}", self.place(event.origin.client_class), event.origin.device)
+        })
     }
 
     /// How a request stands, in a word.
@@ -446,7 +497,9 @@ impl Desk {
             Status::Inactive => ("compte désactivé", "account deactivated"),
             Status::NoMailbox => ("aucune adresse au répertoire", "no address in the directory"),
             Status::SharedMailbox => ("adresse partagée avec un collègue", "address shared with a colleague"),
-            Status::Suppressed => ("pas envoyé : les courriels à cette adresse reviennent", "not sent: mails to the address come back"),
+            Status::Suppressed => {
+                ("pas envoyé : les courriels à cette adresse reviennent", "not sent: mails to the address come back")
+            }
             Status::Capped => ("pas envoyé : trop de liens aujourd’hui", "not sent: too many links today"),
             Status::Expired => ("pas parti à temps", "not out in time"),
             Status::Failed => ("envoi impossible", "could not be sent"),
@@ -465,13 +518,18 @@ impl Desk {
         for request in &known.requests {
             let (fr, en) = match request.kind {
                 Kind::Register => ("a demandé un lien (M’inscrire au service)", "asked for a link (Register)"),
-                Kind::RequestReset => ("a demandé un lien (Mot de passe oublié ?)", "asked for a link (Forgot your password?)"),
-                Kind::Notice => ("avis de changement du mot de passe à envoyer", "notice of the password’s change to be sent"),
+                Kind::RequestReset => {
+                    ("a demandé un lien (Mot de passe oublié ?)", "asked for a link (Forgot your password?)")
+                }
+                Kind::Notice => {
+                    ("avis de changement du mot de passe à envoyer", "notice of the password’s change to be sent")
+                }
             };
             let asked = format!("{}, {}, {}", self.say(fr, en), self.place(request.client_class), request.device);
             timeline.push((request.created_at, asked));
             let mail = self.say("courriel", "mail");
-            if let Some(at) = request.ended_at.filter(|_| !matches!(request.status, Status::Pending | Status::Sending)) {
+            if let Some(at) = request.ended_at.filter(|_| !matches!(request.status, Status::Pending | Status::Sending))
+            {
                 let out = request.told_at.is_some() && request.status != Status::Failed;
                 let said = if out { self.say("envoyé", "sent") } else { self.standing(request) };
                 timeline.push((at, format!("{mail} : {said}")));
@@ -491,7 +549,8 @@ impl Desk {
                 What::SignedOut => ("déconnexion", "signed out"),
                 What::SessionsEnded => ("sessions terminées", "sessions ended"),
             };
-            let said = format!("{}, {}, {}", self.say(fr, en), self.place(event.origin.client_class), event.origin.device);
+            let said =
+                format!("{}, {}, {}", self.say(fr, en), self.place(event.origin.client_class), event.origin.device);
             timeline.push((event.happened_at, said));
         }
         for link in known.links.iter().filter(|link| link.used_at.is_none() && link.expires_at <= self.now) {

@@ -62,7 +62,10 @@ impl Desk {
                 marks.push(self.say("adresse partagée", "shared address"));
             }
             if let Some(at) = entry.bounced_at {
-                marks.push(self.say(format!("les courriels reviennent depuis le {}", self.day(at)), format!("mails come back since {}", self.day(at))));
+                marks.push(self.say(
+                    format!("les courriels reviennent depuis le {}", self.day(at)),
+                    format!("mails come back since {}", self.day(at)),
+                ));
             }
             let marks = if marks.is_empty() { String::new() } else { format!("  [{}]", marks.join(", ")) };
             // A string takes all that is written.

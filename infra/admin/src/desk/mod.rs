@@ -112,8 +112,7 @@ impl Desk {
     }
 
     async fn counters(&self, account: &AccountName, entry: Option<&Entry>) -> Result<Counters, StoreError> {
-        let devices: Vec<_> =
-            self.devices.of(account).await?.into_iter().map(|device| device.cookie_hash).collect();
+        let devices: Vec<_> = self.devices.of(account).await?.into_iter().map(|device| device.cookie_hash).collect();
         let mailbox = entry.and_then(|entry| entry.email.as_ref());
         Ok(Counters::of(&self.key(account), &devices, mailbox, self.now))
     }

@@ -19,9 +19,9 @@ impl Desk {
     pub(super) fn say(&self, fr: impl Into<String>, en: impl Into<String>) -> String {
         match self.lang {
             // Before these signs French leaves a space that no line breaks at.
-            Lang::Fr => [":", ";", "?", "»"]
-                .into_iter()
-                .fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))),
+            Lang::Fr => [":", ";", "?", "»"].into_iter().fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| {
+                text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))
+            }),
             Lang::En => en.into(),
         }
     }

@@ -134,7 +134,7 @@ impl Faults {
 
 impl Mode {
     /// The answer to a call that goes wrong in this way; `perform` carries it out.
-    pub(super) async fn answer(
+    pub async fn answer(
         self,
         service: &str,
         operation: &str,

@@ -1,7 +1,7 @@
 //! AWS as the functions see it: one address that plays DynamoDB, Secrets Manager and SES.
 
 mod dynamodb;
-mod faults;
+pub mod faults;
 mod mail;
 mod mail_events;
 mod secrets;

@@ -2,9 +2,9 @@
 
 use super::evaluate::{Scope, wrong};
 use super::function::{self, BusRule, Function, HttpRoute, Schedule, Stream};
+use super::policy::{self, Statement};
 use super::secret::{self, Secret};
 use super::table::{self, Table};
-use super::policy::{self, Statement};
 use super::{headers, parameters::plain};
 use crate::failure::{Failure, OrFail};
 use serde_json::Value;

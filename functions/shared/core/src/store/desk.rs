@@ -5,9 +5,7 @@ use super::credentials::Credentials;
 use super::devices::Devices;
 use super::directory::{Directory, Entry};
 use super::events::{Event, Events};
-use super::mail_request::{
-    Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox, quotas_of_a_name,
-};
+use super::mail_request::{Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox, quotas_of_a_name};
 use super::mail_requests::{DESK, MailRequests, key as request_key};
 use super::sessions::Sessions;
 use super::throttles::{Throttles, keys as counter_keys};
@@ -173,7 +171,8 @@ impl Table {
 
     /// All items, or all of this account, with these attributes or all of them.
     async fn scan(&self, account: Option<&AccountName>, attributes: Option<&str>) -> Result<Vec<Item>, StoreError> {
-        let mut call = self.client.scan().table_name(&self.name).set_projection_expression(attributes.map(str::to_owned));
+        let mut call =
+            self.client.scan().table_name(&self.name).set_projection_expression(attributes.map(str::to_owned));
         if let Some(account) = account {
             call = call
                 .filter_expression("account = :account")

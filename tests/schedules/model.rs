@@ -1,0 +1,579 @@
+//! What may happen, step by step, and the small model that each step is held to.
+
+use crate::world::{Call, Came, Fault, How, Posted, World};
+use guichet_core::account::AccountName;
+use guichet_core::clock::UnixTime;
+use guichet_core::mailbox::MailAddress;
+use guichet_core::person::{Language, PersonName};
+use guichet_core::store::Table;
+use guichet_core::store::credentials::{Credentials, Holder, Standing};
+use guichet_core::store::directory::{Directory, Entry};
+use guichet_local::aws::faults::Mode;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const PASSWORDS: [&str; 3] = ["oie7", "abc2", "autre8"];
+/// The last of them is nobody's.
+const NAMES: [&str; 4] = ["schedule0", "schedule1", "schedule2", "schedule3"];
+const LINK_LIFETIME: u64 = 3600;
+const QUARTER: u64 = 900;
+const DAY: u64 = 86_400;
+/// A mailer's lease and its longest pause.
+const A_WHILE: u64 = 65;
+/// Within so many of them each request comes to its end.
+const PATIENCE: u32 = 14;
+/// Calls of AWS for one answer, each made three times.
+const CALLS: u64 = 8 * 3;
+/// How a request may end, in the order in which SES tells of it; all before `sent` are ends of their own.
+const ENDS: [&str; 13] = [
+    "no-account", "inactive", "no-mailbox", "shared-mailbox", "suppressed", "capped", "expired", "failed", "sent",
+    "delayed", "delivered", "bounced", "complained",
+];
+
+/// What is done, and what goes wrong meanwhile.
+#[derive(Clone, Debug)]
+pub struct Step {
+    act: Act,
+    fault: Option<Fault>,
+}
+
+/// What is done. Numbers name the one that they come to when counted round.
+#[derive(Clone, Debug)]
+enum Act {
+    /// Somebody asks for a link.
+    Ask { who: usize, first: bool, outside: bool },
+    /// The stream tells the mailer of a request, or two mailers at once.
+    Ring { request: usize, twice: bool },
+    /// The minute's sweep.
+    Sweep,
+    /// So many seconds pass.
+    Pass(u64),
+    /// A password is set through a link; or two at once, through the same.
+    Reset { link: usize, password: usize, twice: bool },
+    /// Somebody signs in.
+    SignIn { who: usize, password: usize, outside: bool },
+    /// Somebody looks at who is signed in.
+    Visit { session: usize },
+    /// Somebody signs out.
+    SignOut { session: usize },
+    /// SES tells what became of a mail.
+    Tell { mail: usize, what: usize },
+    /// The directory takes somebody away, or brings them back.
+    Import { who: usize, active: bool },
+    /// The desk ends somebody's sessions.
+    EndSessions { who: usize },
+    /// DynamoDB takes away what has expired.
+    SweepAway,
+}
+
+/// What SES tells.
+const TOLD: [(&str, &str); 4] =
+    [("DeliveryDelay", "deliveryDelay"), ("Delivery", "delivery"), ("Bounce", "bounce"), ("Complaint", "complaint")];
+
+/// Any schedule.
+pub fn schedules() -> impl Strategy<Value = Vec<Step>> {
+    prop::collection::vec(step(), 1..32)
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let n = 0..8_usize;
+    let who = 0..NAMES.len();
+    let known = 0..NAMES.len() - 1;
+    let act = prop_oneof![
+        4 => (who.clone(), any::<bool>(), any::<bool>())
+            .prop_map(|(who, first, outside)| Act::Ask { who, first, outside }),
+        6 => (n.clone(), prop::bool::weighted(0.2)).prop_map(|(request, twice)| Act::Ring { request, twice }),
+        2 => Just(Act::Sweep),
+        3 => prop::sample::select(vec![1_u64, 30, 61, 125, 700, 901, 3700, 90_000]).prop_map(Act::Pass),
+        5 => (n.clone(), 0..PASSWORDS.len(), prop::bool::weighted(0.2))
+            .prop_map(|(link, password, twice)| Act::Reset { link, password, twice }),
+        4 => (who, 0..PASSWORDS.len(), any::<bool>())
+            .prop_map(|(who, password, outside)| Act::SignIn { who, password, outside }),
+        2 => n.clone().prop_map(|session| Act::Visit { session }),
+        1 => n.clone().prop_map(|session| Act::SignOut { session }),
+        2 => (n, 0..TOLD.len()).prop_map(|(mail, what)| Act::Tell { mail, what }),
+        1 => (known.clone(), any::<bool>()).prop_map(|(who, active)| Act::Import { who, active }),
+        1 => known.prop_map(|who| Act::EndSessions { who }),
+        1 => Just(Act::SweepAway),
+    ];
+    (act, prop::option::weighted(0.3, fault())).prop_map(|(act, fault)| Step { act, fault })
+}
+
+fn fault() -> impl Strategy<Value = Fault> {
+    let how = prop::sample::select(vec![
+        How::Wire(Mode::Throttle),
+        How::Wire(Mode::Broken),
+        How::Wire(Mode::DropBefore),
+        How::Wire(Mode::DropAfter),
+        How::Wire(Mode::Conflict),
+        How::Wire(Mode::Malformed),
+        How::DiesBefore,
+        How::DiesAfter,
+    ]);
+    (0..10_u64, 1..5_u64, how).prop_map(|(at, times, how)| Fault { at, times, how })
+}
+
+/// Somebody of the directory.
+#[derive(Default)]
+struct Person {
+    active: bool,
+    version: u64,
+    /// What their password may be: one, or none; several where an answer was lost.
+    passwords: Vec<usize>,
+    /// Changes of the password.
+    sets: u64,
+    /// Failed sign-ins that were answered, from outside and from within, since the last success.
+    refused: [Vec<u64>; 2],
+    /// Sign-ins that may have been counted since then.
+    tries: usize,
+}
+
+struct Link {
+    token: String,
+    who: usize,
+    version: u64,
+    ends_at: u64,
+    /// When it was used, and to set what.
+    used: Option<(u64, Vec<usize>)>,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Over {
+    No,
+    Perhaps,
+    Yes,
+}
+
+struct Session {
+    token: String,
+    who: usize,
+    version: u64,
+    ends_at: u64,
+    last_used: u64,
+    over: Over,
+}
+
+/// A schedule as it is played.
+pub struct Play {
+    world: World,
+    people: Vec<Person>,
+    links: Vec<Link>,
+    sessions: Vec<Session>,
+    mails: Vec<Posted>,
+    /// Of each request: mails, and outcomes that nobody could know.
+    of_request: BTreeMap<(String, String), (usize, usize)>,
+    asked: Vec<(usize, String, u64)>,
+    /// Whether anything went wrong, and whether anything was swept away.
+    harmed: bool,
+    swept: bool,
+}
+
+fn text(value: &Value) -> &str {
+    value["S"].as_str().unwrap_or_default()
+}
+
+fn number(value: &Value) -> u64 {
+    value["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+fn entry(who: usize, active: bool) -> Entry {
+    Entry {
+        account: AccountName::parse(NAMES[who]).expect("a name"),
+        email: MailAddress::parse(&address(who)),
+        name: PersonName { given_name: "Marie".into(), family_name: "Tremblay".into() },
+        language: Language::Fr,
+        active,
+        shared_mailbox: false,
+        bounced_at: None,
+    }
+}
+
+fn address(who: usize) -> String {
+    format!("{}@sante.example", NAMES[who])
+}
+
+impl Play {
+    /// With three people of the directory, who have no password.
+    pub async fn new(world: World) -> Self {
+        let people: Vec<_> = (0..NAMES.len() - 1).map(|who| entry(who, true)).collect();
+        let holders = people.iter().map(|entry| Holder {
+            account: entry.account.clone(),
+            standing: Standing { version: 0, active: true },
+            name: entry.name.clone(),
+            speaks: entry.language,
+        });
+        let play = Self {
+            people: people.iter().map(|_| Person { active: true, ..Person::default() }).collect(),
+            world,
+            links: Vec::new(),
+            sessions: Vec::new(),
+            mails: Vec::new(),
+            of_request: BTreeMap::new(),
+            asked: Vec::new(),
+            harmed: false,
+            swept: false,
+        };
+        play.credentials().admit(&holders.collect::<Vec<_>>()).await.expect("accounts");
+        play.directory().put(&people).await.expect("entries");
+        play
+    }
+
+    fn credentials(&self) -> Credentials {
+        let client = guichet_core::aws::dynamodb(&self.world.aws);
+        Credentials(Table::new(&client, self.world.table("Credentials")))
+    }
+
+    fn directory(&self) -> Directory {
+        let client = guichet_core::aws::dynamodb(&self.world.aws);
+        Directory(Table::new(&client, self.world.table("Directory")))
+    }
+
+    /// Plays a step, and holds what came of it to the model.
+    pub async fn step(&mut self, Step { act, fault }: &Step) {
+        let fault = fault.as_ref();
+        match *act {
+            Act::Ask { who, first, outside } => self.ask(who, first, outside, fault).await,
+            Act::Ring { request, twice } => self.ring(request, twice, fault).await,
+            Act::Sweep => self.mail(&[json!({ "source": "aws.events" })], fault).await,
+            Act::Pass(seconds) => self.world.pass(seconds),
+            Act::Reset { link, password, twice } => self.reset(link, password, twice, fault).await,
+            Act::SignIn { who, password, outside } => self.sign_in(who, password, outside, fault).await,
+            Act::Visit { session } => self.visit(session, fault).await,
+            Act::SignOut { session } => self.sign_out(session, fault).await,
+            Act::Tell { mail, what } => self.tell(mail, what, fault).await,
+            Act::Import { who, active } => self.import(who, active, fault).await,
+            Act::EndSessions { who } => self.end_sessions(who, fault).await,
+            Act::SweepAway => {
+                self.world.sweep_away();
+                self.swept = true;
+            }
+        }
+        for who in 0..self.people.len() {
+            let (person, (version, active)) = (&self.people[who], self.standing(who));
+            assert_eq!((version, active), (person.version, person.active), "the standing of {}", NAMES[who]);
+        }
+    }
+
+    fn standing(&self, who: usize) -> (u64, bool) {
+        let items = self.world.items("Credentials");
+        let item = items.iter().find(|item| text(&item["account"]) == NAMES[who]).expect("an account");
+        (number(&item["version"]), item["active"]["BOOL"] == true)
+    }
+
+    async fn ask(&mut self, who: usize, first: bool, outside: bool, fault: Option<&Fault>) {
+        let kind = if first { "register" } else { "request-reset" };
+        let route = format!("POST /api/{kind}");
+        let call = Call { route: &route, outside, bearer: None, body: json!({ "account": NAMES[who] }) };
+        let came = self.world.ask(fault, &[call]).await;
+        let Some((status, said)) = self.answer(&came) else { return };
+        let key = format!("{kind}#{}#{}", if outside { "U" } else { "K" }, self.world.now() / 120);
+        let hour_ago = self.world.now() - self.world.now() % 3600;
+        let day_ago = self.world.now() - self.world.now() % DAY;
+        match status {
+            202 => {
+                let items = self.world.items("MailRequests");
+                assert!(items.iter().any(|item| text(&item["request"]) == key), "I1: nothing is kept of {key}");
+                self.asked.push((who, key, self.world.now()));
+            }
+            429 => {
+                let same = |key: &String| key.rsplit_once('#').map(|it| it.0.to_owned());
+                let wanted = same(&key);
+                let asked = |since: u64| {
+                    self.asked.iter().filter(|(by, key, at)| *by == who && same(key) == wanted && *at >= since).count()
+                };
+                assert!(self.harmed || asked(hour_ago) >= 3 || asked(day_ago) >= 6, "refused too early: {said}");
+            }
+            _ => panic!("{route}: {status} {said}"),
+        }
+    }
+
+    /// The one answer, unless it could not be had.
+    fn answer(&mut self, came: &Came<Vec<(u16, Value)>>) -> Option<(u16, Value)> {
+        self.harmed |= came.fired;
+        assert!(came.calls <= CALLS, "I12: {} calls for one answer", came.calls);
+        let (status, said) = came.answer.as_ref()?.first()?.clone();
+        assert!(status < 500 || (came.fired && status == 503 && said["code"] == "unavailable"), "{status} {said}");
+        (status != 503).then_some((status, said))
+    }
+
+    async fn ring(&mut self, request: usize, twice: bool, fault: Option<&Fault>) {
+        let mut items = self.world.items("MailRequests");
+        items.sort_by_key(|item| (number(&item["created_at"]), text(&item["request"]).to_owned()));
+        let Some(item) = items.get(request % items.len().max(1)) else { return };
+        let keys = json!({ "name_key": item["name_key"], "request": item["request"] });
+        let event = json!({ "Records": [{ "eventName": "INSERT", "dynamodb": { "Keys": keys } }] });
+        self.mail(&vec![event; if twice { 2 } else { 1 }], fault).await;
+    }
+
+    async fn mail(&mut self, events: &[Value], fault: Option<&Fault>) {
+        let came = self.world.mail(fault, events).await;
+        self.harmed |= came.fired;
+        for mail in came.posted {
+            let who = (0..self.people.len()).find(|who| address(*who) == mail.to).expect("somebody");
+            let person = &self.people[who];
+            assert!(person.active, "a mail to somebody who is not active");
+            let (mails, unknown) = self.of_request.entry(mail.request.clone()).or_default();
+            *mails += 1;
+            *unknown += usize::from(came.fired);
+            assert!(*mails <= (1 + *unknown).min(3), "I2: {mails} mails for {:?}", mail.request);
+            if let Some(token) = &mail.token {
+                let ends_at = self.world.now() + LINK_LIFETIME;
+                let (token, version) = (token.clone(), person.version);
+                self.links.push(Link { token, who, version, ends_at, used: None });
+            }
+            self.mails.push(mail);
+        }
+    }
+
+    fn is_good(&self, link: &Link) -> bool {
+        let person = &self.people[link.who];
+        link.used.is_none() && person.active && link.version == person.version && self.world.now() < link.ends_at
+    }
+
+    async fn reset(&mut self, link: usize, password: usize, twice: bool, fault: Option<&Fault>) {
+        let Some(at) = link.checked_rem(self.links.len()) else { return };
+        let link = &self.links[at];
+        let (who, before) = (link.who, self.people[link.who].version);
+        let mut typed = vec![password];
+        typed.extend(twice.then_some((password + 1) % PASSWORDS.len()));
+        let calls = typed.iter().map(|typed| Call {
+            route: "POST /api/reset",
+            outside: false,
+            bearer: None,
+            body: json!({ "token": link.token, "password": PASSWORDS[*typed], "confirmation": PASSWORDS[*typed] }),
+        });
+        let came = self.world.ask(fault, &calls.collect::<Vec<_>>()).await;
+        let (good, now) = (self.is_good(link), self.world.now());
+        self.harmed |= came.fired;
+        let answers = came.answer.unwrap_or_default();
+        let mut set: Vec<usize> = Vec::new();
+        for ((status, said), typed) in answers.iter().zip(&typed) {
+            match status {
+                204 => set.push(*typed),
+                503 => assert!(came.fired, "{said}"),
+                404 => assert!(self.swept, "a link is forgotten: {said}"),
+                410 => {}
+                _ => panic!("a new password: {status} {said}"),
+            }
+        }
+        let (version, _) = self.standing(who);
+        assert!(version == before || (good && version == before + 1), "I3, I4: {before} to {version}, by a link {good}");
+        if version == before {
+            let link = &self.links[at];
+            let is_repeat = |typed: &usize| {
+                let last = link.version + 1 == before && self.people[who].active;
+                link.used.as_ref().is_some_and(|(used, with)| last && now < used + 600 && with.contains(typed))
+            };
+            assert!(set.iter().all(is_repeat), "I4: a change that is none");
+            assert!(!good || came.fired, "a good link is refused: {answers:?}");
+            return;
+        }
+        assert!(set.len() <= 1, "I3: one link set two passwords");
+        let passwords = if set.is_empty() { typed } else { set };
+        self.links[at].used = Some((now, passwords.clone()));
+        let person = &mut self.people[who];
+        (person.version, person.passwords, person.sets) = (version, passwords, person.sets + 1);
+    }
+
+    async fn sign_in(&mut self, who: usize, password: usize, outside: bool, fault: Option<&Fault>) {
+        let body = json!({ "account": NAMES[who], "password": PASSWORDS[password], "transport": "bearer" });
+        let call = Call { route: "POST /api/login", outside, bearer: None, body };
+        let came = self.world.ask(fault, &[call]).await;
+        let answer = self.answer(&came);
+        let now = self.world.now();
+        let Some(person) = self.people.get_mut(who) else {
+            assert!(answer.is_none_or(|(status, _)| [401, 429].contains(&status)), "nobody is in");
+            return;
+        };
+        person.tries += 1;
+        let Some((status, said)) = answer else { return };
+        let may_be = person.passwords.contains(&password);
+        match status {
+            200 => {
+                assert!(person.active && may_be, "I8: in with a wrong password");
+                person.passwords = vec![password];
+                (person.refused, person.tries) = (Default::default(), 0);
+                let ends_at: jiff::Timestamp = said["expires_at"].as_str().expect("a time").parse().expect("a time");
+                self.sessions.push(Session {
+                    token: said["token"].as_str().expect("a ticket").to_owned(),
+                    who,
+                    version: person.version,
+                    ends_at: ends_at.as_second().cast_unsigned(),
+                    last_used: now,
+                    over: Over::No,
+                });
+            }
+            401 => {
+                assert!(!(person.active && person.passwords == [password]), "a right password is refused");
+                if person.active {
+                    person.passwords.retain(|other| *other != password);
+                }
+                let refused = &mut person.refused[usize::from(outside)];
+                let within = |length: u64| refused.iter().filter(|at| now < **at + length).count();
+                assert!(within(QUARTER) < 5, "I10: six in a quarter of an hour");
+                assert!(within(DAY) < if outside { 10 } else { 15 }, "I10: too many in a day");
+                refused.push(now);
+            }
+            429 => assert!(person.tries > 5 || outside, "refused too early"),
+            _ => panic!("sign-in: {status} {said}"),
+        }
+    }
+
+    /// A session as it should be, beside what is answered to who bears it.
+    async fn visit(&mut self, session: usize, fault: Option<&Fault>) {
+        let Some(at) = session.checked_rem(self.sessions.len()) else { return };
+        let call = Call {
+            route: "GET /api/session",
+            outside: false,
+            bearer: Some(&self.sessions[at].token),
+            body: Value::Null,
+        };
+        let came = self.world.ask(fault, &[call]).await;
+        let Some((status, said)) = self.answer(&came) else { return };
+        let now = self.world.now();
+        let session = &mut self.sessions[at];
+        let person = &self.people[session.who];
+        let good = person.active && session.version == person.version && now < session.ends_at;
+        match status {
+            200 => {
+                assert!(good && session.over != Over::Yes, "I5: a session that is over: {said}");
+                (session.last_used, session.over) = (now, Over::No);
+            }
+            401 => {
+                let is_fresh = now < session.last_used + QUARTER && session.over == Over::No;
+                assert!(!(good && is_fresh), "a good session is refused");
+                session.over = Over::Yes;
+            }
+            _ => panic!("a session: {status} {said}"),
+        }
+    }
+
+    async fn sign_out(&mut self, session: usize, fault: Option<&Fault>) {
+        let Some(at) = session.checked_rem(self.sessions.len()) else { return };
+        let call = Call {
+            route: "DELETE /api/session",
+            outside: false,
+            bearer: Some(&self.sessions[at].token),
+            body: Value::Null,
+        };
+        let came = self.world.ask(fault, &[call]).await;
+        let answer = self.answer(&came);
+        let over = &mut self.sessions[at].over;
+        match answer {
+            Some((status, said)) => {
+                assert_eq!(status, 204, "sign-out: {said}");
+                *over = Over::Yes;
+            }
+            None if *over == Over::No => *over = Over::Perhaps,
+            None => {}
+        }
+    }
+
+    async fn tell(&mut self, mail: usize, what: usize, fault: Option<&Fault>) {
+        let Some(at) = mail.checked_rem(self.mails.len()) else { return };
+        let (mail, (kind, about)) = (self.mails[at].clone(), TOLD[what]);
+        let time = UnixTime(self.world.now().cast_signed()).rfc3339();
+        let event = json!({ "source": "aws.ses", "detail": {
+            "eventType": kind,
+            "mail": { "timestamp": time, "tags": { "name": [mail.request.0], "request": [mail.request.1] } },
+            about: { "timestamp": time, "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": mail.to }] },
+        } });
+        let rank = |status: &str| ENDS.iter().position(|end| *end == status);
+        let status = |play: &Self| {
+            let items = play.world.items("MailRequests");
+            let of = |item: &&Value| {
+                text(&item["name_key"]) == mail.request.0 && text(&item["request"]).replace('#', ".") == mail.request.1
+            };
+            items.iter().find(of).map(|item| text(&item["status"]).to_owned())
+        };
+        let before = status(self);
+        let came = self.world.tell(fault, event).await;
+        self.harmed |= came.fired;
+        let after = status(self);
+        assert!(
+            before.as_deref().and_then(rank) <= after.as_deref().and_then(rank),
+            "what is known goes back: {before:?}, {after:?}"
+        );
+    }
+
+    async fn import(&mut self, who: usize, active: bool, fault: Option<&Fault>) {
+        let (credentials, directory, entry) = (self.credentials(), self.directory(), entry(who, active));
+        let deactivated = self.people[who].active && !active;
+        let came = self
+            .world
+            .act(fault, async {
+                if credentials.follow(&entry, deactivated).await.is_ok() {
+                    drop(directory.put(&[entry]).await);
+                }
+            })
+            .await;
+        self.harmed |= came.fired;
+        let (version, is_active) = self.standing(who);
+        let person = &mut self.people[who];
+        let (before, raise) = (person.version, u64::from(deactivated));
+        if came.fired {
+            // An answer that was lost may have raised it twice.
+            assert!((before..=before + 3 * raise).contains(&version), "{before} to {version}");
+            assert!(is_active == active || (is_active == person.active && version == before), "half of an import");
+        } else {
+            assert_eq!((version, is_active), (before + raise, active), "an import");
+        }
+        (person.version, person.active) = (version, is_active);
+    }
+
+    async fn end_sessions(&mut self, who: usize, fault: Option<&Fault>) {
+        let credentials = self.credentials();
+        let account = AccountName::parse(NAMES[who]).expect("a name");
+        let came = self.world.act(fault, credentials.end_all(&account, false)).await;
+        self.harmed |= came.fired;
+        let (version, _) = self.standing(who);
+        let person = &mut self.people[who];
+        let allowed = if came.fired { 0..=3 } else { 1..=1 };
+        assert!(allowed.contains(&(version - person.version)), "{} to {version}", person.version);
+        person.version = version;
+    }
+
+    /// Nothing goes wrong any more: all comes to its end, and what has to hold at the end holds.
+    pub async fn settle(mut self) {
+        let under_way = |play: &Self| {
+            let items = play.world.items("MailRequests");
+            items.iter().any(|item| ["pending", "sending"].contains(&text(&item["status"])))
+        };
+        for _ in 0..PATIENCE {
+            if !under_way(&self) {
+                break;
+            }
+            self.world.pass(A_WHILE);
+            self.mail(&[json!({ "source": "aws.events" })], None).await;
+        }
+        let (requests, tokens) = (self.world.items("MailRequests"), self.world.items("Tokens"));
+        for request in &requests {
+            let status = text(&request["status"]);
+            assert!(ENDS.contains(&status) && request.get("typed").is_none(), "I1: {request}");
+            assert!(status != "failed" || (self.harmed && request.get("reason").is_some()), "I1: {request}");
+        }
+        for (who, person) in self.people.iter().enumerate() {
+            let of = |item: &&Value| text(&item["account"]) == NAMES[who];
+            let notices = requests.iter().filter(of).filter(|item| text(&item["kind"]) == "notice").count() as u64;
+            assert_eq!(notices, person.sets, "I4: the notices of {}", NAMES[who]);
+            let mut used: Vec<_> =
+                tokens.iter().filter(of).filter(|it| it.get("used_at").is_some()).map(|it| number(&it["version"])).collect();
+            let all = used.len() as u64;
+            used.dedup();
+            used.sort_unstable();
+            assert_eq!(used.len() as u64, all, "I3: two links of one version are used");
+            assert!(all == person.sets || self.swept && all < person.sets, "I4: {all} links for {} changes", person.sets);
+        }
+        for at in 0..self.sessions.len() {
+            self.visit(at, None).await;
+        }
+        for link in &self.links {
+            let body = json!({ "token": link.token });
+            let call = Call { route: "POST /api/reset/check", outside: false, bearer: None, body };
+            let came = self.world.ask(None, &[call]).await;
+            let (status, said) = came.answer.expect("an answer")[0].clone();
+            assert_eq!(status == 200, self.is_good(link), "I2, I9: a link is answered {status} {said}");
+        }
+    }
+}
