@@ -71,6 +71,7 @@ struct Invocation {
     fault: Option<Fault>,
     calls: u64,
     fired: bool,
+    died: Arc<Notify>,
 }
 
 /// What the SDK calls instead of AWS.
@@ -81,7 +82,6 @@ struct Surroundings {
     database: Database,
     posted: Mutex<Vec<Posted>>,
     invocation: Mutex<Invocation>,
-    died: Notify,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -132,7 +132,6 @@ impl World {
             database,
             posted: Mutex::default(),
             invocation: Mutex::default(),
-            died: Notify::new(),
         });
         let aws = aws.to_builder().http_client(Wire(Arc::clone(&surroundings))).build();
         let names = tables.iter().map(|(logical, definition)| {
@@ -186,12 +185,13 @@ impl World {
 
     /// Plays an invocation, or two at once, in which calls go wrong.
     async fn invoke<T>(&self, fault: Option<&Fault>, work: impl Future<Output = T>) -> Came<T> {
+        let died = Arc::new(Notify::new());
         *self.surroundings.invocation.lock().expect("one") =
-            Invocation { fault: fault.cloned(), ..Invocation::default() };
+            Invocation { fault: fault.cloned(), died: Arc::clone(&died), ..Invocation::default() };
         self.surroundings.posted.lock().expect("mails").clear();
         let answer = tokio::select! {
             biased;
-            () = self.surroundings.died.notified() => None,
+            () = died.notified() => None,
             answer = work => Some(answer),
         };
         let Invocation { calls, fired, .. } = std::mem::take(&mut *self.surroundings.invocation.lock().expect("one"));
@@ -308,7 +308,8 @@ impl Surroundings {
                 if let How::DiesAfter = dies {
                     drop(self.perform(service, operation, body));
                 }
-                self.died.notify_one();
+                let died = Arc::clone(&self.invocation.lock().expect("one").died);
+                died.notify_one();
                 std::future::pending().await
             }
         }
