@@ -161,6 +161,8 @@ pub struct Play {
     links: Vec<Link>,
     sessions: Vec<Session>,
     mails: Vec<Posted>,
+    /// The keys of all requests, in the order in which they came.
+    requests: Vec<Value>,
     /// Of each request: mails, and outcomes that nobody could know.
     of_request: BTreeMap<(String, String), (usize, usize)>,
     asked: Vec<(usize, String, u64)>,
@@ -209,6 +211,7 @@ impl Play {
             links: Vec::new(),
             sessions: Vec::new(),
             mails: Vec::new(),
+            requests: Vec::new(),
             of_request: BTreeMap::new(),
             asked: Vec::new(),
             harmed: false,
@@ -247,6 +250,12 @@ impl Play {
             Act::SweepAway => {
                 self.world.sweep_away();
                 self.swept = true;
+            }
+        }
+        for item in self.world.items("MailRequests") {
+            let keys = json!({ "name_key": item["name_key"], "request": item["request"] });
+            if !self.requests.contains(&keys) {
+                self.requests.push(keys);
             }
         }
         for who in 0..self.people.len() {
@@ -298,10 +307,8 @@ impl Play {
     }
 
     async fn ring(&mut self, request: usize, twice: bool, fault: Option<&Fault>) {
-        let mut items = self.world.items("MailRequests");
-        items.sort_by_key(|item| (number(&item["created_at"]), text(&item["request"]).to_owned()));
-        let Some(item) = items.get(request % items.len().max(1)) else { return };
-        let keys = json!({ "name_key": item["name_key"], "request": item["request"] });
+        let Some(at) = request.checked_rem(self.requests.len()) else { return };
+        let keys = &self.requests[at];
         let event = json!({ "Records": [{ "eventName": "INSERT", "dynamodb": { "Keys": keys } }] });
         self.mail(&vec![event; if twice { 2 } else { 1 }], fault).await;
     }
