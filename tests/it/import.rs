@@ -1,6 +1,8 @@
 //! `cargo admin`: the directory follows its export, and a restored table comes back.
 
-use guichet_tests::{Person, Setup};
+use guichet_tests::{Person, Portal, Setup};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn the_directory_follows_its_export_and_a_bad_line_hurts_no_other() {
@@ -34,7 +36,7 @@ async fn a_deactivation_ends_sessions_and_links_for_good() {
     let mail = portal.mail_number(3, &person).await;
 
     let (_, said) = portal.import(&person.line(false));
-    assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
+    assert_eq!(said.trim(), "0 added, 1 changed (1 deactivated), 0 unchanged, 0 refused");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     visitor.reset(mail.token(), "abc2").await.expect(410, "link-used");
@@ -90,6 +92,165 @@ fn what_is_no_export_is_refused_whole_with_a_sentence() {
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
+}
+
+/// What the import keeps, by table and account, without when it was.
+async fn kept(portal: &Portal) -> BTreeMap<String, Value> {
+    let mut kept = BTreeMap::new();
+    for table in ["Directory", "Credentials"] {
+        for mut item in portal.items(table).await {
+            item.as_object_mut().unwrap().remove("imported_at");
+            kept.insert(format!("{table} {}", item["account"]["S"]), item);
+        }
+    }
+    kept
+}
+
+/// Imports these bytes with these words; its exit code and what it said.
+fn import(portal: &Portal, bytes: &[u8], words: &[&str]) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("personnel.csv");
+    std::fs::write(&file, bytes).unwrap();
+    portal.admin(&[&["import", file.to_str().unwrap()], words].concat())
+}
+
+#[tokio::test]
+async fn a_spreadsheet_is_taken_as_it_comes_and_tried_before() {
+    let portal = Setup::new().start();
+    let person = Person::new();
+    // Windows-1252, as Excel saves "CSV (séparateur : point-virgule)".
+    let text = format!(
+        "Identifiant;Adresse courriel;Pr\u{e9}nom;Nom de famille;Langue;Actif;Poste\r\n\
+         coteleae;lea.cote@sante.example;\"L\u{e9}a\";C\u{f4}t\u{e9};Fran\u{e7}ais;VRAI;4012\r\n\
+         {};nouvelle@sante.example;Marie-\u{c8}ve;{};fr;1;\r\n",
+        person.account,
+        person.family_name.replace('º', "\u{ba}")
+    );
+    let bytes: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
+    let before = kept(&portal).await;
+    let (code, said) = import(&portal, &bytes, &["--dry-run"]);
+    assert_eq!(code, Some(0), "{said}");
+    for line in [
+        "read as windows-1252".to_owned(),
+        "+ coteleae  courriel: lea.cote@sante.example  prenom: Léa  nom: Côté  langue: fr  actif: oui".to_owned(),
+        format!("~ {}  courriel: {:?} -> \"nouvelle@sante.example\"", person.account, person.email),
+        "1 added, 1 changed, 0 unchanged, 0 refused".to_owned(),
+    ] {
+        assert!(said.contains(&line), "{line}: {said}");
+    }
+    assert!(kept(&portal).await == before, "it was only tried");
+    let (_, told) = import(&portal, &bytes, &["--dry-run", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["added"], &told["differences"][0]["account"]), (&json!(1), &json!(person.account)), "{told}");
+
+    let (code, said) = import(&portal, &bytes, &[]);
+    assert_eq!(code, Some(0), "{said}");
+    let (_, said) = import(&portal, &bytes, &[]);
+    assert!(said.contains("0 added, 0 changed, 2 unchanged"), "{said}");
+    let lea = Person { account: "coteleae".into(), email: "lea.cote@sante.example".into(), ..Person::new() };
+    portal.visitor().become_a_user(&portal, &lea, "oie7").await;
+}
+
+#[tokio::test]
+async fn an_export_that_broke_off_takes_nobody_away() {
+    let portal = Setup::new().start();
+    let before = kept(&portal).await;
+    let entries = before.iter().filter(|(name, _)| name.starts_with("Directory ")).map(|(_, item)| item);
+    let header = "compte,courriel,prenom,nom,langue,actif\n";
+    let line = |item: &Value, active: bool| {
+        let text = |name: &str| item[name]["S"].as_str().unwrap_or_default().to_owned();
+        let active = if active { "oui" } else { "non" };
+        let parts = ["account", "email", "given_name", "family_name", "language"].map(text).join(",");
+        format!("{parts},{active}\n")
+    };
+    let active: Vec<_> = entries.filter(|item| item["active"]["BOOL"] == true).collect();
+    let many = active.len() / 20 + 1;
+    let all_but = |left: usize| active.iter().skip(left).map(|item| line(item, true)).collect::<String>();
+
+    // More than a twentieth, by what it says or by what it does not say.
+    let said_to_leave: String = active.iter().take(many).map(|item| line(item, false)).collect();
+    for (text, words) in
+        [(format!("{header}{said_to_leave}"), &[][..]), (format!("{header}{}", all_but(many)), &["--complete"])]
+    {
+        let (code, said) = import(&portal, text.as_bytes(), words);
+        assert!(code == Some(4) && said.contains(&format!("{many} of {} active", active.len())), "{code:?}: {said}");
+        assert!(kept(&portal).await == before, "nothing is written");
+    }
+    // A line that was refused may be that of who is not there.
+    let (code, said) = import(&portal, format!("{header}{},x\n", all_but(2)).as_bytes(), &["--complete"]);
+    assert!(code == Some(2) && said.contains("nobody is taken to have left"), "{said}");
+    assert!(kept(&portal).await == before, "nothing is written");
+
+    // Two have left, and one of them is back under another name.
+    let text = |name: &str| active[0][name]["S"].as_str().unwrap().to_owned();
+    let renamed = format!("autrenom,{},{},{},fr,oui\n", text("email"), text("given_name"), text("family_name"));
+    let (code, said) = import(&portal, format!("{header}{}{renamed}", all_but(2)).as_bytes(), &["--complete"]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains(&format!("renamed: {} -> autrenom", text("account"))), "{said}");
+    assert!(said.contains("1 added, 2 changed (2 deactivated)"), "{said}");
+    let after = kept(&portal).await;
+    for item in &active[..2] {
+        let credentials = &after[&format!("Credentials {}", item["account"]["S"])];
+        assert_eq!((&credentials["active"]["BOOL"], &credentials["version"]["N"]), (&json!(false), &json!("1")));
+    }
+    let autre = &after["Directory \"autrenom\""];
+    assert_eq!(autre["shared_mailbox"]["BOOL"], false, "who has left shares no mailbox: {autre}");
+
+    let (code, said) = import(&portal, format!("{header}{said_to_leave}").as_bytes(), &["--allow-deactivations"]);
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[tokio::test]
+async fn an_import_that_ends_anywhere_is_ended_by_the_next() {
+    let people: Vec<_> = (0..4).map(|_| Person::new()).collect();
+    // One renamed, one gone, one sharing an address, one new.
+    let lines = format!(
+        "{},{},Autre,Prenom,fr,oui\n{}{},{},Jo,Partage,en,oui\nnouveau,nouveau@sante.example,Zoé,Neuve,fr,oui\n",
+        people[0].account,
+        people[0].email,
+        people[1].line(false),
+        people[2].account,
+        people[3].email,
+    );
+    let whole = Setup::new().start();
+    let (code, said) = whole.import(&lines);
+    assert_eq!(code, Some(0), "{said}");
+    let expected = kept(&whole).await;
+
+    let portal = Setup::new().start();
+    let before = kept(&portal).await;
+    let back = |kept: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
+        kept.iter().map(|(name, item)| (name.split(' ').next().unwrap().to_owned(), item.clone())).collect()
+    };
+    let mut interrupted = 0;
+    for nth in 1.. {
+        // Each time as it was before.
+        for (table, item) in back(&before) {
+            portal.dynamodb("PutItem", &table, json!({ "Item": item })).await;
+        }
+        for table in ["Directory", "Credentials"] {
+            portal.dynamodb("DeleteItem", table, json!({ "Key": { "account": { "S": "nouveau" } } })).await;
+        }
+        let mode = json!({ "error": { "status": 400, "kind": "ValidationException" } });
+        let at = |operation: &str, nth: &[u64]| json!({ "service": "dynamodb", "operation": operation, "nth": nth, "mode": mode });
+        let updates = 3;
+        let rule = if nth <= updates { at("UpdateItem", &[nth]) } else { at("BatchWriteItem", &[nth - updates]) };
+        portal.fail(&json!([rule]));
+        let (code, said) = portal.import(&lines);
+        portal.mend();
+        if code == Some(0) {
+            break;
+        }
+        interrupted += 1;
+        assert!(code == Some(1) && said.contains("ValidationException"), "{code:?}: {said}");
+        let (code, said) = portal.import(&lines);
+        assert_eq!(code, Some(0), "{said}");
+        assert!(kept(&portal).await == expected, "after an end at {rule}");
+        let (_, said) = portal.import(&lines);
+        assert!(said.contains("0 added, 0 changed, 4 unchanged"), "{said}");
+    }
+    // Three accounts that change, the newcomer's, their entries, that of whose address is shared, and when it was.
+    assert_eq!(interrupted, 7);
 }
 
 #[tokio::test]

@@ -27,8 +27,19 @@ const PATIENCE: u32 = 14;
 const CALLS: u64 = 8 * 3;
 /// How a request may end, in the order in which SES tells of it; all before `sent` are ends of their own.
 const ENDS: [&str; 13] = [
-    "no-account", "inactive", "no-mailbox", "shared-mailbox", "suppressed", "capped", "expired", "failed", "sent",
-    "delayed", "delivered", "bounced", "complained",
+    "no-account",
+    "inactive",
+    "no-mailbox",
+    "shared-mailbox",
+    "suppressed",
+    "capped",
+    "expired",
+    "failed",
+    "sent",
+    "delayed",
+    "delivered",
+    "bounced",
+    "complained",
 ];
 
 /// What is done, and what goes wrong meanwhile.
@@ -365,7 +376,10 @@ impl Play {
             }
         }
         let (version, _) = self.standing(who);
-        assert!(version == before || (good && version == before + 1), "I3, I4: {before} to {version}, by a link {good}");
+        assert!(
+            version == before || (good && version == before + 1),
+            "I3, I4: {before} to {version}, by a link {good}"
+        );
         if version == before {
             let link = &self.links[at];
             let is_repeat = |typed: &usize| {
@@ -565,13 +579,21 @@ impl Play {
             let of = |item: &&Value| text(&item["account"]) == NAMES[who];
             let notices = requests.iter().filter(of).filter(|item| text(&item["kind"]) == "notice").count() as u64;
             assert_eq!(notices, person.sets, "I4: the notices of {}", NAMES[who]);
-            let mut used: Vec<_> =
-                tokens.iter().filter(of).filter(|it| it.get("used_at").is_some()).map(|it| number(&it["version"])).collect();
+            let mut used: Vec<_> = tokens
+                .iter()
+                .filter(of)
+                .filter(|it| it.get("used_at").is_some())
+                .map(|it| number(&it["version"]))
+                .collect();
             let all = used.len() as u64;
             used.dedup();
             used.sort_unstable();
             assert_eq!(used.len() as u64, all, "I3: two links of one version are used");
-            assert!(all == person.sets || self.swept && all < person.sets, "I4: {all} links for {} changes", person.sets);
+            assert!(
+                all == person.sets || self.swept && all < person.sets,
+                "I4: {all} links for {} changes",
+                person.sets
+            );
         }
         for at in 0..self.sessions.len() {
             self.visit(at, None).await;

@@ -128,11 +128,7 @@ impl World {
             let definition = serde_json::from_value(definition.clone()).expect("a table");
             database.create_table(definition).expect("a table");
         }
-        let surroundings = Arc::new(Surroundings {
-            database,
-            posted: Mutex::default(),
-            invocation: Mutex::default(),
-        });
+        let surroundings = Arc::new(Surroundings { database, posted: Mutex::default(), invocation: Mutex::default() });
         let aws = aws.to_builder().http_client(Wire(Arc::clone(&surroundings))).build();
         let names = tables.iter().map(|(logical, definition)| {
             (logical.clone(), definition["TableName"].as_str().expect("a name").to_owned())

@@ -2,7 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use guichet_admin::{
-    Act, Desk, DeskError, Directions, Finding, Lang, List, Restorable, State, Told, doctor, import, restore, site,
+    Act, Desk, DeskError, Directions, Finding, ImportError, ImportHow, Lang, List, Restorable, State, Told, doctor,
+    import, restore, site,
 };
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -22,10 +23,24 @@ struct Cli {
 enum Command {
     /// Brings the directory up to a CSV file with the columns compte,courriel,prenom,nom,langue,actif.
     ///
-    /// Accounts that the file does not name stay as they are. Exit code 2: some lines were refused, the others are in.
+    /// The file may be as a spreadsheet writes it: with commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252, with
+    /// other usual names for the columns. Accounts that it does not name stay as they are. Exit code 2: some lines were
+    /// refused, the others are in. Exit code 4: nothing is, for it would deactivate more than 5 % of the active accounts.
     Import {
-        /// The file, UTF-8, with commas or semicolons.
+        /// The file.
         file: PathBuf,
+        /// Only say what would change.
+        #[arg(long)]
+        dry_run: bool,
+        /// The file names everybody: who is not in it has left, and is deactivated.
+        #[arg(long)]
+        complete: bool,
+        /// Deactivate as many as it says.
+        #[arg(long)]
+        allow_deactivations: bool,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Copies a table that DynamoDB restored from its backups back into the stack's own.
     ///
@@ -142,6 +157,8 @@ struct OneAccount {
 
 /// Nothing of what was asked for is there.
 const NOTHING_THERE: u8 = 3;
+/// An import would take many accounts away.
+const STOPPED: u8 = 4;
 
 impl How {
     async fn desk(&self, directions: &Directions) -> Result<Desk, String> {
@@ -208,9 +225,21 @@ fn tell(findings: &[Finding], json: bool) -> u8 {
 async fn run(directions: &Directions, command: Command) -> Result<u8, String> {
     let said = |error: &dyn std::fmt::Display| error.to_string();
     match command {
-        Command::Import { file } => {
-            let report = import(directions, &file).await.map_err(|error| said(&error))?;
-            print!("{report}");
+        Command::Import { file, dry_run, complete, allow_deactivations, json } => {
+            let how = ImportHow { dry_run, complete, allow_deactivations };
+            let report = match import(directions, &file, how).await {
+                Ok(report) => report,
+                Err(stopped @ ImportError::ManyDeactivated { .. }) => {
+                    eprintln!("guichet-admin: {stopped}");
+                    return Ok(STOPPED);
+                }
+                Err(error) => return Err(said(&error)),
+            };
+            if json {
+                println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
+            } else {
+                print!("{report}");
+            }
             Ok(if report.refused.is_empty() { 0 } else { 2 })
         }
         Command::Restore { table, from } => {

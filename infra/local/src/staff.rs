@@ -52,7 +52,9 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), 
 
 async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
     let mut command = tether::command(machine::sibling("guichet-admin")?)?;
-    let status = tether::run(command.arg("import").arg(file).arg("--data").arg(data.folder())).await?;
+    let status =
+        tether::run(command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder()))
+            .await?;
     if status.success() || status.code() == Some(SOME_REFUSED) {
         return Ok(());
     }

@@ -1,7 +1,13 @@
 //! Brings the directory up to a CSV file.
 
-use crate::csv_file::{self, FileError, Refusal, holders_of_addresses};
+mod file;
+mod report;
+
+pub use file::{FileError, Refusal};
+pub use report::{Difference, Report};
+
 use crate::stack::{Directions, Role, Stack, StackError};
+use file::{Read, holders_of_addresses};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
 use guichet_core::clock;
@@ -11,7 +17,6 @@ use guichet_core::store::credentials::{Credentials, Holder, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::collections::{HashMap, HashSet};
-use std::fmt;
 use std::path::Path;
 
 /// Accounts read at once: the most that `BatchGetItem` takes.
@@ -20,6 +25,9 @@ const READ: usize = 100;
 const WRITE: usize = 25;
 /// Calls under way at once.
 const AT_ONCE: usize = 8;
+/// Of a hundred active accounts no more are deactivated by one import: more is an export that broke off, or of another
+/// directory.
+const DEACTIVATED_AT_MOST: usize = 5;
 
 /// The import did not come to its end. What it wrote until then stands; running it again does the rest.
 #[derive(Debug, thiserror::Error)]
@@ -33,43 +41,40 @@ pub enum ImportError {
     /// A table did not answer.
     #[error("{0}{reason}", reason = crate::reasons(.0))]
     Store(#[from] StoreError),
+    /// It would take many accounts away, and nothing was written.
+    #[error(
+        "nothing was imported: {deactivated} of {active} active accounts would be deactivated, more than {DEACTIVATED_AT_MOST} %. \
+         Look at them with --dry-run; if they are right, import with --allow-deactivations."
+    )]
+    ManyDeactivated {
+        /// How many would be.
+        deactivated: usize,
+        /// How many are active.
+        active: usize,
+    },
 }
 
-/// What an import did.
-#[derive(Debug, Default)]
-pub struct Report {
-    /// Accounts that were not there before.
-    pub added: usize,
-    /// Accounts of which something changed.
-    pub changed: usize,
-    /// Accounts that were as the file says.
-    pub unchanged: usize,
-    /// Lines that were not taken.
-    pub refused: Vec<Refusal>,
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for refusal in &self.refused {
-            writeln!(f, "refused, {refusal}")?;
-        }
-        let Self { added, changed, unchanged, refused } = self;
-        writeln!(f, "{added} added, {changed} changed, {unchanged} unchanged, {} refused", refused.len())
-    }
+/// What is imported how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Whether it is only told what would be written.
+    pub dry_run: bool,
+    /// Whether the file names everybody: active accounts that it does not name have left, and are deactivated.
+    pub complete: bool,
+    /// Whether any number of accounts may be deactivated.
+    pub allow_deactivations: bool,
 }
 
 /// Reads the file whole, then writes what differs: for each account its credentials first and its entry last, so that
 /// an import that was interrupted finds the difference again.
-pub async fn import(directions: &Directions, file: &Path) -> Result<Report, ImportError> {
-    let (entries, refused) = csv_file::read(file)?;
+pub async fn import(directions: &Directions, file: &Path, how: How) -> Result<Report, ImportError> {
+    let read = file::read(file)?;
     let stack = Stack::find(directions, Role::Import).await?;
     let import = Import {
         directory: Directory(stack.table("Directory")?),
         credentials: Credentials(stack.table("Credentials")?),
     };
-    let report = import.run(entries).await?;
-    import.directory.note_import(clock::now()).await?;
-    Ok(Report { refused, ..report })
+    import.run(read, how).await
 }
 
 struct Import {
@@ -77,7 +82,7 @@ struct Import {
     credentials: Credentials,
 }
 
-/// An account of the file beside what the tables have of it.
+/// An account of the file, or one that has left, beside what the tables have of it.
 struct Row {
     wanted: Entry,
     entry: Option<Entry>,
@@ -89,28 +94,66 @@ impl Row {
         self.entry.as_ref() == Some(&self.wanted)
             && self.holder.as_ref().is_some_and(|holder| is_followed(&self.wanted, holder))
     }
+
+    fn is_deactivated(&self) -> bool {
+        self.holder.as_ref().is_some_and(|holder| holder.standing.active && !self.wanted.active)
+    }
 }
 
 impl Import {
-    async fn run(&self, entries: Vec<Entry>) -> Result<Report, StoreError> {
-        let bar = ProgressBar::new(entries.len() as u64).with_style(style());
+    async fn run(&self, read: Read, how: How) -> Result<Report, ImportError> {
+        let Read { entries, refused, encoding } = read;
         let sharing = holders_of_addresses(&entries);
-        let named: HashSet<AccountName> = entries.iter().map(|entry| entry.account.clone()).collect();
-        let rows = stream::iter(entries.chunks(READ).map(<[Entry]>::to_vec))
+        let mut named: HashSet<AccountName> = entries.iter().map(|entry| entry.account.clone()).collect();
+        // A line that was refused may be theirs who seem to have left.
+        let takes_away = how.complete && refused.is_empty();
+        let left = if takes_away { self.who_left(&named).await? } else { Vec::new() };
+        named.extend(left.iter().map(|entry| entry.account.clone()));
+        let total = entries.len() + left.len();
+        let mut rows = self.differing(entries.into_iter().chain(left).collect()).await?;
+        let outsiders = self.mark_shared_beyond_the_file(&mut rows, &named, &sharing).await?;
+        rows.retain(|row| !row.is_as_wanted());
+
+        let deactivated = rows.iter().filter(|row| row.is_deactivated()).count();
+        if deactivated > 1 && !how.allow_deactivations && !how.dry_run {
+            let active = self.directory.all().await?.iter().filter(|entry| entry.active).count();
+            if deactivated * 100 > active * DEACTIVATED_AT_MOST {
+                return Err(ImportError::ManyDeactivated { deactivated, active });
+            }
+        }
+        let mut report = Report::of(&rows, &outsiders, total);
+        (report.refused, report.encoding, report.kept_who_left) = (refused, encoding, how.complete && !takes_away);
+        if how.dry_run {
+            return Ok(report);
+        }
+        report.differences.clear();
+        self.write_all(&rows, &outsiders).await?;
+        self.directory.note_import(clock::now()).await?;
+        Ok(report)
+    }
+
+    /// The active accounts beyond those that are named, as they are to be.
+    async fn who_left(&self, named: &HashSet<AccountName>) -> Result<Vec<Entry>, StoreError> {
+        let mut left = self.directory.all().await?;
+        left.retain(|entry| entry.active && !named.contains(&entry.account));
+        Ok(left.into_iter().map(|entry| Entry { active: false, shared_mailbox: false, ..entry }).collect())
+    }
+
+    /// What is not as it is wanted.
+    async fn differing(&self, wanted: Vec<Entry>) -> Result<Vec<Row>, StoreError> {
+        let bar = ProgressBar::new(wanted.len() as u64).with_style(style());
+        let rows = stream::iter(wanted.chunks(READ).map(<[Entry]>::to_vec))
             .map(|chunk| self.beside(chunk))
             .buffered(AT_ONCE)
             .inspect_ok(|rows| bar.inc(rows.len() as u64))
             .try_concat()
             .await?;
-        let total = rows.len();
-        let mut rows: Vec<Row> = rows.into_iter().filter(|row| !row.is_as_wanted()).collect();
-        let outsiders = self.mark_shared_beyond_the_file(&mut rows, &named, &sharing).await?;
-        rows.retain(|row| !row.is_as_wanted());
-        let added = rows.iter().filter(|row| row.entry.is_none()).count();
-        let report = Report { added, changed: rows.len() - added, unchanged: total - rows.len(), refused: Vec::new() };
+        bar.finish_and_clear();
+        Ok(rows.into_iter().filter(|row| !row.is_as_wanted()).collect())
+    }
 
-        bar.reset();
-        bar.set_length(rows.len() as u64);
+    async fn write_all(&self, rows: &[Row], outsiders: &[Entry]) -> Result<(), StoreError> {
+        let bar = ProgressBar::new(rows.len() as u64).with_style(style());
         stream::iter(rows.chunks(WRITE))
             .map(Ok)
             .try_for_each_concurrent(AT_ONCE, |chunk| async {
@@ -123,7 +166,7 @@ impl Import {
             self.directory.put(chunk).await?;
         }
         bar.finish_and_clear();
-        Ok(report)
+        Ok(())
     }
 
     async fn beside(&self, chunk: Vec<Entry>) -> Result<Vec<Row>, StoreError> {
@@ -188,11 +231,10 @@ impl Import {
         if !newcomers.is_empty() {
             self.credentials.admit(&newcomers).await?;
         }
-        for Row { wanted, holder, .. } in rows {
-            let Some(holder) = holder else { continue };
-            let deactivated = holder.standing.active && !wanted.active;
+        for row in rows {
+            let Row { wanted, holder: Some(holder), .. } = row else { continue };
             if !is_followed(wanted, holder) {
-                self.credentials.follow(wanted, deactivated).await?;
+                self.credentials.follow(wanted, row.is_deactivated()).await?;
             }
         }
         let entries: Vec<_> = rows.iter().map(|row| row.wanted.clone()).collect();

@@ -1,0 +1,289 @@
+//! The directory's export: a CSV file as spreadsheets and directories write it, checked line by line.
+
+use csv::{ReaderBuilder, StringRecord, Trim};
+use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
+use guichet_core::account::AccountName;
+use guichet_core::mailbox::MailAddress;
+use guichet_core::person::{Language, PersonName, fold, is_name};
+use guichet_core::store::directory::Entry;
+use serde::Serialize;
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// The columns, and what exports call them besides; compared without case, accents, spaces and signs.
+const COLUMNS: [(&str, &[&str]); 6] = [
+    (
+        "compte",
+        &[
+            "compteunifie",
+            "nomdutilisateur",
+            "codedutilisateur",
+            "codeutilisateur",
+            "utilisateur",
+            "identifiant",
+            "username",
+            "userid",
+            "samaccountname",
+            "account",
+            "login",
+        ],
+    ),
+    ("courriel", &["adressecourriel", "adressedecourriel", "email", "mail", "emailaddress"]),
+    ("prenom", &["givenname", "firstname"]),
+    ("nom", &["nomdefamille", "familyname", "lastname", "surname", "sn"]),
+    ("langue", &["languedecorrespondance", "language", "preferredlanguage"]),
+    ("actif", &["compteactif", "statut", "active", "enabled", "status"]),
+];
+const FRENCH: &[&str] = &["fr", "frca", "francais", "french", "f"];
+const ENGLISH: &[&str] = &["en", "enca", "anglais", "english", "a"];
+const YES: &[&str] = &["oui", "o", "vrai", "1", "actif", "yes", "y", "true", "active", "enabled"];
+const NO: &[&str] = &["non", "n", "faux", "0", "inactif", "no", "false", "inactive", "disabled"];
+
+/// The file as a whole cannot be taken.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// It cannot be read.
+    #[error("{0} cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// It begins as a text of an encoding that it is none of.
+    #[error("{0} is damaged: it is no text in {1}")]
+    Damaged(PathBuf, &'static str),
+    /// Its first line is not the columns' names.
+    #[error("{0}: the first line must name the columns {columns}; it lacks {1}", columns = COLUMNS.map(|(name, _)| name).join(","))]
+    NoColumn(PathBuf, &'static str),
+    /// Two of its columns mean the same.
+    #[error("{0}: the columns {1:?} and {2:?} would both be {3}")]
+    TwoColumns(PathBuf, String, String, &'static str),
+    /// It has no line below the first.
+    #[error("{0} names nobody")]
+    Empty(PathBuf),
+}
+
+/// A line that is not taken.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+/// What a file says.
+pub(super) struct Read {
+    /// The lines that can be taken, with `shared_mailbox` as the file alone tells it.
+    pub(super) entries: Vec<Entry>,
+    /// Those that cannot.
+    pub(super) refused: Vec<Refusal>,
+    /// How its letters are written.
+    pub(super) encoding: &'static str,
+}
+
+pub(super) fn read(path: &Path) -> Result<Read, FileError> {
+    let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable(path.to_owned(), error))?;
+    let (encoding, text) = decoded(&bytes);
+    let text = text.ok_or_else(|| FileError::Damaged(path.to_owned(), encoding))?;
+    // Spreadsheets say so themselves at times which sign they write between columns, on a line ahead of all.
+    let lines = text.split_once('\n').filter(|(line, _)| line.starts_with("sep=")).map_or(&*text, |(_, rest)| rest);
+    let skipped = u64::from(lines.len() < text.len());
+    let mut reader =
+        ReaderBuilder::new().delimiter(delimiter(lines)).flexible(true).trim(Trim::All).from_reader(lines.as_bytes());
+
+    let header = reader.headers().cloned().unwrap_or_default();
+    let places = places(path, &header)?;
+    let (mut entries, mut refused, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
+    for record in reader.records() {
+        let (line, entry) = match record {
+            Ok(record) => (record.position().map_or(0, csv::Position::line), entry(&record, header.len(), places)),
+            Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
+        };
+        let line = line + skipped;
+        let taken = entry.and_then(|entry| match seen.get(&entry.account) {
+            None => Ok(Some(entry)),
+            Some((_, earlier)) if *earlier == entry => Ok(None),
+            Some((earlier, _)) => Err(format!("the account {} stands on line {earlier} already", entry.account)),
+        });
+        match taken {
+            Ok(Some(entry)) => {
+                seen.insert(entry.account.clone(), (line, entry.clone()));
+                entries.push(entry);
+            }
+            Ok(None) => {}
+            Err(reason) => refused.push(Refusal { line, reason }),
+        }
+    }
+    if entries.is_empty() && refused.is_empty() {
+        return Err(FileError::Empty(path.to_owned()));
+    }
+    mark_shared(&mut entries);
+    Ok(Read { entries, refused, encoding })
+}
+
+/// By the mark at its beginning; without one UTF-8 where it can be that, and else what Windows writes in the west.
+fn decoded(bytes: &[u8]) -> (&'static str, Option<Cow<'_, str>>) {
+    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| match std::str::from_utf8(bytes) {
+        Ok(_) => (UTF_8, 0),
+        Err(_) => (WINDOWS_1252, 0),
+    });
+    (encoding.name(), encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]))
+}
+
+/// The sign between columns: spreadsheets set to French write semicolons, their "Unicode text" has tabs.
+fn delimiter(text: &str) -> u8 {
+    let first = text.lines().next().unwrap_or_default();
+    [b';', b'\t'].into_iter().find(|sign| first.contains(char::from(*sign))).unwrap_or(b',')
+}
+
+fn places(path: &Path, header: &StringRecord) -> Result<[usize; COLUMNS.len()], FileError> {
+    let mut places = [0; COLUMNS.len()];
+    for (place, (column, others)) in places.iter_mut().zip(COLUMNS) {
+        let is_it = |title: &str| fold(title) == column || others.contains(&fold(title).as_str());
+        let mut found = header.iter().enumerate().filter(|(_, title)| is_it(title));
+        let (at, title) = found.next().ok_or_else(|| FileError::NoColumn(path.to_owned(), column))?;
+        if let Some((_, other)) = found.next() {
+            return Err(FileError::TwoColumns(path.to_owned(), title.to_owned(), other.to_owned(), column));
+        }
+        *place = at;
+    }
+    Ok(places)
+}
+
+fn entry(record: &StringRecord, width: usize, places: [usize; COLUMNS.len()]) -> Result<Entry, String> {
+    if record.len() != width {
+        return Err(format!("{} fields where the first line has {width}", record.len()));
+    }
+    let field = |column: usize| record.get(places[column]).unwrap_or_default();
+    let account = AccountName::parse(field(0)).map_err(|error| format!("compte {:?} is {error}", field(0)))?;
+    let email = match field(1) {
+        "" => None,
+        email => Some(MailAddress::parse(email).ok_or_else(|| format!("courriel {email:?} is no mail address"))?),
+    };
+    let name = PersonName { given_name: field(2).to_owned(), family_name: field(3).to_owned() };
+    for (column, name) in [("prenom", &name.given_name), ("nom", &name.family_name)] {
+        if !is_name(name) {
+            return Err(format!("{column} {name:?} is no name"));
+        }
+    }
+    let one_of = |column: usize, this: &[&str], that: &[&str]| {
+        let (value, folded) = (field(column), fold(field(column)));
+        let is_this = this.contains(&folded.as_str());
+        let wanted = || format!("{} {value:?} is none of {}, {}", COLUMNS[column].0, this.join(", "), that.join(", "));
+        (is_this || that.contains(&folded.as_str())).then_some(is_this).ok_or_else(wanted)
+    };
+    let language = if one_of(4, FRENCH, ENGLISH)? { Language::Fr } else { Language::En };
+    let active = one_of(5, YES, NO)?;
+    Ok(Entry { account, email, name, language, active, shared_mailbox: false, bounced_at: None })
+}
+
+fn mark_shared(entries: &mut [Entry]) {
+    let holders = holders_of_addresses(entries);
+    for entry in entries {
+        let email = entry.email.as_ref();
+        entry.shared_mailbox = email.and_then(|email| holders.get(email.as_str())).is_some_and(|holders| *holders > 1);
+    }
+}
+
+/// How many active accounts of the file have each address.
+pub(super) fn holders_of_addresses(entries: &[Entry]) -> HashMap<String, usize> {
+    let mut holders = HashMap::new();
+    for email in entries.iter().filter(|entry| entry.active).filter_map(|entry| entry.email.as_ref()) {
+        *holders.entry(email.as_str().to_owned()).or_default() += 1;
+    }
+    holders
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use encoding_rs::UTF_16LE;
+
+    fn read_bytes(bytes: &[u8]) -> Result<Read, FileError> {
+        use std::io::Write;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        read(file.path())
+    }
+
+    const HEADER: &str = "compte;courriel;prenom;nom;langue;actif\n";
+
+    fn line(line: &str) -> Result<Entry, String> {
+        let Read { mut entries, mut refused, .. } = read_bytes(format!("{HEADER}{line}\n").as_bytes()).unwrap();
+        entries.pop().ok_or_else(|| refused.remove(0).reason)
+    }
+
+    #[test]
+    fn good_lines_are_taken_and_bad_ones_are_named() {
+        let text = format!(
+            "\u{feff}{HEADER}\
+            TremblaM;Marie@Sante.example;Marie-Ève;Tremblay;fr;oui\n\
+            ;x@sante.example;X;Y;fr;oui\n\
+            roy;marie@sante.example;Luc;Roy;en;oui\n\
+            gagnon;pas une adresse;Zoé;Gagnon;fr;oui\n\
+            roy;;Luc;Roy;fr;oui\n\
+            cote;;Léa;Côté;fr;peut-être\n\
+            cote;;Léa\n\
+            nguyen;;An;Nguyen;fr;non\n\
+            ROY;marie@sante.example;Luc;Roy;en;oui\n"
+        );
+        let Read { entries, refused, encoding } = read_bytes(text.as_bytes()).unwrap();
+        let taken: Vec<_> =
+            entries.iter().map(|entry| (entry.account.as_str(), entry.shared_mailbox, entry.active)).collect();
+        assert_eq!(taken, [("tremblam", true, true), ("roy", true, true), ("nguyen", false, false)]);
+        let lines: Vec<_> = refused.iter().map(|refusal| refusal.line).collect();
+        assert_eq!(lines, [3, 5, 6, 7, 8], "what stands there twice alike hurts nobody: {refused:?}");
+        assert!(refused[2].reason.contains("line 4 already"), "{}", refused[2].reason);
+        assert_eq!(encoding, "UTF-8");
+    }
+
+    #[test]
+    fn each_encoding_of_a_spreadsheet_says_the_same() {
+        let text = "Compte unifié;Adresse courriel;Prénom;Nom de famille;Langue;Actif ?;Poste\r\n\
+            cote;lea@sante.example;\"Léa; Œdipe\";Côté;Français;VRAI;12\r\n";
+        let mut utf_16 = vec![0xff, 0xfe];
+        utf_16.extend(text.replace(';', "\t").replace("Léa\t", "Léa;").encode_utf16().flat_map(u16::to_le_bytes));
+        for (bytes, encoding) in [
+            (text.as_bytes().to_vec(), "UTF-8"),
+            (WINDOWS_1252.encode(text).0.into_owned(), "windows-1252"),
+            (WINDOWS_1252.encode(&format!("sep=;\r\n{text}")).0.into_owned(), "windows-1252"),
+            (utf_16, UTF_16LE.name()),
+        ] {
+            let read = read_bytes(&bytes).unwrap();
+            assert_eq!(read.encoding, encoding);
+            let [entry] = &read.entries[..] else { panic!("{:?}", read.refused) };
+            assert_eq!((entry.account.as_str(), entry.active, entry.language), ("cote", true, Language::Fr));
+            assert_eq!(entry.name.display(), "Léa; Œdipe Côté");
+        }
+    }
+
+    #[test]
+    fn people_write_yes_and_french_in_many_ways() {
+        for (words, is_this) in [(YES, true), (NO, false)] {
+            for word in words {
+                let spelled = line(&format!("a;;A;B;fr;{}", word.to_uppercase())).unwrap();
+                assert_eq!(spelled.active, is_this, "{word}");
+            }
+        }
+        for (word, language) in [("FR-CA", Language::Fr), ("Français", Language::Fr), ("anglais", Language::En)] {
+            assert_eq!(line(&format!("a;;A;B;{word};oui")).unwrap().language, language);
+        }
+        assert!(line("a;;A;B;de;oui").err().unwrap().contains("langue \"de\" is none of fr,"));
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_refused_whole() {
+        assert!(matches!(read_bytes(b""), Err(FileError::NoColumn(_, "compte"))));
+        assert!(matches!(read_bytes(b"compte,nom\na,b\n"), Err(FileError::NoColumn(_, "courriel"))));
+        assert!(matches!(read_bytes(HEADER.as_bytes()), Err(FileError::Empty(_))));
+        assert!(matches!(read(Path::new("/nowhere.csv")), Err(FileError::Unreadable(..))));
+        assert!(matches!(read_bytes(&[0xff, 0xfe, 0, 0xd8, b'a', 0]), Err(FileError::Damaged(_, "UTF-16LE"))));
+        let twice = read_bytes(b"compte;Identifiant;courriel;prenom;nom;langue;actif\n");
+        assert!(matches!(twice, Err(FileError::TwoColumns(_, _, _, "compte"))));
+    }
+}
