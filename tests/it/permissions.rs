@@ -547,9 +547,10 @@ async fn no_permission_is_there_for_nothing() {
         let (code, said) = portal.admin(words);
         assert_eq!(code, Some(0), "{words:?}: {said}");
     }
-    let newcomer = Person::new();
-    let (_, said) = portal.import(&format!("{}{}", newcomer.line(true), other.line(false)));
-    assert!(said.contains("1 changed"), "{said}");
+    let (_, said) = portal.import(&format!("{}{}", Person::new().line(false), other.line(false)));
+    assert!(said.contains("2 changed"), "{said}");
+    let (_, said) = portal.import(&person.line(true));
+    assert!(said.contains("1 added"), "who was forgotten: {said}");
 
     // The mailer sweeps once a minute.
     let start = Instant::now();
