@@ -9,18 +9,20 @@ async fn a_killed_function_comes_back() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
-    let before = portal.pids_of("login");
-    assert!(!before.is_empty());
-    for pid in &before {
-        signal("KILL", *pid);
+    for _ in 0..10 {
+        let before = portal.pids_of("login");
+        assert!(!before.is_empty());
+        for pid in &before {
+            signal("KILL", *pid);
+        }
+        // What an instance had in its hands as it died is the gateway's own 500, at once; the next one is answered.
+        let mut answer = visitor.sign_in(&person.account, "oie7").await;
+        if answer.status == 500 {
+            answer = visitor.sign_in(&person.account, "oie7").await;
+        }
+        answer.expect(200, "");
+        assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
     }
-    // A request that was handed to an instance just as it died gets a 503 in its time; the next one is answered.
-    let mut answer = visitor.sign_in(&person.account, "oie7").await;
-    if answer.status == 503 {
-        answer = visitor.sign_in(&person.account, "oie7").await;
-    }
-    answer.expect(200, "");
-    assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
     assert!(portal.log().contains("login"), "the log names it: {}", portal.log());
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What the desk is told of an account: the cause, and the first line.
-async fn explained(portal: &Portal, account: &str) -> (String, String) {
+fn explained(portal: &Portal, account: &str) -> (String, String) {
     let (_, told) = portal.admin(&["explain", account, "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
     let text = |name: &str| told[name].as_str().expect("a text").to_owned();
@@ -13,8 +13,8 @@ async fn explained(portal: &Portal, account: &str) -> (String, String) {
 }
 
 /// What a call is about, and what has to stand in the first line.
-async fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
-    let told = explained(portal, account).await;
+fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
+    let told = explained(portal, account);
     assert!(told.0 == cause && told.1.replace('\u{a0}', " ").contains(said), "{cause}, {said:?}: {told:?}");
     let (_, text) = portal.admin(&["explain", account]);
     assert_eq!(text.lines().next(), Some(told.1.as_str()), "{text}");
@@ -22,12 +22,12 @@ async fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
 
 async fn until(portal: &Portal, account: &str, cause: &str) {
     for _ in 0..60 {
-        if explained(portal, account).await.0 == cause {
+        if explained(portal, account).0 == cause {
             return;
         }
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    panic!("{cause} is expected: {:?}", explained(portal, account).await);
+    panic!("{cause} is expected: {:?}", explained(portal, account));
 }
 
 #[tokio::test]
@@ -36,9 +36,9 @@ async fn i_never_got_the_mail() {
     let visitor = portal.visitor();
     // Because nobody asked; because the name is another.
     let person = Person::new();
-    is(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel").await;
+    is(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel");
     visitor.register("jtremblai").await.expect(202, "");
-    is(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire").await;
+    is(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire");
 
     // Because of the mailbox.
     for account in ["sanscourriel", "partage1", "inactif"] {
@@ -46,19 +46,19 @@ async fn i_never_got_the_mail() {
     }
     until(&portal, "sanscourriel", "no-mailbox").await;
     until(&portal, "partage1", "shared-mailbox").await;
-    is(&portal, "partage1", "shared-mailbox", "aussi celle de partage2").await;
-    is(&portal, "inactif", "inactive", "désactivé").await;
+    is(&portal, "partage1", "shared-mailbox", "aussi celle de partage2");
+    is(&portal, "inactif", "inactive", "désactivé");
 
     // Because it is in another folder.
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     until(&portal, &person.account, "link-good").await;
     portal.tell(&mail, "delivery").await;
-    is(&portal, &person.account, "link-good", &format!("livré à {}", person.email)).await;
+    is(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
     // Because it came back.
     portal.tell(&mail, "bounce").await;
     until(&portal, &person.account, "bounced").await;
-    is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email)).await;
+    is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email));
 
     // Because the mailbox does not take it yet.
     let late = Person::new();
@@ -79,7 +79,7 @@ async fn i_never_got_the_mail() {
     ]));
     visitor.register(&refused.account).await.expect(202, "");
     until(&portal, &refused.account, "failed").await;
-    is(&portal, &refused.account, "failed", "MessageRejected").await;
+    is(&portal, &refused.account, "failed", "MessageRejected");
     visitor.register(&held.account).await.expect(202, "");
     until(&portal, &held.account, "held").await;
     portal.mend();
@@ -107,13 +107,13 @@ async fn it_says_something_about_the_link_or_too_many_attempts() {
     // The link was used.
     let (used, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &used, "oie7").await;
-    is(&portal, &used.account, "link-used", "Le lien a servi à").await;
+    is(&portal, &used.account, "link-used", "Le lien a servi à");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
-    is(&portal, &used.account, "wrong-password", "2 mot(s) de passe refusé(s)").await;
+    is(&portal, &used.account, "wrong-password", "2 mot(s) de passe refusé(s)");
     visitor.sign_in(&used.account, "oie7").await.expect(200, "");
-    is(&portal, &used.account, "signed-in", "Rien ne bloque").await;
-    assert!(explained(&portal, &used.account).await.1.contains("Le dernier lien a servi"));
+    is(&portal, &used.account, "signed-in", "Rien ne bloque");
+    assert!(explained(&portal, &used.account).1.contains("Le dernier lien a servi"));
 
     // It expired.
     let expired = Person::new();
@@ -121,7 +121,7 @@ async fn it_says_something_about_the_link_or_too_many_attempts() {
     portal.mail_number(1, &expired).await;
     until(&portal, &expired.account, "link-good").await;
     portal.let_links_expire(&expired.account).await;
-    is(&portal, &expired.account, "link-expired", "Le lien a expiré").await;
+    is(&portal, &expired.account, "link-expired", "Le lien a expiré");
 
     // Too many passwords were refused.
     let blocked = Person::new();
@@ -131,7 +131,7 @@ async fn it_says_something_about_the_link_or_too_many_attempts() {
         elsewhere.sign_in(&blocked.account, "faux1").await.expect(401, "invalid-credentials");
     }
     elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
-    is(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur").await;
+    is(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur");
     let (code, said) = portal.admin(&["explain", &blocked.account, "--lang", "en"]);
     assert!(code == Some(0) && said.starts_with("Too many passwords refused from outside"), "{said}");
     let (code, said) = portal.admin(&["unblock", &blocked.account, "--dry-run"]);
@@ -154,7 +154,7 @@ async fn it_says_something_about_the_link_or_too_many_attempts() {
     if answer.status == 429 {
         portal.mail_number(3, &asking).await;
         until(&portal, &asking.account, "too-many-requests").await;
-        let (_, said) = explained(&portal, &asking.account).await;
+        let (_, said) = explained(&portal, &asking.account);
         assert!(said.contains("Le dernier") && said.contains("livré"), "{said}");
     }
 }
@@ -177,14 +177,14 @@ async fn what_the_desk_does_is_done_and_written_down() {
     assert_eq!(said.0, Some(0), "{said:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
-    is(&portal, &person.account, "link-dead", "Le lien est mort").await;
+    is(&portal, &person.account, "link-dead", "Le lien est mort");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
     let said = portal.admin(&["deactivate", &person.account]);
     assert_eq!(said.0, Some(0), "{said:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    is(&portal, &person.account, "inactive", "désactivé").await;
+    is(&portal, &person.account, "inactive", "désactivé");
     let (_, said) = portal.import(&person.line(true));
     assert!(said.contains("1 changed"), "{said}");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -258,5 +258,5 @@ async fn who_is_forgotten_has_never_been_here() {
     assert!(left[0].starts_with("Events: ") && left[0].contains("forget"), "{left:#?}");
     assert_eq!(traces(&other.account, &others).await.len(), before.len(), "nobody else is forgotten");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire").await;
+    is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire");
 }

@@ -142,7 +142,7 @@ impl World {
             reset: Arc::new(reset::Context::from_env(&aws).await.expect("reset")),
             login: Arc::new(login::Context::from_env(&aws).await.expect("login")),
             session: Arc::new(session::Context::from_env(&aws).await.expect("session")),
-            mailer: Mailer::from_env(&aws).await.expect("a mailer"),
+            mailer: Mailer::from_env(&aws).expect("a mailer"),
             mail_events: MailEvents::from_env(&aws).expect("mail events"),
             surroundings,
             aws,

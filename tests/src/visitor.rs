@@ -69,7 +69,7 @@ impl Visitor {
         Self { url, address: address.to_owned(), client, cookies: Mutex::default(), patient: false, met }
     }
 
-    /// Somebody who comes back when the portal is too busy and says when to.
+    /// Somebody who comes back where the portal is too busy.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patient: true, ..self }
@@ -91,9 +91,11 @@ impl Visitor {
         let body = body.into();
         let mut answer = self.send_once(method, path, headers, body.clone()).await;
         for _ in 0..12 {
-            let wait = answer.header("retry-after").parse().ok().filter(|_| self.patient && answer.status == 503);
-            let Some(wait) = wait else { break };
-            tokio::time::sleep(Duration::from_secs(wait)).await;
+            if !self.patient || answer.status != 503 {
+                break;
+            }
+            // The gateway's own says no time: too many wait for a function.
+            tokio::time::sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap_or(5))).await;
             answer = self.send_once(method, path, headers, body.clone()).await;
         }
         answer

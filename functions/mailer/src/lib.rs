@@ -91,7 +91,7 @@ pub struct Mailer {
 
 impl Mailer {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
         let client = aws::dynamodb(aws);
         let table = |variable| Table::from_env(&client, variable);
         Ok(Self {

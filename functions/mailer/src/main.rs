@@ -7,6 +7,6 @@ use mailer::Mailer;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     lambda_runtime::tracing::init_default_subscriber();
-    let mailer = &Mailer::from_env(&aws::config().await).await?;
+    let mailer = &Mailer::from_env(&aws::config().await)?;
     run(service_fn(|event| mailer.handle(event))).await
 }

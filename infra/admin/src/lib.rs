@@ -14,7 +14,7 @@ mod stack;
 pub use aws_cli::AwsError;
 pub use desk::{Act, Desk, DeskError, Lang, List, Told};
 pub use doctor::{Finding, State, doctor};
-pub use import::{Difference, FileError, How as ImportHow, ImportError, Refusal, Report, import};
+pub use import::{Difference, FileError, How as ImportHow, ImportError, Refusal, Report, Stopped, import};
 pub use restore::{Restorable, RestoreError, restore};
 pub use site::{SiteError, site};
 pub use stack::{Directions, StackError};

@@ -2,8 +2,8 @@
 
 use clap::{Args, Parser, Subcommand};
 use guichet_admin::{
-    Act, Desk, DeskError, Directions, Finding, ImportError, ImportHow, Lang, List, Restorable, State, Told, doctor,
-    import, restore, site,
+    Act, Desk, DeskError, Directions, Finding, ImportHow, Lang, List, Restorable, State, Told, doctor, import, restore,
+    site,
 };
 use indicatif::ProgressBar;
 use std::path::PathBuf;
@@ -227,20 +227,17 @@ async fn run(directions: &Directions, command: Command) -> Result<u8, String> {
     match command {
         Command::Import { file, dry_run, complete, allow_deactivations, json } => {
             let how = ImportHow { dry_run, complete, allow_deactivations };
-            let report = match import(directions, &file, how).await {
-                Ok(report) => report,
-                Err(stopped @ ImportError::ManyDeactivated { .. }) => {
-                    eprintln!("guichet-admin: {stopped}");
-                    return Ok(STOPPED);
-                }
-                Err(error) => return Err(said(&error)),
-            };
+            let report = import(directions, &file, how).await.map_err(|error| said(&error))?;
             if json {
                 println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
             } else {
                 print!("{report}");
             }
-            Ok(if report.refused.is_empty() { 0 } else { 2 })
+            Ok(match (&report.stopped, report.refused.is_empty()) {
+                (Some(_), _) => STOPPED,
+                (None, false) => 2,
+                (None, true) => 0,
+            })
         }
         Command::Restore { table, from } => {
             println!("{}", restore(directions, table, &from).await.map_err(|error| said(&error))?);

@@ -12,8 +12,10 @@ use serde_json::json;
 use std::collections::HashMap;
 use std::future::IntoFuture;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 
 /// The header in which Lambda names an invocation.
 const INVOCATION: &str = "lambda-runtime-aws-request-id";
@@ -26,8 +28,21 @@ pub struct Hands {
     lambda: SocketAddr,
     /// The invocation that each instance works at.
     held: Mutex<HashMap<usize, String>>,
+    /// The place of each instance, which the one that is started after its death takes over.
+    places: Mutex<HashMap<usize, Arc<Place>>>,
     /// Where the instances find it.
     pub address: SocketAddr,
+}
+
+/// What cargo-lambda answers.
+type Answer = Option<(StatusCode, HeaderMap, Bytes)>;
+
+#[derive(Default)]
+struct Place {
+    /// How many instances have died in it.
+    deaths: AtomicU64,
+    /// The question for work that is under way. It outlives who asked it: cargo-lambda may be answering.
+    question: tokio::sync::Mutex<Option<JoinHandle<Answer>>>,
 }
 
 impl Hands {
@@ -38,7 +53,7 @@ impl Hands {
             Ok::<_, std::io::Error>((listener.local_addr()?, listener))
         };
         let (address, listener) = bind().await.or_fail(|| "no free port for the functions")?;
-        let hands = Arc::new(Self { client, lambda, held: Mutex::default(), address });
+        let hands = Arc::new(Self { client, lambda, held: Mutex::default(), places: Mutex::default(), address });
         let router = Router::new()
             .route("/{instance}/{function}/{*path}", any(pass_on))
             .layer(DefaultBodyLimit::disable())
@@ -49,6 +64,7 @@ impl Hands {
 
     /// An instance died: what it had in its hands has failed.
     pub async fn let_go(&self, instance: usize, function: &str) {
+        self.place(instance).deaths.fetch_add(1, Ordering::Relaxed);
         let Some(invocation) = self.held().remove(&instance) else { return };
         let url = format!("http://{}/.rt/{function}/{RUNTIME}/{invocation}/error", self.lambda);
         let error = json!({ "errorType": "Runtime.ExitError", "errorMessage": "the instance died" });
@@ -59,6 +75,38 @@ impl Hands {
     fn held(&self) -> MutexGuard<'_, HashMap<usize, String>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn place(&self, instance: usize) -> Arc<Place> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(places.entry(instance).or_default())
+    }
+
+    /// Asks cargo-lambda.
+    async fn ask(self: Arc<Self>, method: Method, url: String, headers: HeaderMap, body: Bytes) -> Answer {
+        let response = self.client.request(method, url).headers(headers).body(body).send().await.ok()?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        Some((status, headers, response.bytes().await.ok()?))
+    }
+
+    /// Work for an instance. What comes once it has died is for who comes after it.
+    async fn work(self: &Arc<Self>, instance: usize, url: String, headers: HeaderMap) -> Answer {
+        let place = self.place(instance);
+        let deaths = place.deaths.load(Ordering::Relaxed);
+        let mut question = place.question.lock().await;
+        let asked =
+            question.get_or_insert_with(|| tokio::spawn(Arc::clone(self).ask(Method::GET, url, headers, Bytes::new())));
+        let answer = asked.await.ok().flatten();
+        *question = None;
+        if place.deaths.load(Ordering::Relaxed) != deaths {
+            *question = Some(tokio::spawn(async { answer }));
+            return None;
+        }
+        let (_, headers, _) = answer.as_ref()?;
+        if let Some(invocation) = headers.get(INVOCATION).and_then(|id| id.to_str().ok()) {
+            self.held().insert(instance, invocation.to_owned());
+        }
+        answer
+    }
 }
 
 async fn pass_on(
@@ -68,21 +116,15 @@ async fn pass_on(
     mut headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let asks = path.ends_with("/next");
-    if !asks {
-        hands.held().remove(&instance);
-    }
     headers.remove(header::HOST);
     let url = format!("http://{}/.rt/{function}/{path}", hands.lambda);
-    let answer = async {
-        let response = hands.client.request(method, url).headers(headers).body(body).send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        Ok::<_, reqwest::Error>((status, headers, response.bytes().await?))
+    let answer = if path.ends_with("/next") {
+        hands.work(instance, url, headers).await
+    } else {
+        hands.held().remove(&instance);
+        Arc::clone(&hands).ask(method, url, headers, body).await
     };
-    let Ok((status, mut headers, body)) = answer.await else { return StatusCode::BAD_GATEWAY.into_response() };
-    if let Some(invocation) = headers.get(INVOCATION).and_then(|id| id.to_str().ok()).filter(|_| asks) {
-        hands.held().insert(instance, invocation.to_owned());
-    }
+    let Some((status, mut headers, body)) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
     for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
         headers.remove(name);
     }

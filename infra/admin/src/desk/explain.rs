@@ -50,7 +50,7 @@ struct Cause {
 impl Desk {
     /// What is the matter with an account, and how it came to be.
     pub async fn explain(&self, typed: &str) -> Result<Told, DeskError> {
-        let known = self.known(account(typed)?).await?;
+        let known = Box::pin(self.known(account(typed)?)).await?;
         let mut causes = self.causes(&known);
         // What stands in the way most; of several the latest.
         causes.sort_by_key(|cause| (cause.weight, cause.since));

@@ -126,7 +126,7 @@ pub(crate) fn account(typed: &str) -> Result<AccountName, DeskError> {
 /// Whose credentials these are. The local stack asks for none, so that the machine's user is as good as any.
 async fn who(stack: &Stack) -> Result<String, DeskError> {
     if !stack.deployed {
-        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok());
+        let user = ["USER", "LOGNAME"].into_iter().find_map(|name| guichet_core::config::text(name).ok());
         return Ok(format!("local:{}", user.as_deref().unwrap_or("?")));
     }
     let told = aws_sdk_sts::Client::new(&stack.config).get_caller_identity().send().await;

@@ -21,16 +21,20 @@ const COLUMNS: [(&str, &[&str]); 6] = [
             "nomdutilisateur",
             "codedutilisateur",
             "codeutilisateur",
+            "compteutilisateur",
+            "comptedutilisateur",
+            "nomutilisateur",
             "utilisateur",
             "identifiant",
             "username",
             "userid",
             "samaccountname",
             "account",
+            "accountname",
             "login",
         ],
     ),
-    ("courriel", &["adressecourriel", "adressedecourriel", "email", "mail", "emailaddress"]),
+    ("courriel", &["adressecourriel", "adressedecourriel", "adresseelectronique", "email", "mail", "emailaddress"]),
     ("prenom", &["givenname", "firstname"]),
     ("nom", &["nomdefamille", "familyname", "lastname", "surname", "sn"]),
     ("langue", &["languedecorrespondance", "language", "preferredlanguage"]),
@@ -50,6 +54,9 @@ pub enum FileError {
     /// It begins as a text of an encoding that it is none of.
     #[error("{0} is damaged: it is no text in {1}")]
     Damaged(PathBuf, &'static str),
+    /// It is UTF-8 but for some bytes; read as anything else, every accented name would become another.
+    #[error("{0} is damaged: it is UTF-8, but not at byte {1}")]
+    PartlyUtf8(PathBuf, usize),
     /// Its first line is not the columns' names.
     #[error("{0}: the first line must name the columns {columns}; it lacks {1}", columns = COLUMNS.map(|(name, _)| name).join(","))]
     NoColumn(PathBuf, &'static str),
@@ -88,8 +95,7 @@ pub(super) struct Read {
 
 pub(super) fn read(path: &Path) -> Result<Read, FileError> {
     let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable(path.to_owned(), error))?;
-    let (encoding, text) = decoded(&bytes);
-    let text = text.ok_or_else(|| FileError::Damaged(path.to_owned(), encoding))?;
+    let (encoding, text) = decoded(path, &bytes)?;
     // Spreadsheets say so themselves at times which sign they write between columns, on a line ahead of all.
     let lines = text.split_once('\n').filter(|(line, _)| line.starts_with("sep=")).map_or(&*text, |(_, rest)| rest);
     let skipped = u64::from(lines.len() < text.len());
@@ -99,7 +105,9 @@ pub(super) fn read(path: &Path) -> Result<Read, FileError> {
     let header = reader.headers().cloned().unwrap_or_default();
     let places = places(path, &header)?;
     let (mut entries, mut refused, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
-    for record in reader.records() {
+    // Spreadsheets leave rows behind that are empty.
+    let is_empty = |record: &StringRecord| record.iter().all(str::is_empty);
+    for record in reader.records().filter(|record| !record.as_ref().is_ok_and(is_empty)) {
         let (line, entry) = match record {
             Ok(record) => (record.position().map_or(0, csv::Position::line), entry(&record, header.len(), places)),
             Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
@@ -127,12 +135,18 @@ pub(super) fn read(path: &Path) -> Result<Read, FileError> {
 }
 
 /// By the mark at its beginning; without one UTF-8 where it can be that, and else what Windows writes in the west.
-fn decoded(bytes: &[u8]) -> (&'static str, Option<Cow<'_, str>>) {
-    let (encoding, mark) = Encoding::for_bom(bytes).unwrap_or_else(|| match std::str::from_utf8(bytes) {
-        Ok(_) => (UTF_8, 0),
-        Err(_) => (WINDOWS_1252, 0),
-    });
-    (encoding.name(), encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]))
+fn decoded<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'static str, Cow<'a, str>), FileError> {
+    let (encoding, mark) = match (Encoding::for_bom(bytes), std::str::from_utf8(bytes)) {
+        (Some(marked), _) => marked,
+        (None, Ok(_)) => (UTF_8, 0),
+        // Small letters with accents, as UTF-8 has them; in Windows-1252 this is a capital and a sign after it.
+        (None, Err(error)) if bytes.windows(2).any(|two| two[0] == 0xc3 && (0xa0..0xc0).contains(&two[1])) => {
+            return Err(FileError::PartlyUtf8(path.to_owned(), error.valid_up_to() + 1));
+        }
+        (None, Err(_)) => (WINDOWS_1252, 0),
+    };
+    let text = encoding.decode_without_bom_handling_and_without_replacement(&bytes[mark..]);
+    text.map(|text| (encoding.name(), text)).ok_or_else(|| FileError::Damaged(path.to_owned(), encoding.name()))
 }
 
 /// The sign between columns: spreadsheets set to French write semicolons, their "Unicode text" has tabs.
@@ -156,8 +170,12 @@ fn places(path: &Path, header: &StringRecord) -> Result<[usize; COLUMNS.len()], 
 }
 
 fn entry(record: &StringRecord, width: usize, places: [usize; COLUMNS.len()]) -> Result<Entry, String> {
-    if record.len() != width {
+    // They leave out empty fields at the end, too.
+    if record.len() > width || places.iter().any(|place| *place >= record.len()) {
         return Err(format!("{} fields where the first line has {width}", record.len()));
+    }
+    if record.iter().any(|field| field.contains('\n')) {
+        return Err("a field goes on over lines: a quotation mark before it may be open".into());
     }
     let field = |column: usize| record.get(places[column]).unwrap_or_default();
     let account = AccountName::parse(field(0)).map_err(|error| format!("compte {:?} is {error}", field(0)))?;
@@ -230,6 +248,7 @@ mod tests {
             cote;;Léa;Côté;fr;peut-être\n\
             cote;;Léa\n\
             nguyen;;An;Nguyen;fr;non\n\
+            ;;;;;\n\
             ROY;marie@sante.example;Luc;Roy;en;oui\n"
         );
         let Read { entries, refused, encoding } = read_bytes(text.as_bytes()).unwrap();
@@ -245,7 +264,7 @@ mod tests {
     #[test]
     fn each_encoding_of_a_spreadsheet_says_the_same() {
         let text = "Compte unifié;Adresse courriel;Prénom;Nom de famille;Langue;Actif ?;Poste\r\n\
-            cote;lea@sante.example;\"Léa; Œdipe\";Côté;Français;VRAI;12\r\n";
+            cote;lea@sante.example;\"Léa; Œdipe\";Côté;Français;VRAI\r\n";
         let mut utf_16 = vec![0xff, 0xfe];
         utf_16.extend(text.replace(';', "\t").replace("Léa\t", "Léa;").encode_utf16().flat_map(u16::to_le_bytes));
         for (bytes, encoding) in [
@@ -277,12 +296,24 @@ mod tests {
     }
 
     #[test]
+    fn a_quotation_mark_that_is_left_open_swallows_nobody_unseen() {
+        let text = "compte;courriel;prenom;nom;langue;actif;note\n\
+            a;;A;B;fr;oui;\"ouvert\nb;;A;B;fr;oui;\nc;;A;B;fr;oui;\"fermé\"\nd;;A;B;fr;oui;\n";
+        let Read { entries, refused, .. } = read_bytes(text.as_bytes()).unwrap();
+        assert!(entries.iter().all(|entry| entry.account.as_str() != "a") && !refused.is_empty(), "{refused:?}");
+    }
+
+    #[test]
     fn a_file_that_is_none_is_refused_whole() {
         assert!(matches!(read_bytes(b""), Err(FileError::NoColumn(_, "compte"))));
         assert!(matches!(read_bytes(b"compte,nom\na,b\n"), Err(FileError::NoColumn(_, "courriel"))));
         assert!(matches!(read_bytes(HEADER.as_bytes()), Err(FileError::Empty(_))));
         assert!(matches!(read(Path::new("/nowhere.csv")), Err(FileError::Unreadable(..))));
         assert!(matches!(read_bytes(&[0xff, 0xfe, 0, 0xd8, b'a', 0]), Err(FileError::Damaged(_, "UTF-16LE"))));
+        let mut damaged = format!("{HEADER}a;;Zoé;B;fr;oui\n").into_bytes();
+        damaged.extend(b"b;;L\xe9a;B;fr;oui\n");
+        let at = damaged.iter().position(|byte| *byte == 0xe9).unwrap() + 1;
+        assert!(matches!(read_bytes(&damaged), Err(FileError::PartlyUtf8(_, byte)) if byte == at));
         let twice = read_bytes(b"compte;Identifiant;courriel;prenom;nom;langue;actif\n");
         assert!(matches!(twice, Err(FileError::TwoColumns(_, _, _, "compte"))));
     }

@@ -4,7 +4,7 @@ mod file;
 mod report;
 
 pub use file::{FileError, Refusal};
-pub use report::{Difference, Report};
+pub use report::{Difference, Report, Stopped};
 
 use crate::stack::{Directions, Role, Stack, StackError};
 use file::{Read, holders_of_addresses};
@@ -41,17 +41,6 @@ pub enum ImportError {
     /// A table did not answer.
     #[error("{0}{reason}", reason = crate::reasons(.0))]
     Store(#[from] StoreError),
-    /// It would take many accounts away, and nothing was written.
-    #[error(
-        "nothing was imported: {deactivated} of {active} active accounts would be deactivated, more than {DEACTIVATED_AT_MOST} %. \
-         Look at them with --dry-run; if they are right, import with --allow-deactivations."
-    )]
-    ManyDeactivated {
-        /// How many would be.
-        deactivated: usize,
-        /// How many are active.
-        active: usize,
-    },
 }
 
 /// What is imported how.
@@ -87,6 +76,7 @@ struct Row {
     wanted: Entry,
     entry: Option<Entry>,
     holder: Option<Holder>,
+    left: bool,
 }
 
 impl Row {
@@ -95,8 +85,9 @@ impl Row {
             && self.holder.as_ref().is_some_and(|holder| is_followed(&self.wanted, holder))
     }
 
+    /// By the entry, which is written last: also where an earlier import was interrupted after the credentials.
     fn is_deactivated(&self) -> bool {
-        self.holder.as_ref().is_some_and(|holder| holder.standing.active && !self.wanted.active)
+        self.entry.as_ref().is_some_and(|entry| entry.active && !self.wanted.active)
     }
 }
 
@@ -105,45 +96,57 @@ impl Import {
         let Read { entries, refused, encoding } = read;
         let sharing = holders_of_addresses(&entries);
         let mut named: HashSet<AccountName> = entries.iter().map(|entry| entry.account.clone()).collect();
-        // A line that was refused may be theirs who seem to have left.
-        let takes_away = how.complete && refused.is_empty();
-        let left = if takes_away { self.who_left(&named).await? } else { Vec::new() };
+        let mut left = if how.complete { self.who_left(&named).await? } else { Vec::new() };
+        // A line that was refused may be theirs.
+        let kept_who_left = if refused.is_empty() { 0 } else { std::mem::take(&mut left).len() };
         named.extend(left.iter().map(|entry| entry.account.clone()));
         let total = entries.len() + left.len();
-        let mut rows = self.differing(entries.into_iter().chain(left).collect()).await?;
+        let mut rows = self.differing(entries, false).await?;
+        rows.extend(self.differing(left, true).await?);
         let outsiders = self.mark_shared_beyond_the_file(&mut rows, &named, &sharing).await?;
         rows.retain(|row| !row.is_as_wanted());
 
-        let deactivated = rows.iter().filter(|row| row.is_deactivated()).count();
-        if deactivated > 1 && !how.allow_deactivations && !how.dry_run {
-            let active = self.directory.all().await?.iter().filter(|entry| entry.active).count();
-            if deactivated * 100 > active * DEACTIVATED_AT_MOST {
-                return Err(ImportError::ManyDeactivated { deactivated, active });
-            }
-        }
         let mut report = Report::of(&rows, &outsiders, total);
-        (report.refused, report.encoding, report.kept_who_left) = (refused, encoding, how.complete && !takes_away);
+        (report.refused, report.encoding, report.kept_who_left) = (refused, encoding, kept_who_left);
+        report.stopped = if how.allow_deactivations { None } else { self.stop(report.deactivated).await? };
         if how.dry_run {
-            return Ok(report);
+            return Ok(Report { dry_run: true, ..report });
         }
         report.differences.clear();
-        self.write_all(&rows, &outsiders).await?;
-        self.directory.note_import(clock::now()).await?;
+        if report.stopped.is_none() {
+            self.write_all(&rows, &outsiders).await?;
+            self.directory.note_import(clock::now()).await?;
+        }
         Ok(report)
+    }
+
+    /// Whether so many are not to be taken away unasked.
+    async fn stop(&self, deactivated: usize) -> Result<Option<Stopped>, StoreError> {
+        if deactivated < 2 {
+            return Ok(None);
+        }
+        let active = self.directory.all().await?.iter().filter(|entry| entry.active).count();
+        Ok((deactivated * 100 > active * DEACTIVATED_AT_MOST).then_some(Stopped { deactivated, active }))
     }
 
     /// The active accounts beyond those that are named, as they are to be.
     async fn who_left(&self, named: &HashSet<AccountName>) -> Result<Vec<Entry>, StoreError> {
-        let mut left = self.directory.all().await?;
-        left.retain(|entry| entry.active && !named.contains(&entry.account));
+        let all = self.directory.all().await?.into_iter().filter(|entry| entry.active).map(|entry| entry.account);
+        let accounts: Vec<_> = all.filter(|account| !named.contains(account)).collect();
+        let mut left = Vec::new();
+        // A whole table is read as it was a moment ago.
+        for chunk in accounts.chunks(READ) {
+            left.extend(self.directory.entries(chunk).await?);
+        }
+        left.retain(|entry| entry.active);
         Ok(left.into_iter().map(|entry| Entry { active: false, shared_mailbox: false, ..entry }).collect())
     }
 
     /// What is not as it is wanted.
-    async fn differing(&self, wanted: Vec<Entry>) -> Result<Vec<Row>, StoreError> {
+    async fn differing(&self, wanted: Vec<Entry>, left: bool) -> Result<Vec<Row>, StoreError> {
         let bar = ProgressBar::new(wanted.len() as u64).with_style(style());
         let rows = stream::iter(wanted.chunks(READ).map(<[Entry]>::to_vec))
-            .map(|chunk| self.beside(chunk))
+            .map(|chunk| self.beside(chunk, left))
             .buffered(AT_ONCE)
             .inspect_ok(|rows| bar.inc(rows.len() as u64))
             .try_concat()
@@ -152,7 +155,11 @@ impl Import {
         Ok(rows.into_iter().filter(|row| !row.is_as_wanted()).collect())
     }
 
+    /// The marks of accounts beyond the file go first: nobody looks at them again for a row that is written.
     async fn write_all(&self, rows: &[Row], outsiders: &[Entry]) -> Result<(), StoreError> {
+        for chunk in outsiders.chunks(WRITE) {
+            self.directory.put(chunk).await?;
+        }
         let bar = ProgressBar::new(rows.len() as u64).with_style(style());
         stream::iter(rows.chunks(WRITE))
             .map(Ok)
@@ -162,14 +169,11 @@ impl Import {
                 Ok(())
             })
             .await?;
-        for chunk in outsiders.chunks(WRITE) {
-            self.directory.put(chunk).await?;
-        }
         bar.finish_and_clear();
         Ok(())
     }
 
-    async fn beside(&self, chunk: Vec<Entry>) -> Result<Vec<Row>, StoreError> {
+    async fn beside(&self, chunk: Vec<Entry>, left: bool) -> Result<Vec<Row>, StoreError> {
         let accounts: Vec<_> = chunk.iter().map(|entry| entry.account.clone()).collect();
         let (entries, holders) =
             futures_util::try_join!(self.directory.entries(&accounts), self.credentials.holders(&accounts))?;
@@ -180,7 +184,7 @@ impl Import {
             // What came back from an address stays known as long as the address is the same.
             let same = entry.as_ref().filter(|entry: &&Entry| entry.email == wanted.email);
             wanted.bounced_at = same.and_then(|entry| entry.bounced_at);
-            Row { wanted, entry, holder }
+            Row { wanted, entry, holder, left }
         };
         Ok(chunk.into_iter().map(row).collect())
     }
@@ -234,7 +238,7 @@ impl Import {
         for row in rows {
             let Row { wanted, holder: Some(holder), .. } = row else { continue };
             if !is_followed(wanted, holder) {
-                self.credentials.follow(wanted, row.is_deactivated()).await?;
+                self.credentials.follow(wanted, holder.standing).await?;
             }
         }
         let entries: Vec<_> = rows.iter().map(|row| row.wanted.clone()).collect();

@@ -25,11 +25,24 @@ pub struct Report {
     pub refused: Vec<Refusal>,
     /// Who seems to have another account now: the one that is deactivated, and the one that is added.
     pub renamed: Vec<(AccountName, AccountName)>,
-    /// Whether accounts that a complete file does not name were left as they are, for a line of it was refused.
-    pub kept_who_left: bool,
+    /// Accounts that a complete file does not name and that were left as they are, for a line of it was refused.
+    pub kept_who_left: usize,
+    /// Whether it was only tried.
+    pub dry_run: bool,
+    /// Why nothing is imported, where that is so.
+    pub stopped: Option<Stopped>,
     /// What would change; nothing where it has.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
+}
+
+/// More accounts would be deactivated than are without being asked for.
+#[derive(Debug, Serialize)]
+pub struct Stopped {
+    /// How many would be.
+    pub deactivated: usize,
+    /// How many are active.
+    pub active: usize,
 }
 
 /// What would change of an account.
@@ -66,19 +79,26 @@ impl Report {
 
 /// Who left and who came with the same address, or with the same name where no other has it.
 fn renamed(rows: &[Row]) -> Vec<(AccountName, AccountName)> {
-    let left: Vec<_> = rows.iter().filter(|row| row.is_deactivated()).map(|row| &row.wanted).collect();
-    let came: Vec<_> = rows.iter().filter(|row| row.entry.is_none()).map(|row| &row.wanted).collect();
-    let one = |is_it: &dyn Fn(&&&Entry) -> bool| {
-        let mut found = came.iter().filter(is_it);
-        found.next().filter(|_| found.next().is_none())
-    };
-    let pair = |gone: &&Entry| {
-        let by_address = one(&|entry| entry.email.is_some() && entry.email == gone.email);
-        let namesakes = left.iter().filter(|other| other.name.folded() == gone.name.folded()).count();
-        let by_name = || one(&|entry| namesakes == 1 && entry.name.folded() == gone.name.folded());
-        by_address.or_else(by_name).map(|entry| (gone.account.clone(), entry.account.clone()))
-    };
-    left.iter().filter_map(pair).collect()
+    let left: Vec<_> = rows.iter().filter(|row| row.left).map(|row| &row.wanted).collect();
+    let came: Vec<_> =
+        rows.iter().filter(|row| row.entry.is_none() && row.wanted.active).map(|row| &row.wanted).collect();
+    let by_address = |one: &Entry, other: &Entry| one.email.is_some() && one.email == other.email;
+    let by_name = |one: &Entry, other: &Entry| one.name.folded() == other.name.folded();
+    let mut pairs: Vec<(AccountName, AccountName)> = Vec::new();
+    for is_same in [by_address as fn(&Entry, &Entry) -> bool, by_name] {
+        for gone in &left {
+            let alike = left.iter().filter(|other| is_same(gone, other)).count();
+            let found: Vec<_> = came.iter().filter(|entry| is_same(gone, entry)).collect();
+            let taken = |name: &AccountName| pairs.iter().any(|(left, came)| left == name || came == name);
+            if let ([new], 1) = (&found[..], alike)
+                && !taken(&gone.account)
+                && !taken(&new.account)
+            {
+                pairs.push((gone.account.clone(), new.account.clone()));
+            }
+        }
+    }
+    pairs
 }
 
 impl Difference {
@@ -116,9 +136,10 @@ impl fmt::Display for Difference {
         };
         write!(f, "{sign} {}", self.account)?;
         for (column, before, after) in &self.columns {
-            match self.added {
-                true => write!(f, "  {column}: {after}")?,
-                false => write!(f, "  {column}: {before:?} -> {after:?}")?,
+            if self.added {
+                write!(f, "  {column}: {after}")?;
+            } else {
+                write!(f, "  {column}: {before:?} -> {after:?}")?;
             }
         }
         if self.columns.is_empty() {
@@ -142,8 +163,18 @@ impl fmt::Display for Report {
         for (left, came) in &self.renamed {
             writeln!(f, "renamed: {left} -> {came}, which registers anew")?;
         }
-        if self.kept_who_left {
-            writeln!(f, "nobody is taken to have left, for a line that was refused may be theirs")?;
+        if self.kept_who_left > 0 {
+            let count = self.kept_who_left;
+            writeln!(
+                f,
+                "{count} not in the file are taken to be there still, for a line that was refused may be theirs"
+            )?;
+        }
+        if let Some(Stopped { deactivated, active }) = &self.stopped {
+            let sentence = "would be deactivated, more than 5 %. Look at them with --dry-run; if they are right, import with --allow-deactivations";
+            writeln!(f, "nothing is imported: {deactivated} of {active} active accounts {sentence}")?;
+        } else if self.dry_run {
+            writeln!(f, "dry run, nothing is written:")?;
         }
         let Self { added, changed, deactivated, unchanged, refused, .. } = self;
         let of_them = if *deactivated > 0 { format!(" ({deactivated} deactivated)") } else { String::new() };

@@ -102,26 +102,29 @@ impl Credentials {
     }
 
     /// Follows the directory for an account that is there: its name, its language, and whether it may be used. What ends
-    /// with a deactivation (`raise`) is dead for good, also where the account comes back.
-    pub async fn follow(&self, entry: &Entry, raise: bool) -> Result<(), StoreError> {
+    /// with a deactivation is dead for good, also where the account comes back. Where it is not in use as it `was`, by the
+    /// desk's doing or by an earlier try of this very write, nothing is written.
+    pub async fn follow(&self, entry: &Entry, was: Standing) -> Result<(), StoreError> {
+        const DOING: &str = "follow the directory";
         const FOLLOWED: &str = "SET active = :active, given_name = :given_name, family_name = :family_name, \
             speaks = :speaks, version = version + :raise";
         let Table { client, name: table } = &self.0;
-        let speaks: AttributeValue = to_attribute_value(entry.language).map_err(failed("follow the directory"))?;
+        let speaks: AttributeValue = to_attribute_value(entry.language).map_err(failed(DOING))?;
         let answer = client
             .update_item()
             .table_name(table)
             .set_key(Some(key(&entry.account)))
             .update_expression(FOLLOWED)
-            .condition_expression("attribute_exists(account)")
+            .condition_expression("active = :was")
+            .expression_attribute_values(":was", AttributeValue::Bool(was.active))
             .expression_attribute_values(":active", AttributeValue::Bool(entry.active))
             .expression_attribute_values(":given_name", text(&entry.name.given_name))
             .expression_attribute_values(":family_name", text(&entry.name.family_name))
             .expression_attribute_values(":speaks", speaks)
-            .expression_attribute_values(":raise", number(u8::from(raise)))
+            .expression_attribute_values(":raise", number(u8::from(was.active && !entry.active)))
             .send()
             .await;
-        answer.map(drop).map_err(failed("follow the directory"))
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, DOING).map(drop)
     }
 
     /// Keeps the same password in a hash of today, if it is still the one that was `verified`.

@@ -434,7 +434,7 @@ impl Hindrance {
 impl Events {
     /// Notes what is about to be done at the desk, to an account or to none.
     pub async fn note_act(&self, account: Option<&AccountKey>, act: &Act) -> Result<(), StoreError> {
-        let account_key = account.map_or_else(|| ACTS.to_owned(), |key| acts_on(key));
+        let account_key = account.map_or_else(|| ACTS.to_owned(), acts_on);
         let at_id = format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()));
         let item = write(&NewAct { account_key, at_id, ttl: act.happened_at + ACTS_KEPT, act })?;
         let Table { client, name } = &self.0;
