@@ -166,6 +166,8 @@ async fn main() {
     );
     assert!(ends.keys().all(|end| !["pending", "sending"].contains(&end.as_str())), "I1: {ends:?}");
     assert!(mails.values().all(|count| *count <= 3) && twice <= unknown, "I2: {twice} of {unknown}");
+    // So many guesses from outside are what the brake is for.
+    ground.portal.forget_counts("").await;
     ground.holds().await;
     println!("test result: ok. 1 passed; 0 failed");
 }
