@@ -60,6 +60,39 @@ async fn passwords_outlive_the_rotation_of_the_pepper_and_are_hashed_anew_at_sig
 }
 
 #[tokio::test]
+async fn keys_that_are_lost_for_good_cost_no_account_and_let_nobody_in() {
+    let portal = portal();
+    let [user, newcomer] = [Person::new(), Person::new()];
+    let (visitor, elsewhere) = (portal.visitor(), portal.visitor());
+    visitor.become_a_user(&portal, &user, "oie7").await;
+    visitor.sign_in(&user.account, "oie7").await.expect(200, "");
+    // Somebody has asked and has not used the link yet.
+    elsewhere.register(&newcomer.account).await.expect(202, "");
+    let waiting = portal.mail_number(1, &newcomer).await;
+
+    // The secrets are gone, and Secrets Manager makes new ones; nobody has the old ones any more.
+    for (name, key) in [("PepperSecret", "another pepper"), ("NamesSecret", "another key for names")] {
+        portal.set_secret(name, Some(&json!({ "id": "9", "key": key })));
+    }
+    for function in ["register", "request-reset", "reset", "login", "session", "password"] {
+        portal.renew(function).await;
+    }
+    visitor.get("/api/session").await.expect(200, "");
+    elsewhere.reset(waiting.token(), "oie7").await.expect(204, "");
+    elsewhere.sign_in(&newcomer.account, "oie7").await.expect(200, "");
+    // A hash of the lost pepper lets nobody in, with whatever password, until its owner takes a link.
+    for password in ["oie7", "faux1"] {
+        unavailable(elsewhere.sign_in(&user.account, password).await);
+    }
+    elsewhere.request_reset(&user.account).await.expect(202, "");
+    let mail = portal.mail_number(3, &user).await;
+    elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
+    elsewhere.sign_in(&user.account, "abc2").await.expect(200, "");
+    elsewhere.sign_in(&user.account, "oie7").await.expect(401, "invalid-credentials");
+    visitor.get("/api/session").await.expect(401, "not-signed-in");
+}
+
+#[tokio::test]
 async fn without_the_pepper_nobody_gets_in_and_all_else_goes_on() {
     let portal = portal();
     let (person, visitor) = (Person::new(), portal.visitor());

@@ -2,6 +2,7 @@
 
 use crate::stack::{Directions, Role, Stack, StackError};
 use clap::ValueEnum;
+use guichet_core::clock;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::tokens::Tokens;
@@ -39,7 +40,7 @@ pub async fn restore(directions: &Directions, what: Restorable, from: &str) -> R
         }
         Restorable::Events => format!("{} events copied back", stack.table("Events")?.copy_back(&restored).await?),
         Restorable::Credentials => {
-            let copied = Credentials(stack.table("Credentials")?).copy_back(&restored).await?;
+            let copied = Credentials(stack.table("Credentials")?).copy_back(&restored, clock::now()).await?;
             let ended = Tokens(stack.table("Tokens")?).clear().await?;
             format!("{copied} accounts copied back, each at a version of its own above all before; {ended} links ended")
         }

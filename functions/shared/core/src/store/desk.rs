@@ -31,6 +31,8 @@ use std::time::Duration;
 
 /// How long it is kept who did what at the desk.
 const ACTS_KEPT: Duration = Duration::from_hours(365 * 24);
+/// Items that are read at once: the most that `BatchGetItem` takes.
+const BATCH: usize = 100;
 /// What a partition of the Events table begins with that holds acts of the desk.
 const ACTS: &str = "desk";
 
@@ -272,7 +274,7 @@ impl MailRequests {
         let ids: Vec<RequestId> =
             ids.map_err(failed(DOING))?.into_iter().map(read).collect::<Result<_, StoreError>>()?;
         let mut requests = HashMap::new();
-        for chunk in ids.chunks(100) {
+        for chunk in ids.chunks(BATCH) {
             let keys = KeysAndAttributes::builder()
                 .set_keys(Some(chunk.iter().map(request_key).collect()))
                 .consistent_read(true)
@@ -394,8 +396,13 @@ impl Throttles {
             spent: u32,
         }
         let names: Vec<_> = counters.names().chain([Counter::brake()]).collect();
-        let names: Vec<_> = names.iter().collect();
-        let items = Self::by_counter(self.0.batch(counter_keys(&names)?, "read counters").await?)?;
+        let mut items = Vec::new();
+        // A person of many workstations has many devices.
+        for chunk in names.chunks(BATCH) {
+            let keys = counter_keys(&chunk.iter().collect::<Vec<_>>())?;
+            items.extend(self.0.batch(keys, "read counters").await?);
+        }
+        let items = Self::by_counter(items)?;
         let mut hindrances = Vec::new();
         for (class, counter) in &counters.sign_in {
             let tries: Tries = items.get(counter)?;

@@ -4,13 +4,14 @@ use super::credentials::{Credentials, Holder};
 use super::tokens::Tokens;
 use super::{Item, StoreError, Table, failed, number, read};
 use crate::account::AccountName;
+use crate::clock::UnixTime;
 use std::collections::HashMap;
 
 const DOING: &str = "copy a restored table back";
 /// Items in one call: the most that `BatchWriteItem` takes, of a page that `BatchGetItem` takes.
 const WRITE: usize = 25;
 const PAGE: i32 = 100;
-/// So far is the version of every account raised that nothing of before has one that comes again.
+/// So far above all that was is the version of every account that nothing of before has one that comes again.
 const RAISE: u64 = 1_000_000;
 
 impl Table {
@@ -43,9 +44,9 @@ impl Table {
 }
 
 impl Credentials {
-    /// The same, with every version above the one that was restored and the one that is here: no link, session or
-    /// device of before is good any more, whichever side it is of.
-    pub async fn copy_back(&self, restored: &Table) -> Result<usize, StoreError> {
+    /// The same, with every version above the one that was restored, the one that is here, and, where that is lost, the one
+    /// that an earlier restore gave: no link, session or device of before is good any more, whichever side it is of.
+    pub async fn copy_back(&self, restored: &Table, now: UnixTime) -> Result<usize, StoreError> {
         let (mut copied, mut from) = (0, None);
         loop {
             let (mut items, next) = restored.page(from).await?;
@@ -58,7 +59,9 @@ impl Credentials {
                 here.map(|holder| (holder.account, holder.standing.version)).collect()
             };
             for (item, holder) in items.iter_mut().zip(holders) {
-                let above = holder.standing.version.max(here.get(&holder.account).copied().unwrap_or_default());
+                let here = here.get(&holder.account).copied().unwrap_or_default();
+                // No account changes once a second, so that time is above what a restore of earlier began with.
+                let above = holder.standing.version.max(here).max(now.0.unsigned_abs());
                 item.insert("version".into(), number(above + RAISE));
             }
             copied += items.len();
