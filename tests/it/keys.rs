@@ -1,6 +1,7 @@
 //! Keys that are turned, or cannot be had, while people use the portal.
 
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use serde_json::json;
 
 /// One instance of each function, so that it is known what it knows.
 fn portal() -> Portal {

@@ -1,6 +1,7 @@
 //! The desk's commands: what is known of an account, why somebody does not get in, and what can be done about it.
 
 mod acts;
+mod causes;
 mod explain;
 mod lists;
 mod words;
