@@ -8,17 +8,19 @@
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
 mod model;
+mod steps;
 mod world;
 
 use guichet_core::{aws, config};
 use guichet_local::template::{self, Choices};
-use model::{Play, schedules};
+use model::Play;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
+use steps::schedules;
 use world::World;
 
 /// So many where no number is given.
