@@ -55,8 +55,9 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
     if architecture == Architecture::Arm {
         cargo.arg("--arm64");
     }
+    // Each as a package of its own, or they would be built with what the tests want of the libraries that they share.
     for function in &functions {
-        cargo.args(["--bin", &function.name]);
+        cargo.args(["--package", &function.name, "--bin", &function.name]);
     }
     if !tether::run(&mut cargo).await?.success() {
         return Err(Failure::new(if architecture == Architecture::here() {
