@@ -1,6 +1,7 @@
 //! Clocks that are wrong, and instances that slept.
 
 use crate::faults;
+use futures_util::future::join_all;
 use guichet_tests::{Ground, signal};
 use serde_json::json;
 
@@ -9,6 +10,8 @@ faults! {
     "F-42" "an instance is frozen for an hour, and the keys are rotated meanwhile" "I8" frozen;
 }
 
+/// A link that nobody was mailed.
+const FORGED: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const FUNCTIONS: [&str; 7] = ["register", "request-reset", "mailer", "reset", "login", "session", "password"];
 
 async fn wrong_clocks(ground: &mut Ground) {
@@ -54,6 +57,12 @@ async fn wrong_clocks(ground: &mut Ground) {
     }
     ground.forget(&person);
     ground.forget_what_is_kept_beyond(1 << 31).await;
+    // A key that an instance read by such a clock is not kept until then.
+    ground.portal.rotate("EdgeSecret");
+    let visitors: Vec<_> = (0..6).map(|_| ground.portal.visitor()).collect();
+    for told in join_all(visitors.iter().map(|visitor| visitor.check(FORGED))).await {
+        told.expect(404, "link-unknown");
+    }
 
     let refused =
         json!({ "error": { "status": 400, "kind": "InvalidSignatureException", "message": "Signature expired" } });

@@ -108,6 +108,13 @@ struct Kept {
     read_at: UnixTime,
 }
 
+impl Kept {
+    /// Whether it was read within so long. What was read by a clock that was ahead was not.
+    fn is_within(&self, length: Duration, now: UnixTime) -> bool {
+        self.read_at <= now && now < self.read_at + length
+    }
+}
+
 impl Secret {
     /// The secret of this name or ARN.
     #[must_use]
@@ -128,7 +135,7 @@ impl Secret {
     /// The keys that the secret holds.
     pub async fn ring(&self, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
         let mut kept = self.kept.lock().await;
-        match kept.as_ref().filter(|kept| now < kept.read_at + self.life) {
+        match kept.as_ref().filter(|kept| kept.is_within(self.life, now)) {
             Some(kept) => Ok(Arc::clone(&kept.ring)),
             None => self.read(&mut kept, now).await,
         }
@@ -138,7 +145,7 @@ impl Secret {
     pub async fn ring_with(&self, wanted: impl Fn(&KeyRing) -> bool, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
         let ring = self.ring(now).await?;
         let mut kept = self.kept.lock().await;
-        let is_fresh = kept.as_ref().is_some_and(|kept| now < kept.read_at + AGAIN);
+        let is_fresh = kept.as_ref().is_some_and(|kept| kept.is_within(AGAIN, now));
         if wanted(&ring) || is_fresh { Ok(ring) } else { self.read(&mut kept, now).await }
     }
 
