@@ -260,6 +260,8 @@ async fn newer_layout(ground: &mut Ground) {
 
 async fn no_mailer(ground: &mut Ground) {
     ground.portal.fail(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
+    // A sweep that is under way would still look for what is due.
+    tokio::time::sleep(Duration::from_secs(2)).await;
     let people = [ground.asks().await, ground.asks().await];
     tokio::time::sleep(Duration::from_secs(3)).await;
     for person in &people {
