@@ -43,6 +43,9 @@ const PICTURES: [Screen; 4] = [
 ];
 const HEIGHT: u32 = 900;
 
+/// Lighthouse fails by itself at times, says so, and asks to be run again.
+const LIGHTHOUSE_TRIES: u32 = 4;
+
 /// What axe-core (<https://github.com/dequelabs/axe-core>) finds on the page as it is, a line each. A mail is shown inside
 /// other pages, and has no landmarks of its own.
 const AXE: &str = "
@@ -181,9 +184,15 @@ pub fn lighthouse(url: &str, ticket: Option<&str>) -> Option<Value> {
     if let Some(ticket) = ticket {
         command.arg(format!("--extra-headers={}", json!({ "Cookie": format!("__Host-session={ticket}") })));
     }
-    let output = command.output().expect("Lighthouse runs");
-    let report = serde_json::from_slice(&output.stdout);
-    Some(report.unwrap_or_else(|_| panic!("{url}: {}", String::from_utf8_lossy(&output.stderr))))
+    for _ in 0..LIGHTHOUSE_TRIES {
+        let output = command.output().expect("Lighthouse runs");
+        if let Ok(report) = serde_json::from_slice(&output.stdout) {
+            return Some(report);
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("Please run Lighthouse again"), "{url}: {said}");
+    }
+    panic!("{url}: Lighthouse cannot look at it")
 }
 
 fn tool(path: &str) -> PathBuf {
