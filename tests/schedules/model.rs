@@ -441,7 +441,7 @@ impl Play {
         let deactivated = was && !active;
         let came = self
             .world
-            .act(fault, async {
+            .invoke(fault, async {
                 if credentials.follow(&entry, Standing { version, active: was }).await.is_ok() {
                     drop(directory.put(&[entry]).await);
                 }
@@ -463,7 +463,7 @@ impl Play {
     async fn end_sessions(&mut self, who: usize, fault: Option<&Fault>) {
         let credentials = self.credentials();
         let account = AccountName::parse(NAMES[who]).expect("a name");
-        let came = self.world.act(fault, credentials.end_all(&account, false)).await;
+        let came = self.world.invoke(fault, credentials.end_all(&account, false)).await;
         self.harmed |= came.fired;
         let (version, _) = self.standing(who);
         let person = &mut self.people[who];

@@ -179,8 +179,8 @@ impl World {
         self.surroundings.database.sweep_ttl().expect("a sweep");
     }
 
-    /// Plays an invocation, or two at once, in which calls go wrong.
-    async fn invoke<T>(&self, fault: Option<&Fault>, work: impl Future<Output = T>) -> Came<T> {
+    /// Plays an invocation, or two at once, or what others than functions do, in which calls go wrong.
+    pub async fn invoke<T>(&self, fault: Option<&Fault>, work: impl Future<Output = T>) -> Came<T> {
         let died = Arc::new(Notify::new());
         *self.surroundings.invocation.lock().expect("one") =
             Invocation { fault: fault.cloned(), died: Arc::clone(&died), ..Invocation::default() };
@@ -231,11 +231,6 @@ impl World {
     pub async fn tell(&self, fault: Option<&Fault>, event: Value) -> Came<()> {
         let told = self.mail_events.handle(LambdaEvent::new(event, Context::default()));
         self.invoke(fault, async { drop(told.await) }).await
-    }
-
-    /// What others than functions do.
-    pub async fn act<T>(&self, fault: Option<&Fault>, work: impl Future<Output = T>) -> Came<T> {
-        self.invoke(fault, work).await
     }
 
     /// The physical name of a table.

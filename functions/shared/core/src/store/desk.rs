@@ -160,15 +160,13 @@ impl Table {
         answer.map(drop).map_err(failed("take an item out"))
     }
 
-    /// Takes the items of a partition out; how many they were.
-    async fn delete_partition(&self, hash: &str, value: &str, range: &str) -> Result<usize, StoreError> {
-        let items = self.partition(hash, value).await?;
-        let count = items.len();
-        for mut item in items {
+    /// Takes the items of a partition out.
+    async fn delete_partition(&self, hash: &str, value: &str, range: &str) -> Result<(), StoreError> {
+        for mut item in self.partition(hash, value).await? {
             item.retain(|name, _| name == hash || name == range);
             self.delete(item).await?;
         }
-        Ok(count)
+        Ok(())
     }
 
     /// All items, or all of this account, with these attributes or all of them.
@@ -193,8 +191,8 @@ impl Directory {
         people.map(read).collect()
     }
 
-    /// Takes mails to this account's address for good again; whether they were not.
-    pub async fn forget_bounce(&self, account: &AccountName) -> Result<bool, StoreError> {
+    /// Takes mails to this account's address for good again.
+    pub async fn forget_bounce(&self, account: &AccountName) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
         let answer = client
             .update_item()
@@ -204,8 +202,7 @@ impl Directory {
             .condition_expression("attribute_exists(bounced_at)")
             .send()
             .await;
-        let held = if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "forget a bounce")?;
-        Ok(held.is_some())
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "forget a bounce").map(drop)
     }
 
     /// Takes an account out.
@@ -221,8 +218,8 @@ impl Credentials {
     }
 
     /// Ends every session and link of an account, and makes strangers of the devices that it knows; and, with
-    /// `deactivate`, lets nobody in any more. Whether there is such an account.
-    pub async fn end_all(&self, account: &AccountName, deactivate: bool) -> Result<bool, StoreError> {
+    /// `deactivate`, lets nobody in any more.
+    pub async fn end_all(&self, account: &AccountName, deactivate: bool) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
         let update = "SET version = version + :one";
         let mut call = client
@@ -237,8 +234,8 @@ impl Credentials {
         } else {
             call.update_expression(update)
         };
-        let held = if_held(call.send().await, UpdateItemError::is_conditional_check_failed_exception, "end sessions")?;
-        Ok(held.is_some())
+        let answer = call.send().await;
+        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "end sessions").map(drop)
     }
 
     /// Takes an account out.
@@ -307,8 +304,8 @@ impl MailRequests {
         Ok(matches!(write_all(&self.0.client, DOING, items).await?, Outcome::Committed))
     }
 
-    /// Takes all requests under a name out; how many they were.
-    pub async fn take_out(&self, name_key: &AccountKey) -> Result<usize, StoreError> {
+    /// Takes all requests under a name out.
+    pub async fn take_out(&self, name_key: &AccountKey) -> Result<(), StoreError> {
         self.0.delete_partition("name_key", name_key.as_str(), "request").await
     }
 }
@@ -322,20 +319,18 @@ impl Tokens {
         Ok(links)
     }
 
-    /// Takes the links of an account out; how many they were.
-    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
-        let keys = self.0.scan(Some(account), Some("token_hash")).await?;
-        let count = keys.len();
-        for key in keys {
+    /// Takes the links of an account out.
+    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
+        for key in self.0.scan(Some(account), Some("token_hash")).await? {
             self.0.delete(key).await?;
         }
-        Ok(count)
+        Ok(())
     }
 }
 
 impl Sessions {
-    /// Takes the sessions of an account out; how many they were.
-    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
+    /// Takes the sessions of an account out.
+    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
         self.0.delete_partition("account", account.as_str(), "secret_hash").await
     }
 }
@@ -346,8 +341,8 @@ impl Devices {
         self.0.partition("account", account.as_str()).await?.into_iter().map(read).collect()
     }
 
-    /// Takes the devices of an account out; how many they were.
-    pub async fn take_out(&self, account: &AccountName) -> Result<usize, StoreError> {
+    /// Takes the devices of an account out.
+    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
         self.0.delete_partition("account", account.as_str(), "cookie_hash").await
     }
 }
@@ -471,7 +466,7 @@ impl Events {
     }
 
     /// Takes out what happened to an account; how much it was. What the desk did stays.
-    pub async fn take_out(&self, account: &AccountKey) -> Result<usize, StoreError> {
+    pub async fn take_out(&self, account: &AccountKey) -> Result<(), StoreError> {
         self.0.delete_partition("account_key", account.as_str(), "at_id").await
     }
 }
