@@ -79,7 +79,7 @@ fn play(count: u32, seed: u64, rehearsal: &std::path::Path) -> ExitCode {
     // Time goes on where somebody waits for it, and at once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    let aws = runtime.block_on(aws::config());
+    let aws = aws::config().expect("an environment as Lambda's");
     let tables: Vec<(String, Value)> =
         described().tables.into_iter().map(|table| (table.logical_id, table.definition)).collect();
     let mut bytes = [0; 32];

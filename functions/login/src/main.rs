@@ -7,5 +7,5 @@ use login::{Context, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(Context::from_env(&aws::config().await).await?, handle).await
+    serve(Context::from_env(&aws::config()?).await?, handle).await
 }

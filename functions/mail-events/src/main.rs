@@ -1,12 +1,12 @@
 //! The Lambda function `mail-events`.
 
-use guichet_core::aws;
+use guichet_core::{aws, log};
 use lambda_runtime::{Error, run, service_fn};
 use mail_events::MailEvents;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    lambda_runtime::tracing::init_default_subscriber();
-    let mail_events = &MailEvents::from_env(&aws::config().await)?;
+    log::begin();
+    let mail_events = &MailEvents::from_env(&aws::config()?)?;
     run(service_fn(|event| mail_events.handle(event))).await
 }

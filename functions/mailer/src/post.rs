@@ -1,12 +1,12 @@
 //! Sending through SES.
 
 use crate::letter::Letter;
-use aws_config::SdkConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
+use aws_sdk_sesv2::config::retry::RetryConfig;
+use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
+use guichet_core::aws::SdkConfig;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::store::mail_request::RequestId;

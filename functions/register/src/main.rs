@@ -6,5 +6,5 @@ use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(Door::from_env(&aws::config().await).await?, register::handle).await
+    serve(Door::from_env(&aws::config()?).await?, register::handle).await
 }

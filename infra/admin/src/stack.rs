@@ -89,6 +89,7 @@ impl Stack {
             Role::Operator => "admin",
         };
         let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws::https())
             .endpoint_url(running.aws)
             .region(Region::new(running.region))
             // It verifies no signature.
@@ -103,7 +104,12 @@ impl Stack {
     }
 
     async fn deployed(name: &str) -> Result<Self, StackError> {
-        let config = aws::config().await;
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(aws::https())
+            .retry_config(aws::retries())
+            .timeout_config(aws::limits())
+            .load()
+            .await;
         let cloud_formation = aws_sdk_cloudformation::Client::new(&config);
         let not_told = |error: String| StackError::NotListed(name.to_owned(), error);
         let described = cloud_formation.describe_stacks().stack_name(name).send().await;

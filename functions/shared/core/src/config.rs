@@ -20,6 +20,13 @@ pub fn text(name: &'static str) -> Result<String, ConfigError> {
     std::env::var(name).map_err(|error| ConfigError { name, problem: error.to_string() })
 }
 
+/// The text of a variable that need not be there.
+#[must_use]
+pub fn optional(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the door")]
+    std::env::var(name).ok()
+}
+
 /// A variable, read by this parser, whose error says what is wanted.
 pub fn parsed<T>(name: &'static str, parse: impl FnOnce(&str) -> Result<T, String>) -> Result<T, ConfigError> {
     parse(&text(name)?).map_err(|problem| ConfigError { name, problem })

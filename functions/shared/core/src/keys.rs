@@ -2,10 +2,10 @@
 //! before under `previous`, in the same form.
 
 use crate::account::AccountName;
+use crate::aws::SdkConfig;
 use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
 use crate::password::{Costs, Hasher, Memory, StoredHash};
-use aws_config::SdkConfig;
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use base64::Engine;

@@ -13,6 +13,7 @@ pub mod clock;
 pub mod config;
 pub mod device;
 pub mod keys;
+pub mod log;
 pub mod mailbox;
 pub mod metrics;
 pub mod outside;

@@ -2,7 +2,7 @@
 
 use crate::read::refuse_other_bodies;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
-use aws_config::SdkConfig;
+use guichet_core::aws::SdkConfig;
 use guichet_core::class::{Class, ManagedNetworks, Whereabouts};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};

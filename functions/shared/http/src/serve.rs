@@ -2,6 +2,7 @@
 
 use crate::{ApiError, Response};
 use futures_util::FutureExt;
+use guichet_core::log;
 use lambda_http::http::HeaderValue;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -31,7 +32,7 @@ where
     Handler: Fn(Arc<Context>, Request) -> Answer,
     Answer: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
-    tracing::init_default_subscriber();
+    log::begin();
     let context = Arc::new(context);
     let mut adapter = Adapter::from(service_fn(|request| {
         let route = crate::route(&request).to_owned();

@@ -1,0 +1,17 @@
+//! The log: lines on the standard output, which Lambda takes to CloudWatch with the time.
+
+use crate::config;
+use tracing_subscriber::filter::LevelFilter;
+
+/// Begins it. `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, is the least level (`INFO` by default); `AWS_LAMBDA_LOG_FORMAT`
+/// is `JSON` or text. No filter by module: its regular expressions would be a tenth of a function's start.
+pub fn begin() {
+    let level = config::optional("AWS_LAMBDA_LOG_LEVEL").or_else(|| config::optional("RUST_LOG"));
+    let level = level.and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
+    let lines = tracing_subscriber::fmt().with_target(false).without_time().with_max_level(level);
+    if config::optional("AWS_LAMBDA_LOG_FORMAT").is_some_and(|format| format.eq_ignore_ascii_case("json")) {
+        lines.json().init();
+    } else {
+        lines.init();
+    }
+}
