@@ -11,7 +11,8 @@ mod model;
 mod steps;
 mod world;
 
-use guichet_core::{aws, config};
+use guichet_core::aws::Aws;
+use guichet_core::config;
 use guichet_local::template::{self, Choices};
 use model::Play;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -79,7 +80,7 @@ fn play(count: u32, seed: u64, rehearsal: &std::path::Path) -> ExitCode {
     // Time goes on where somebody waits for it, and at once.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let runtime = runtime.expect("a runtime");
-    let aws = aws::config().expect("an environment as Lambda's");
+    let aws = Aws::from_env().expect("an environment as Lambda's");
     let tables: Vec<(String, Value)> =
         described().tables.into_iter().map(|table| (table.logical_id, table.definition)).collect();
     let mut bytes = [0; 32];

@@ -150,12 +150,12 @@ impl Play {
     }
 
     fn credentials(&self) -> Credentials {
-        let client = guichet_core::aws::dynamodb(&self.world.aws);
+        let client = &self.world.aws.dynamodb;
         Credentials(Table::new(&client, self.world.table("Credentials")))
     }
 
     fn directory(&self) -> Directory {
-        let client = guichet_core::aws::dynamodb(&self.world.aws);
+        let client = &self.world.aws.dynamodb;
         Directory(Table::new(&client, self.world.table("Directory")))
     }
 

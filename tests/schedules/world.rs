@@ -7,22 +7,21 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Bytes, to_bytes};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use dynoxide::Database;
-use dynoxide::errors::DynoxideError;
 use dynoxide::storage_backend::ManualClock;
-use guichet_core::aws::SdkConfig;
+use guichet_core::aws::Aws;
 use guichet_http::fuzzing::plain;
 use guichet_http::{ApiError, Door};
 use guichet_local::aws::faults::Mode;
+use guichet_tests::dynamodb;
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Context, Request};
 use lambda_runtime::LambdaEvent;
 use mail_events::MailEvents;
 use mailer::Mailer;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -104,7 +103,7 @@ pub struct World {
     mailer: Mailer,
     mail_events: MailEvents,
     /// For what the desk and the import do.
-    pub aws: SdkConfig,
+    pub aws: Aws,
 }
 
 /// What came of an invocation.
@@ -121,7 +120,7 @@ pub struct Came<T> {
 
 impl World {
     /// A new one, with these tables (by their logical names, as `CreateTable` takes them).
-    pub async fn new(aws: &SdkConfig, tables: &[(String, Value)], rehearsal: PathBuf) -> Self {
+    pub async fn new(aws: &Aws, tables: &[(String, Value)], rehearsal: PathBuf) -> Self {
         let clock = ManualClock::new(BEGIN);
         let database = Database::memory_with_clock(Arc::new(clock.clone())).expect("an engine");
         for (_, definition) in tables {
@@ -129,7 +128,7 @@ impl World {
             database.create_table(definition).expect("a table");
         }
         let surroundings = Arc::new(Surroundings { database, posted: Mutex::default(), invocation: Mutex::default() });
-        let aws = aws.to_builder().http_client(Wire(Arc::clone(&surroundings))).build();
+        let aws = Aws::new(aws.config.to_builder().http_client(Wire(Arc::clone(&surroundings))).build());
         let names = tables.iter().map(|(logical, definition)| {
             (logical.clone(), definition["TableName"].as_str().expect("a name").to_owned())
         });
@@ -319,16 +318,11 @@ impl Surroundings {
                 let secret = json!({ "id": "1", "key": asked["SecretId"] }).to_string();
                 axum::Json(json!({ "ARN": asked["SecretId"], "SecretString": secret })).into_response()
             }
-            (_, "GetItem") => run(body, |asked| database.get_item(asked)),
-            (_, "PutItem") => run(body, |asked| database.put_item(asked)),
-            (_, "UpdateItem") => run(body, |asked| database.update_item(asked)),
-            (_, "DeleteItem") => run(body, |asked| database.delete_item(asked)),
-            (_, "Query") => run(body, |asked| database.query(asked)),
-            (_, "Scan") => run(body, |asked| database.scan(asked)),
-            (_, "BatchGetItem") => run(body, |asked| database.batch_get_item(asked)),
-            (_, "BatchWriteItem") => run(body, |asked| database.batch_write_item(asked)),
-            (_, "TransactWriteItems") => run(body, |asked| database.transact_write_items(asked)),
-            (_, other) => panic!("nobody plays {service} {other}"),
+            _ => {
+                let (status, answer) = dynamodb(database, operation, body);
+                let status = StatusCode::from_u16(status).expect("a status");
+                (status, [("content-type", "application/x-amz-json-1.0")], answer).into_response()
+            }
         }
     }
 
@@ -347,19 +341,5 @@ impl Surroundings {
             request: (tag("name"), tag("request")),
         });
         axum::Json(json!({ "MessageId": "1" })).into_response()
-    }
-}
-
-fn run<Asked: DeserializeOwned, Answer: Serialize>(
-    body: &[u8],
-    operation: impl FnOnce(Asked) -> Result<Answer, DynoxideError>,
-) -> Response {
-    const JSON: [(&str, &str); 1] = [("content-type", "application/x-amz-json-1.0")];
-    match operation(serde_json::from_slice(body).expect("a call")) {
-        Ok(answer) => (JSON, serde_json::to_string(&answer).expect("JSON")).into_response(),
-        Err(error) => {
-            let status = axum::http::StatusCode::from_u16(error.status_code()).expect("a status");
-            (status, JSON, Body::from(error.to_json())).into_response()
-        }
     }
 }

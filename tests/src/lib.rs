@@ -9,6 +9,7 @@
 mod browser;
 mod build;
 mod chromium;
+mod engine;
 mod faults;
 mod ground;
 mod invariants;
@@ -24,6 +25,7 @@ mod visitor;
 
 pub use browser::Browser;
 pub use build::{binary, workspace};
+pub use engine::dynamodb;
 pub use ground::Ground;
 pub use looks::{has_axe, lighthouse};
 pub use mailbox::Mail;

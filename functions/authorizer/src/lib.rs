@@ -4,7 +4,7 @@
 //!
 //! It reads and writes nothing: a use elsewhere does not move a session's idle end, so it may do less than `session`.
 
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_core::clock;
 use guichet_core::config::ConfigError;
 use guichet_core::session::{SessionTicket, SignedIn, Transport};
@@ -23,9 +23,9 @@ pub struct Authorizer {
 
 impl Authorizer {
     /// As the template's variables say.
-    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(aws);
-        let table = |variable| Table::from_env(&client, variable);
+    pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let client = &aws.dynamodb;
+        let table = |variable| Table::from_env(client, variable);
         Ok(Self { sessions: Sessions(table("SESSIONS_TABLE")?), credentials: Credentials(table("CREDENTIALS_TABLE")?) })
     }
 

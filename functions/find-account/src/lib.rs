@@ -1,6 +1,6 @@
 //! *Outil de recherche du compte unifié*: looks one's account name up, from managed networks only.
 
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::keys::{FOR_EVER, Secret};
@@ -26,9 +26,9 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws::dynamodb(aws), variable);
+        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,

@@ -1,11 +1,11 @@
 //! The Lambda function `find-account`.
 
 use find_account::{Context, handle};
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_http::serve;
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(Context::from_env(&aws::config()?).await?, handle).await
+    serve(Context::from_env(&Aws::from_env()?).await?, handle).await
 }

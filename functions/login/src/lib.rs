@@ -2,6 +2,7 @@
 //! are answered alike.
 
 use guichet_core::account::AccountName;
+use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device::{self, Device};
@@ -14,7 +15,7 @@ use guichet_core::store::attempts::{Attempt, Attempted, Counted};
 use guichet_core::store::credentials::{Credential, Holder};
 use guichet_core::store::events::What;
 use guichet_core::store::sign_in::{Opened, SignIn};
-use guichet_core::{aws, chance, rehearsal};
+use guichet_core::{chance, rehearsal};
 use guichet_http::{
     ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie, with_cookie, word,
 };
@@ -32,10 +33,10 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let tables = SignIn::from_env(&aws::dynamodb(aws))?;
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let tables = SignIn::from_env(&aws.dynamodb)?;
         let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
-        Ok(Self { site, keys, tables })
+        Ok(Self { site, keys: keys.ready_to_hash(), tables })
     }
 }
 

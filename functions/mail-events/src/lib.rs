@@ -2,13 +2,14 @@
 
 mod ses;
 
+use guichet_core::aws::Aws;
+use guichet_core::clock;
 use guichet_core::config::ConfigError;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::store::Table;
 use guichet_core::store::directory::Directory;
 use guichet_core::store::mail_request::Status;
 use guichet_core::store::mail_requests::MailRequests;
-use guichet_core::{aws, clock};
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use serde_json::Value;
 
@@ -20,9 +21,9 @@ pub struct MailEvents {
 
 impl MailEvents {
     /// As the template's variables say.
-    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(aws);
-        let table = |variable| Table::from_env(&client, variable);
+    pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let client = &aws.dynamodb;
+        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
             directory: Directory(table("DIRECTORY_TABLE")?),

@@ -1,12 +1,13 @@
 //! The Lambda function `mail-events`.
 
-use guichet_core::{aws, log};
+use guichet_core::aws::Aws;
+use guichet_core::log;
 use lambda_runtime::{Error, run, service_fn};
 use mail_events::MailEvents;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     log::begin();
-    let mail_events = &MailEvents::from_env(&aws::config()?)?;
+    let mail_events = &MailEvents::from_env(&Aws::from_env()?)?;
     run(service_fn(|event| mail_events.handle(event))).await
 }

@@ -9,6 +9,7 @@ mod post;
 
 use futures_util::{FutureExt, StreamExt, future, stream};
 use guichet_core::account::AccountName;
+use guichet_core::aws::Aws;
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
@@ -23,7 +24,7 @@ use guichet_core::store::mail_requests::{Claim, Counted, End, MAX_ATTEMPTS, Mail
 use guichet_core::store::throttles::Throttles;
 use guichet_core::store::tokens::{Purpose, Token, Tokens};
 use guichet_core::store::{StoreError, Table};
-use guichet_core::{aws, chance, rehearsal};
+use guichet_core::{chance, rehearsal};
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use letter::{Desk, Letter};
 use post::{Post, Posted};
@@ -91,9 +92,9 @@ pub struct Mailer {
 
 impl Mailer {
     /// As the template's variables say.
-    pub fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(aws);
-        let table = |variable| Table::from_env(&client, variable);
+    pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let client = &aws.dynamodb;
+        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
             mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
             directory: Directory(table("DIRECTORY_TABLE")?),

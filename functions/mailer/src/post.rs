@@ -6,7 +6,7 @@ use aws_sdk_sesv2::config::timeout::TimeoutConfig;
 use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
-use guichet_core::aws::SdkConfig;
+use guichet_core::aws::Aws;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::store::mail_request::RequestId;
@@ -56,10 +56,11 @@ pub(crate) struct Post {
 
 impl Post {
     /// `MAIL_FROM`, `DESK_NAME`, `MAIL_CONFIGURATION_SET`.
-    pub(crate) fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+    pub(crate) fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let limits = TimeoutConfig::builder().operation_timeout(ATTEMPT).operation_attempt_timeout(ATTEMPT).build();
-        let ses =
-            aws_sdk_sesv2::config::Builder::from(aws).retry_config(RetryConfig::disabled()).timeout_config(limits);
+        let ses = aws_sdk_sesv2::config::Builder::from(&aws.config)
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(limits);
         Ok(Self {
             ses: aws_sdk_sesv2::Client::from_conf(ses.build()),
             from: config::text("MAIL_FROM")?,

@@ -1,6 +1,8 @@
 //! A signed-in person changes their password with the current one, in the same budget as sign-in. This session is
 //! kept, all others end.
 
+use guichet_core::aws::Aws;
+use guichet_core::chance;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device::{self, Device};
 use guichet_core::keys::{AccountKey, Keys};
@@ -13,7 +15,6 @@ use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
-use guichet_core::{aws, chance};
 use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
@@ -31,16 +32,16 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(aws);
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let client = &aws.dynamodb;
         let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
         Ok(Self {
             site,
-            keys,
+            keys: keys.ready_to_hash(),
             policy: config::password_policy()?,
-            sessions: Sessions(Table::from_env(&client, "SESSIONS_TABLE")?),
-            attempts: Attempts::from_env(&client)?,
-            change: PasswordChange::from_env(&client)?,
+            sessions: Sessions(Table::from_env(client, "SESSIONS_TABLE")?),
+            attempts: Attempts::from_env(client)?,
+            change: PasswordChange::from_env(client)?,
         })
     }
 }

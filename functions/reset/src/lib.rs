@@ -1,6 +1,7 @@
 //! *Changer mon mot de passe*: the page behind the link. Opening it changes nothing; the one POST that sets the
 //! password uses the link, or nothing happens at all.
 
+use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
@@ -13,7 +14,7 @@ use guichet_core::store::Table;
 use guichet_core::store::credentials::Holder;
 use guichet_core::store::password_change::{Change, Changed, PasswordChange};
 use guichet_core::store::tokens::{Repeat, Token, Tokens};
-use guichet_core::{aws, chance, rehearsal};
+use guichet_core::{chance, rehearsal};
 use guichet_http::{
     ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
 };
@@ -33,15 +34,15 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
-        let client = aws::dynamodb(aws);
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
+        let client = &aws.dynamodb;
         let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
         Ok(Self {
             site,
             keys,
             policy: config::password_policy()?,
-            tokens: Tokens(Table::from_env(&client, "TOKENS_TABLE")?),
-            change: PasswordChange::from_env(&client)?,
+            tokens: Tokens(Table::from_env(client, "TOKENS_TABLE")?),
+            change: PasswordChange::from_env(client)?,
         })
     }
 }
@@ -60,69 +61,91 @@ struct ResetForm {
     confirmation: String,
 }
 
+/// A link that is presented, and who may set their password with it.
+struct Link {
+    plain: PlainToken,
+    token: Token,
+    holder: Option<Holder>,
+}
+
 /// Answers `POST /api/reset/check` and `POST /api/reset`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     let caller = Caller::of(&request, &context.site).await?;
     match route(&request) {
         "POST /api/reset/check" => {
             let form: CheckForm = json_body(&request)?;
-            counting_dead_links(&context, &caller, Box::pin(check(&context, &caller, form))).await
+            by_link(&context, &caller, &form.token, async |link| check(&context, &caller, &link)).await
         }
         "POST /api/reset" => {
             let form: ResetForm = json_body(&request)?;
-            counting_dead_links(&context, &caller, Box::pin(reset(&context, &caller, form))).await
+            by_link(&context, &caller, &form.token, |link| Box::pin(reset(&context, &caller, &form, link))).await
         }
         _ => Err(ApiError::NoRoute),
     }
 }
 
-/// From outside, dead and unknown links are counted for each address; over the quota no link is looked at from there.
-async fn counting_dead_links(
+/// What the link answers. From outside, dead and unknown links are counted for each address; over the quota none is looked
+/// at from there, though it is read meanwhile.
+async fn by_link(
     context: &Context,
     caller: &Caller,
-    answer: impl Future<Output = Result<Response, ApiError>>,
+    presented: &str,
+    answer: impl AsyncFnOnce(Link) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    if caller.network != Class::U {
-        return answer.await;
-    }
-    let names = context.keys.names(caller.now).await?;
-    let spending = DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now);
     let throttles = &context.change.throttles;
-    if let Some(wait) = throttles.is_used_up(&spending, caller.now).await? {
+    let dead_links = if caller.network == Class::U {
+        let names = context.keys.names(caller.now).await?;
+        Some(DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now))
+    } else {
+        None
+    };
+    let used_up = async {
+        let Some(dead_links) = &dead_links else { return Ok(None) };
+        throttles.is_used_up(dead_links, caller.now).await
+    };
+    let find = async {
+        let Some(plain) = PlainToken::parse(presented) else { return Ok(None) };
+        Ok(context.tokens.find(&plain.hash()).await?.map(|token| (plain, token)))
+    };
+    let (used_up, found) = tokio::try_join!(used_up, find)?;
+    if let Some(wait) = used_up {
         return Err(ApiError::TooManyAttempts(wait));
     }
-    let answer = answer.await;
-    if let Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed) = answer {
-        throttles.spend(&[spending], caller.now).await?;
+    let answer = match found {
+        Some((plain, token)) => {
+            let holder = context.change.credentials.holder(&token.account).await?;
+            answer(Link { plain, token, holder }).await
+        }
+        None => Err(ApiError::LinkUnknown),
+    };
+    if let (Some(dead_links), Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed)) =
+        (dead_links, &answer)
+    {
+        throttles.spend(&[dead_links], caller.now).await?;
     }
     answer
 }
 
-async fn check(context: &Context, caller: &Caller, form: CheckForm) -> Result<Response, ApiError> {
-    let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
-    let (token, holder) = find(context, &plain).await?;
-    let holder = refuse_dead(&token, holder, caller.now)?;
+fn check(context: &Context, caller: &Caller, link: &Link) -> Result<Response, ApiError> {
+    let holder = refuse_dead(link, caller.now)?;
     let answer = json(&json!({
-        "account": token.account,
-        "purpose": token.purpose,
-        "expires_at": token.expires_at.rfc3339(),
+        "account": link.token.account,
+        "purpose": link.token.purpose,
+        "expires_at": link.token.expires_at.rfc3339(),
         "policy": context.policy,
     }));
     Ok(for_one_who_speaks(holder.speaks, answer))
 }
 
-async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Response, ApiError> {
-    let plain = PlainToken::parse(&form.token).ok_or(ApiError::LinkUnknown)?;
+async fn reset(context: &Context, caller: &Caller, form: &ResetForm, link: Link) -> Result<Response, ApiError> {
     let (names, hasher) = (&*context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
-    let (token, holder) = find(context, &plain).await?;
-    let holder = match refuse_dead(&token, holder.clone(), caller.now) {
+    let holder = match refuse_dead(&link, caller.now) {
         Ok(holder) => holder,
         Err(dead) => {
-            return repeated(context, caller, &form, &plain, hasher.peppers(), (&token, holder))
-                .await
-                .unwrap_or(Err(dead));
+            return repeated(context, caller, form, &link, hasher.peppers()).await.unwrap_or(Err(dead));
         }
     };
+    let Link { plain, token, .. } = &link;
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
 
     let key = AccountKey::of(&token.account, names);
@@ -139,7 +162,7 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
         device: &Device::known(token.account.clone(), &device, token.version + 1, caller.now),
     };
     let receipt = plain.receipt(&password, hasher.peppers().current());
-    let changed = context.change.spend_token(&context.tokens, &token, &receipt, &change).await?;
+    let changed = context.change.spend_token(&context.tokens, token, &receipt, &change).await?;
     rehearsal::point("reset.after_tx", key.as_str());
     tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
     match changed {
@@ -149,21 +172,17 @@ async fn reset(context: &Context, caller: &Caller, form: ResetForm) -> Result<Re
     }
 }
 
-async fn find(context: &Context, plain: &PlainToken) -> Result<(Token, Option<Holder>), ApiError> {
-    let token = context.tokens.find(&plain.hash()).await?.ok_or(ApiError::LinkUnknown)?;
-    let holder = context.change.credentials.holder(&token.account).await?;
-    Ok((token, holder))
-}
-
 /// Whose password the link may set now.
-fn refuse_dead(token: &Token, holder: Option<Holder>, now: UnixTime) -> Result<Holder, ApiError> {
+fn refuse_dead(link: &Link, now: UnixTime) -> Result<&Holder, ApiError> {
+    let Link { token, holder, .. } = link;
     if token.used_at.is_some() {
         return Err(ApiError::LinkUsed);
     }
     if token.expires_at <= now {
         return Err(ApiError::LinkExpired);
     }
-    holder.filter(|holder| holder.standing.active && holder.standing.version == token.version).ok_or(ApiError::LinkUsed)
+    let holder = holder.as_ref().filter(|holder| holder.standing.active && holder.standing.version == token.version);
+    holder.ok_or(ApiError::LinkUsed)
 }
 
 /// The same POST again, its answer lost on the way: within ten minutes, and only while the password that it set is still
@@ -173,11 +192,11 @@ async fn repeated(
     context: &Context,
     caller: &Caller,
     form: &ResetForm,
-    plain: &PlainToken,
+    Link { plain, token, holder }: &Link,
     peppers: &KeyRing,
-    (token, holder): (&Token, Option<Holder>),
 ) -> Option<Result<Response, ApiError>> {
-    let is_last = holder.is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
+    let is_last =
+        holder.as_ref().is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
     let receipt = token.receipt.as_ref().filter(|_| is_last && token.may_repeat(caller.now))?;
     match context.tokens.count_repeat(&token.token_hash).await {
         Ok(Repeat::Granted) => {}

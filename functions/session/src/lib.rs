@@ -1,7 +1,7 @@
 //! Who is signed in, which sessions are open, what happened lately; sign-out. No account is ever taken from the
 //! client here: it is the session's.
 
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_core::config::ConfigError;
 use guichet_core::keys::{AccountKey, FOR_EVER, Secret};
 use guichet_core::secret::SessionKeyHash;
@@ -28,9 +28,9 @@ pub struct Context {
 
 impl Context {
     /// As the template's variables say.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws::dynamodb(aws), variable);
+        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,

@@ -1,11 +1,11 @@
 //! The Lambda function `session`.
 
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_http::serve;
 use lambda_http::Error;
 use session::{Context, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    serve(Context::from_env(&aws::config()?).await?, handle).await
+    serve(Context::from_env(&Aws::from_env()?).await?, handle).await
 }

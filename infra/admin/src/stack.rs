@@ -1,10 +1,10 @@
 //! Where a stack's tables are: the local stack says it in a file, `CloudFormation` tells it of a deployed one.
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
-use guichet_core::aws;
+use guichet_core::aws::{self, Aws};
 use guichet_core::keys::{FOR_EVER, Secret};
 use guichet_core::store::Table;
 use serde::Deserialize;
@@ -51,8 +51,7 @@ pub(crate) enum Role {
 
 /// A stack's tables, secrets and parameters by their logical names, and what reaches them.
 pub(crate) struct Stack {
-    pub(crate) config: SdkConfig,
-    client: aws_sdk_dynamodb::Client,
+    pub(crate) aws: Aws,
     tables: HashMap<String, String>,
     secrets: HashMap<String, String>,
     parameters: HashMap<String, String>,
@@ -89,7 +88,7 @@ impl Stack {
             Role::Operator => "admin",
         };
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::https())
+            .http_client(aws::https(aws::TrustStore::default()))
             .endpoint_url(running.aws)
             .region(Region::new(running.region))
             // It verifies no signature.
@@ -98,14 +97,13 @@ impl Stack {
             .await;
         let plain = |value: Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         let parameters = running.parameters.into_iter().map(|(name, value)| (name, plain(value))).collect();
-        let client = aws::dynamodb(&config);
         let (tables, secrets) = (running.tables, running.secrets);
-        Ok(Self { config, client, tables, secrets, parameters, deployed: false })
+        Ok(Self { aws: Aws::new(config), tables, secrets, parameters, deployed: false })
     }
 
     async fn deployed(name: &str) -> Result<Self, StackError> {
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::https())
+            .http_client(aws::https(aws::TrustStore::default()))
             .retry_config(aws::retries())
             .timeout_config(aws::limits())
             .load()
@@ -125,26 +123,25 @@ impl Stack {
             let names = of_it.filter_map(|one| Some((one.logical_resource_id()?, one.physical_resource_id()?)));
             names.map(|(logical, physical)| (logical.to_owned(), physical.to_owned())).collect()
         };
-        let client = aws::dynamodb(&config);
         let (tables, secrets) = (of_type("AWS::DynamoDB::Table"), of_type("AWS::SecretsManager::Secret"));
-        Ok(Self { config, client, tables, secrets, parameters, deployed: true })
+        Ok(Self { aws: Aws::new(config), tables, secrets, parameters, deployed: true })
     }
 
     /// A table beside the stack's own, by its name in the account.
     pub(crate) fn other_table(&self, name: &str) -> Table {
-        Table::new(&self.client, name.to_owned())
+        Table::new(&self.aws.dynamodb, name.to_owned())
     }
 
     /// The table with this logical name.
     pub(crate) fn table(&self, logical: &'static str) -> Result<Table, StackError> {
         let name = self.tables.get(logical).ok_or(StackError::Lacks("table", logical))?;
-        Ok(Table::new(&self.client, name.clone()))
+        Ok(Table::new(&self.aws.dynamodb, name.clone()))
     }
 
     /// The secret with this logical name.
     pub(crate) fn secret(&self, logical: &'static str) -> Result<Secret, StackError> {
         let name = self.secrets.get(logical).ok_or(StackError::Lacks("secret", logical))?;
-        Ok(Secret::new(&self.config, name.clone(), FOR_EVER))
+        Ok(Secret::new(&self.aws, name.clone(), FOR_EVER))
     }
 
     /// The value of this parameter.

@@ -48,6 +48,8 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
     let tool = cargo_lambda::bring(&workspace).await?;
     let mut cargo = tether::command(tool)?;
     cargo.current_dir(&workspace).args(["lambda", "build", "--release"]);
+    // A package with a profile of its own does not get this of the common one (rust-lang/cargo, 1.95).
+    cargo.env("RUSTFLAGS", "-C strip=symbols");
     if architecture == Architecture::here() {
         // For the machine's own processor no other linker is needed; what it links against is looked at below.
         cargo.args(["--compiler", "cargo"]);

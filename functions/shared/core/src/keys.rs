@@ -2,7 +2,7 @@
 //! before under `previous`, in the same form.
 
 use crate::account::AccountName;
-use crate::aws::SdkConfig;
+use crate::aws::Aws;
 use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
 use crate::password::{Costs, Hasher, Memory, StoredHash};
@@ -118,14 +118,14 @@ impl Kept {
 impl Secret {
     /// The secret of this name or ARN.
     #[must_use]
-    pub fn new(config: &SdkConfig, name: String, life: Duration) -> Self {
-        Self { client: Client::new(config), name, life, kept: Mutex::default() }
+    pub fn new(aws: &Aws, name: String, life: Duration) -> Self {
+        Self { client: aws.secrets().clone(), name, life, kept: Mutex::default() }
     }
 
     /// The secret whose name or ARN stands in this environment variable. It is read ahead of its first use; a failure
     /// then is no end, the first use tries again.
-    pub async fn from_env(config: &SdkConfig, variable: &'static str, life: Duration) -> Result<Self, ConfigError> {
-        let secret = Self::new(config, config::text(variable)?, life);
+    pub async fn from_env(aws: &Aws, variable: &'static str, life: Duration) -> Result<Self, ConfigError> {
+        let secret = Self::new(aws, config::text(variable)?, life);
         if let Err(error) = secret.ring(clock::now()).await {
             tracing::warn!(%error, "a secret is not at hand yet");
         }
@@ -173,12 +173,19 @@ pub struct Keys {
 
 impl Keys {
     /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB`, `HASH_PASSES` and `HASH_COST_BEFORE`.
-    pub async fn from_env(config: &SdkConfig) -> Result<Self, ConfigError> {
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (names, pepper) = tokio::try_join!(
-            Secret::from_env(config, "NAMES_SECRET", FOR_EVER),
-            Secret::from_env(config, "PEPPER_SECRET", ROTATED)
+            Secret::from_env(aws, "NAMES_SECRET", FOR_EVER),
+            Secret::from_env(aws, "PEPPER_SECRET", ROTATED)
         )?;
         Ok(Self { names, pepper, costs: config::hash_costs()?, memory: Arc::default() })
+    }
+
+    /// With the memory of a hash at hand, for a function whose first event wants one: at its start Lambda gives a whole
+    /// processor, later what its memory size pays for.
+    #[must_use]
+    pub fn ready_to_hash(self) -> Self {
+        Self { memory: Arc::new(Memory::fetched(self.costs.today)), ..self }
     }
 
     /// The keys for names.

@@ -2,7 +2,7 @@
 
 use crate::read::refuse_other_bodies;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
-use guichet_core::aws::SdkConfig;
+use guichet_core::aws::Aws;
 use guichet_core::class::{Class, ManagedNetworks, Whereabouts};
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
@@ -31,7 +31,7 @@ pub struct Site {
 
 impl Site {
     /// `PORTAL_URL`, `MANAGED_NETWORKS` and `EDGE_SECRET`.
-    pub async fn from_env(aws: &SdkConfig) -> Result<Self, ConfigError> {
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let edge = Secret::from_env(aws, "EDGE_SECRET", ROTATED).await?;
         Ok(Self { origin: config::text("PORTAL_URL")?, networks: config::managed_networks()?, edge })
     }

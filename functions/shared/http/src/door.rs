@@ -3,7 +3,7 @@
 
 use crate::{ApiError, Caller, Response, Site, accepted, json_body};
 use guichet_core::account::AccountName;
-use guichet_core::aws;
+use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device;
@@ -34,9 +34,9 @@ struct Form {
 
 impl Door {
     /// Opens the door of this function.
-    pub async fn from_env(aws: &aws::SdkConfig) -> Result<Self, ConfigError> {
+    pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws::dynamodb(aws), variable);
+        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,

@@ -3,10 +3,10 @@
 use crate::{ApiError, Response};
 use futures_util::FutureExt;
 use guichet_core::log;
-use lambda_http::http::HeaderValue;
+use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Error, Request, Service, service_fn, tracing};
+use lambda_http::{Error, Request, service_fn, tracing};
 use serde_json::{Map, Value, json};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -34,17 +34,36 @@ where
 {
     log::begin();
     let context = Arc::new(context);
-    let mut adapter = Adapter::from(service_fn(|request| {
-        let route = crate::route(&request).to_owned();
-        let answer = handler(Arc::clone(&context), request);
-        async move { Ok::<_, Error>(answered(&route, answer).await) }
-    }));
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let request = serde_json::from_value::<LambdaRequest>(plain(&event.payload));
-        let answer = request.map(|request| adapter.call(LambdaEvent::new(request, event.context)));
-        async move { answer?.await }
+        let request = serde_json::from_value::<LambdaRequest>(plain(&event.payload)).map(Request::from);
+        let answer = request.map(|request| {
+            let route = crate::route(&request).to_owned();
+            (handler(Arc::clone(&context), request).boxed(), route)
+        });
+        async move {
+            let (answer, route) = answer?;
+            Ok::<_, Error>(told(&answered(&route, answer).await))
+        }
     }))
     .await
+}
+
+/// An answer as the gateway takes it, payload format 2.0
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). All are text;
+/// `lambda_http` brings the tables of every charset for the same.
+fn told(response: &Response) -> Value {
+    let text = |(name, value): (&HeaderName, &HeaderValue)| {
+        (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes())))
+    };
+    let (cookies, headers): (Vec<_>, Vec<_>) =
+        response.headers().iter().map(text).partition(|(name, _)| name == "set-cookie");
+    json!({
+        "statusCode": response.status().as_u16(),
+        "headers": headers.into_iter().collect::<Map<_, _>>(),
+        "cookies": cookies.into_iter().map(|(_, cookie)| cookie).collect::<Vec<_>>(),
+        "body": String::from_utf8_lossy(response.body()),
+        "isBase64Encoded": false,
+    })
 }
 
 /// The event with just what a function reads of it. `lambda_http` panics on a malformed query, `Host` or
@@ -112,6 +131,20 @@ mod tests {
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["cache-control"], "no-store");
         assert!(answer.headers().contains_key("retry-after"));
+    }
+
+    #[test]
+    fn an_answer_keeps_its_cookies_apart() {
+        let mut response = Response::new("{}".into());
+        for cookie in ["a=1", "b=2"] {
+            response.headers_mut().append("set-cookie", HeaderValue::from_static(cookie));
+        }
+        response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
+        let answer = json!({
+            "statusCode": 200, "headers": { "cache-control": "no-store" }, "cookies": ["a=1", "b=2"], "body": "{}",
+            "isBase64Encoded": false,
+        });
+        assert_eq!(told(&response), answer);
     }
 
     #[test]

@@ -130,7 +130,7 @@ async fn who(stack: &Stack) -> Result<String, DeskError> {
         let user = ["USER", "LOGNAME"].into_iter().find_map(|name| guichet_core::config::text(name).ok());
         return Ok(format!("local:{}", user.as_deref().unwrap_or("?")));
     }
-    let told = aws_sdk_sts::Client::new(&stack.config).get_caller_identity().send().await;
+    let told = aws_sdk_sts::Client::new(&stack.aws.config).get_caller_identity().send().await;
     let told = told.map_err(|error| DeskError::Nobody(DisplayErrorContext(error).to_string()))?;
     told.arn.ok_or_else(|| DeskError::Nobody("it names nobody".into()))
 }

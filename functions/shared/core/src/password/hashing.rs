@@ -85,6 +85,14 @@ impl Made {
 #[derive(Default)]
 pub struct Memory(Mutex<Vec<Block>>);
 
+impl Memory {
+    /// As much as a hash at this cost wants, fetched now.
+    #[must_use]
+    pub fn fetched(cost: Cost) -> Self {
+        Self(Mutex::new(vec![Block::default(); cost.memory_kib as usize]))
+    }
+}
+
 /// Hashes and verifies passwords.
 pub struct Hasher {
     peppers: Arc<KeyRing>,
@@ -143,6 +151,8 @@ impl Hasher {
         Ok(stored.key_id == self.peppers.current().id && Made::read(stored)?.at == self.costs.today)
     }
 
+    /// On its own, or it would be compiled into what is made small.
+    #[inline(never)]
     fn argon2(&self, pepper: &Key, cost: Cost, password: &Password, salt: &[u8]) -> Result<[u8; 32], HashingError> {
         let params = Params::new(cost.memory_kib, cost.passes, LANES, Some(HASH_LENGTH)).map_err(argon2_error)?;
         let blocks = params.block_count();

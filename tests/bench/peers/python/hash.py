@@ -1,0 +1,19 @@
+"""Tells the milliseconds of processor time of one hash, of the kind that sign-in makes."""
+
+import time
+
+from functions.hashing import verify
+
+HASHES = 30
+PHC = f"$argon2id$v=19$m=19456,t=2,p=1${'A' * 22}${'A' * 43}"
+
+
+def work(hashes):
+    for _ in range(hashes):
+        assert not verify(PHC, b"oie7", b"a pepper of 32 bytes, or nearly.")
+
+
+work(1)
+begun = time.process_time_ns()
+work(HASHES)
+print((time.process_time_ns() - begun) / HASHES / 1e6)
