@@ -104,8 +104,9 @@ pub fn one_after_the_other(calls: &[Call]) -> usize {
 /// cores as what is measured.
 fn object(body: &[u8]) -> String {
     let text = std::str::from_utf8(body).expect("JSON");
-    let value = |name| text.split_once(name).and_then(|(_, rest)| rest.split('"').next());
-    let one = value("\"TableName\":\"").or_else(|| value("\"SecretId\":\""));
+    // Python writes a space after the colon.
+    let value = |name| text.split_once(name).and_then(|(_, rest)| rest.split('"').nth(2));
+    let one = value("\"TableName").or_else(|| value("\"SecretId"));
     one.map_or_else(
         || {
             let mut tables: Vec<_> = text.split("\"bench-").skip(1).filter_map(|rest| rest.split('"').next()).collect();

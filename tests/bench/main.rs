@@ -79,7 +79,6 @@ fn measure() {
     let peers = peers::Peers::install();
     let ground = Ground::with(FEW);
     let measured = Measured {
-        stories: [FEW, ALL, MANY].map(|people| (people, told("story", || counts::story(people)))).into(),
         packages: counts::packages(&names()),
         starts: told("starts", || starts::measure(&ground, Some(&peers))),
         bare_call: told("the bare call", || starts::bare_call(&ground)),
@@ -89,6 +88,7 @@ fn measure() {
         bell: told("the bell", portal::bell),
         imports: told("imports", || [5_000, 20_000].map(portal::import).into()),
         dev: told("cargo dev", portal::dev),
+        stories: [FEW, ALL, MANY].map(|people| (people, told("story", || counts::story(people)))).into(),
     };
     let document = format!("{}\n{TRIED}", measured.document());
     std::fs::write(workspace().join("tests/bench/RESULTS.md"), &document).expect("RESULTS.md is written");

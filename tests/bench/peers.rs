@@ -21,7 +21,12 @@ impl Peers {
         std::fs::create_dir_all(&to).expect("a folder");
         run(Command::new("cp").arg("-R").arg(workspace().join("tests/bench/peers/.")).arg(&to));
         for folder in ["node", "better-auth"].map(|name| to.join(name)) {
-            run(Command::new("npm").current_dir(&folder).args(["ci", "--silent", "--no-audit", "--no-fund"]));
+            let mut npm = Command::new("npm");
+            if Path::new("/usr/include/node").exists() {
+                // Node's own headers, or the build of what is native would download them.
+                npm.env("npm_config_nodedir", "/usr");
+            }
+            run(npm.current_dir(&folder).args(["ci", "--silent", "--no-audit", "--no-fund"]));
         }
         run(Command::new("npm").current_dir(to.join("node")).args(["run", "--silent", "build"]));
         for folder in ["python", "django"].map(|name| to.join(name)) {
@@ -63,7 +68,7 @@ impl Peers {
     /// Sign-ins a second with Django and with better-auth, in turn.
     pub fn sign_ins_a_second(&self) -> [Sample; 2] {
         let django = Server::start(&self.0.join("django"), &["sh", "start.sh"]);
-        let better_auth = Server::start(&self.0.join("better-auth"), &["node", "server.mjs"]);
+        let better_auth = Server::start(&self.0.join("better-auth"), &["sh", "start.sh"]);
         let [mut one, mut other] = [Sample::default(), Sample::default()];
         for _ in 0..RUNS {
             one.add(django.sign_ins("/login", |n| format!(r#"{{"account":"p{n}","password":"oie7"}}"#)));
@@ -150,21 +155,32 @@ fn post(stream: &mut TcpStream, port: u16, path: &str, body: &str) -> Option<u16
     );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
     let mut answer = BufReader::new(stream);
-    let (mut status, mut left) = (None, None);
-    loop {
+    let line = |answer: &mut BufReader<_>| {
         let mut line = String::new();
         answer.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let line = line.trim_end().to_ascii_lowercase();
-        if status.is_none() {
-            status = line.split(' ').nth(1).and_then(|status| status.parse().ok());
-        } else if let Some(length) = line.strip_prefix("content-length:") {
-            left = length.trim().parse::<u64>().ok();
-        } else if line.is_empty() {
+        Some(line.trim_end().to_ascii_lowercase())
+    };
+    let status = line(&mut answer)?.split(' ').nth(1)?.parse().ok();
+    let (mut left, mut chunked) = (None, false);
+    loop {
+        let header = line(&mut answer)?;
+        if header.is_empty() {
             break;
         }
+        left = left.or(header.strip_prefix("content-length:").and_then(|length| length.trim().parse::<u64>().ok()));
+        chunked |= header == "transfer-encoding: chunked";
     }
-    answer.take(left?).read_to_end(&mut Vec::new()).ok()?;
-    status
+    loop {
+        let length = if chunked { u64::from_str_radix(&line(&mut answer)?, 16).ok()? } else { left? };
+        answer.by_ref().take(length).read_to_end(&mut Vec::new()).ok()?;
+        if !chunked {
+            return status;
+        }
+        line(&mut answer)?;
+        if length == 0 {
+            return status;
+        }
+    }
 }
 
 impl Drop for Server {

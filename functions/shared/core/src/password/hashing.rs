@@ -113,7 +113,10 @@ impl Hasher {
         &self.peppers
     }
 
+    // What hashes is inlined into the functions that do, which are compiled for speed; the rest of this crate is not.
+
     /// Hashes a new password, with a salt from [`crate::chance::bytes`].
+    #[inline]
     pub fn hash(&self, password: &Password, salt: [u8; SALT_LENGTH]) -> Result<StoredHash, HashingError> {
         let (pepper, cost) = (self.peppers.current(), self.costs.today);
         let hash = self.argon2(pepper, cost, password, &salt)?;
@@ -126,6 +129,7 @@ impl Hasher {
     /// Whether this is the password of the stored hash. Where there is none it is not, after the same work: each cost
     /// that a hash may have is paid once and in the same order, for the stored hash or for a decoy, so that the time
     /// tells neither.
+    #[inline]
     pub fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashingError> {
         let made = stored.map(Made::read).transpose()?;
         let unlisted = made.as_ref().map(|made| made.at).filter(|cost| !self.costs.are(*cost));
@@ -151,8 +155,7 @@ impl Hasher {
         Ok(stored.key_id == self.peppers.current().id && Made::read(stored)?.at == self.costs.today)
     }
 
-    /// On its own, or it would be compiled into what is made small.
-    #[inline(never)]
+    #[inline]
     fn argon2(&self, pepper: &Key, cost: Cost, password: &Password, salt: &[u8]) -> Result<[u8; 32], HashingError> {
         let params = Params::new(cost.memory_kib, cost.passes, LANES, Some(HASH_LENGTH)).map_err(argon2_error)?;
         let blocks = params.block_count();
