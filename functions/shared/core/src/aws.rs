@@ -4,9 +4,10 @@ pub use aws_smithy_http_client::tls::TrustStore;
 pub use aws_types::SdkConfig;
 
 use crate::config::{self, ConfigError};
+use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::retry::RetryConfig;
 use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{BehaviorVersion, Credentials, Region, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_dynamodb::config::{BehaviorVersion, Region, SharedCredentialsProvider, SharedHttpClient};
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext};
 use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};

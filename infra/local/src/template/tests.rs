@@ -31,7 +31,7 @@ fn each_function_knows_just_what_the_template_gives_it() {
     let register = system.functions.iter().find(|function| function.name == "register").unwrap();
     assert_eq!(register.logical_id, "RegisterFunction");
     assert_eq!(register.timeout, Duration::from_secs(10));
-    assert_eq!(register.memory, 256);
+    assert_eq!(register.memory, 128);
     assert_eq!(register.log_format, "JSON");
     assert_eq!(register.variables["PORTAL_URL"], "http://localhost:3000");
     assert_eq!(register.variables["MANAGED_NETWORKS"], "127.0.0.1/32,::1/128");
@@ -41,6 +41,8 @@ fn each_function_knows_just_what_the_template_gives_it() {
         "arn:aws:secretsmanager:ca-central-1:000000000000:secret:guichet-3000-NamesSecret"
     );
     assert!(!register.variables.contains_key("CREDENTIALS_TABLE"));
+    let login = system.functions.iter().find(|function| function.name == "login").unwrap();
+    assert_eq!(login.memory, 192);
     let mailer = system.functions.iter().find(|function| function.name == "mailer").unwrap();
     assert_eq!(mailer.timeout, Duration::from_secs(30));
 }
