@@ -79,6 +79,7 @@ fn measure() {
     let peers = peers::Peers::install();
     let ground = Ground::with(FEW);
     let measured = Measured {
+        functions: ground.functions().to_vec(),
         packages: counts::packages(&names()),
         starts: told("starts", || starts::measure(&ground, Some(&peers))),
         bare_call: told("the bare call", || starts::bare_call(&ground)),

@@ -151,12 +151,12 @@ impl Play {
 
     fn credentials(&self) -> Credentials {
         let client = &self.world.aws.dynamodb;
-        Credentials(Table::new(&client, self.world.table("Credentials")))
+        Credentials(Table::new(client, self.world.table("Credentials")))
     }
 
     fn directory(&self) -> Directory {
         let client = &self.world.aws.dynamodb;
-        Directory(Table::new(&client, self.world.table("Directory")))
+        Directory(Table::new(client, self.world.table("Directory")))
     }
 
     /// Plays a step, and holds what came of it to the model.

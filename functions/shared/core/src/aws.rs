@@ -22,8 +22,8 @@ const ATTEMPT: Duration = Duration::from_secs(1);
 /// The whole call's limit: three attempts and their pauses, well below a function's 10 s.
 const OPERATION: Duration = Duration::from_secs(4);
 
-/// The clients of this process, each made once: what a client reads before its first call costs a cold start a third of a
-/// millisecond.
+/// The clients of this process, each made once: what one reads before its first call is a sixth of what a cold start
+/// computes.
 pub struct Aws {
     /// What further clients are made with.
     pub config: SdkConfig,
