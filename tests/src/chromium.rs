@@ -32,7 +32,13 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// It takes a port that is free for IPv4 for both, and ends where IPv6 has it taken: then it is started again.
     pub(crate) fn start(program: &Path) -> Self {
+        const ATTEMPTS: u32 = 10;
+        (0..ATTEMPTS).find_map(|_| Self::try_start(program)).expect("chromedriver says its port")
+    }
+
+    fn try_start(program: &Path) -> Option<Self> {
         let mut process = Command::new(binary("guichet-local"))
             .args(["tether", "--"])
             .arg(program)
@@ -45,9 +51,13 @@ impl Driver {
         let mut lines = BufReader::new(process.stdout.take().expect("its output")).lines().map_while(Result::ok);
         let port =
             lines.find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        let Some(port) = port else {
+            process.wait().expect("it ended");
+            return None;
+        };
         // What it says further on is read too, or it would wait for its reader.
         std::thread::spawn(move || lines.for_each(drop));
-        Self { process, port: port.expect("chromedriver says its port") }
+        Some(Self { process, port })
     }
 }
 

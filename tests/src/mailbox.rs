@@ -7,7 +7,6 @@ use serde::Deserialize;
 pub struct Mail {
     /// SES's name for it.
     pub id: String,
-    to: To,
     /// *Objet*.
     pub subject: String,
     /// The plain text.
@@ -18,23 +17,7 @@ pub struct Mail {
     pub sent_at: String,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
-enum To {
-    One(String),
-    Several(Vec<String>),
-}
-
 impl Mail {
-    /// Whether it went to this address.
-    #[must_use]
-    pub fn is_to(&self, address: &str) -> bool {
-        match &self.to {
-            To::One(one) => one == address,
-            To::Several(several) => several.iter().any(|one| one == address),
-        }
-    }
-
     /// The link in it, which stands on a line of its own.
     #[must_use]
     pub fn link(&self) -> &str {
@@ -47,17 +30,13 @@ impl Mail {
         self.link_if_any().is_some()
     }
 
-    pub(crate) fn link_if_any(&self) -> Option<&str> {
+    fn link_if_any(&self) -> Option<&str> {
         self.text.lines().find(|line| line.contains("/changer-mon-mot-de-passe#"))
     }
 
     /// The token in the link.
     #[must_use]
     pub fn token(&self) -> &str {
-        Self::token_of(self.link())
-    }
-
-    pub(crate) fn token_of(link: &str) -> &str {
-        link.rsplit('#').next().expect("a fragment")
+        self.link().rsplit('#').next().expect("a fragment")
     }
 }

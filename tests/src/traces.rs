@@ -1,8 +1,9 @@
 //! Whether a copy of all that a stack keeps and says gives a secret away.
 //!
-//! The harness writes down every secret that somebody meets on a stack: passwords typed, links mailed, sessions and
-//! devices given out. When the stack stops, its tables and its logs are searched for each of them.
+//! The harness writes down every secret that somebody meets on a stack: passwords typed, sessions and devices given out.
+//! When the stack stops, its tables and its logs are searched for each of them and for all links that were mailed.
 
+use crate::mailbox::Mail;
 use aho_corasick::AhoCorasick;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -18,7 +19,8 @@ use std::time::Duration;
 pub(crate) const MET: &str = "met.jsonl";
 /// What of the data folder is not searched: the record itself, the keys, and what belongs to the readers of the mails.
 /// Browsers' profiles are folders with names of their own.
-const NOT_SEARCHED: [&str; 4] = [MET, "secrets.json", "mail.jsonl", "directory.csv"];
+const NOT_SEARCHED: [&str; 4] = [MET, "secrets.json", MAILS, "directory.csv"];
+const MAILS: &str = "mail.jsonl";
 /// A shorter secret can stand somewhere by chance. It is searched as a whole field alone.
 const LONG: usize = 8;
 
@@ -92,10 +94,14 @@ pub(crate) fn files(data: &Path) -> Vec<Copy> {
     copies
 }
 
-/// Each secret of the data folder's record that stands in a copy, and each mail address in a log. Empty: nothing does.
+/// Each secret of the data folder's record or mails that stands in a copy, and each mail address in a log. Empty: nothing
+/// does.
 pub(crate) fn given_away(data: &Path, copies: &[Copy]) -> Vec<String> {
-    let record = std::fs::read_to_string(data.join(MET)).unwrap_or_default();
-    let secrets: BTreeSet<String> = record.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let kept = |file| std::fs::read_to_string(data.join(file)).unwrap_or_default();
+    let (record, mails) = (kept(MET), kept(MAILS));
+    let mails = mails.lines().filter_map(|line| serde_json::from_str::<Mail>(line).ok());
+    let tokens = mails.filter(Mail::has_link).map(|mail| mail.token().to_owned());
+    let secrets = record.lines().filter_map(|line| serde_json::from_str(line).ok()).chain(tokens).collect();
     let found = find(&secrets, copies);
     let logs = copies.iter().filter(|(name, _)| name.starts_with("log"));
     let addresses = logs.filter_map(|(name, bytes)| {
@@ -215,5 +221,12 @@ mod tests {
         }
         Met::on(data.path()).passwords(br#"{"account": "a", "password": "Phrase de passe 7"}"#);
         assert_eq!(given_away(data.path(), &files(data.path())).len(), 3);
+
+        let token = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY";
+        let text = format!("Votre lien :\nhttps://acces.example/changer-mon-mot-de-passe#{token}\n");
+        let mail = serde_json::json!({ "id": "1", "subject": "", "text": text, "html": "", "sent_at": "" });
+        std::fs::write(data.path().join("mail.jsonl"), format!("{mail}\n")).unwrap();
+        std::fs::write(data.path().join("logs/mailer.log"), format!("sent {token}\n")).unwrap();
+        assert_eq!(given_away(data.path(), &files(data.path())).len(), 4);
     }
 }

@@ -12,7 +12,7 @@ use shards::Shards;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Between two looks at the stream. Lambda itself looks four times a second.
+/// Before the next look at a stream that had nothing new. Lambda itself looks four times a second.
 const PAUSE: Duration = Duration::from_millis(100);
 /// After a failed call, or while the engine does not answer.
 const LONGER_PAUSE: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ impl Bell {
         faults: Arc<Faults>,
     ) -> Result<Self, Failure> {
         let mut shards = Shards::new(engine, &stream);
-        let early = shards.next_batches().await.or_fail(|| format!("the stream of {} cannot be read", stream.table))?;
+        let early = shards.read_on().await.or_fail(|| format!("the stream of {} cannot be read", stream.table))?;
         Ok(Self { invoker, stream, shards, faults, early })
     }
 
@@ -46,12 +46,18 @@ impl Bell {
         let mut heard = Ok(std::mem::take(&mut self.early));
         loop {
             match heard {
-                Ok(batches) => {
+                Ok(news) => {
                     silent = false;
-                    for records in batches {
-                        self.bring(records, &mut passed_by).await;
+                    if news.is_empty() {
+                        tokio::time::sleep(PAUSE).await;
                     }
-                    tokio::time::sleep(PAUSE).await;
+                    for mut records in news {
+                        // What the filter leaves out takes up no room in a batch.
+                        records.retain(|record| is_named(&self.stream, record));
+                        for batch in records.chunks(self.stream.batch_size) {
+                            self.bring(batch.to_vec(), &mut passed_by).await;
+                        }
+                    }
                 }
                 Err(error) => {
                     if !silent {
@@ -63,7 +69,7 @@ impl Bell {
             }
             heard = match self.faults.hit("streams", "GetRecords", b"") {
                 Some(_) => Err(EngineError::asked_for()),
-                None => self.shards.next_batches().await,
+                None => self.shards.read_on().await,
             };
         }
     }
@@ -104,7 +110,7 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
     let mut failures = 0;
     loop {
         let now = machine::now().as_second();
-        records.retain(|record| counts(stream, record, now));
+        records.retain(|record| is_young(stream, record, now));
         if records.is_empty() {
             return;
         }
@@ -123,12 +129,15 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
     }
 }
 
-/// Whether a record passes the filter and is not too old.
-fn counts(stream: &Stream, record: &Value, now: i64) -> bool {
-    let named = |names: &Vec<String>| names.iter().any(|name| record["eventName"] == **name);
+/// Whether a record passes the filter.
+fn is_named(stream: &Stream, record: &Value) -> bool {
+    stream.event_names.as_ref().is_none_or(|names| names.iter().any(|name| record["eventName"] == **name))
+}
+
+fn is_young(stream: &Stream, record: &Value, now: i64) -> bool {
     let created = &record["dynamodb"]["ApproximateCreationDateTime"];
     let young = |limit: Duration| created.as_f64().is_none_or(|created| created + limit.as_secs_f64() > seconds(now));
-    stream.event_names.as_ref().is_none_or(named) && stream.maximum_age.is_none_or(young)
+    stream.maximum_age.is_none_or(young)
 }
 
 /// Seconds since 1970, which a double holds exactly.
@@ -145,7 +154,7 @@ fn with_source(record: &Value, arn: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{counts, with_source};
+    use super::{is_named, is_young, with_source};
     use crate::template::Stream;
     use serde_json::json;
     use std::time::Duration;
@@ -161,9 +170,8 @@ mod tests {
             event_names: Some(vec!["INSERT".into()]),
         };
         let record = |name: &str, at: i64| json!({"eventName": name, "dynamodb": {"ApproximateCreationDateTime": at}});
-        assert!(counts(&stream, &record("INSERT", 1000), 1059));
-        assert!(!counts(&stream, &record("INSERT", 1000), 1060));
-        assert!(!counts(&stream, &record("MODIFY", 1000), 1000));
+        assert!(is_named(&stream, &record("INSERT", 1000)) && !is_named(&stream, &record("MODIFY", 1000)));
+        assert!(is_young(&stream, &record("INSERT", 1000), 1059) && !is_young(&stream, &record("INSERT", 1000), 1060));
         assert_eq!(with_source(&record("INSERT", 1), "arn:s")["eventSourceARN"], "arn:s");
     }
 }

@@ -59,10 +59,10 @@ impl Mailbox {
         Ok(())
     }
 
-    /// The mails, newest first.
-    pub fn newest_first(&self) -> Vec<Mail> {
+    /// The wanted mails, newest first.
+    pub fn newest_first(&self, wanted: impl Fn(&Mail) -> bool) -> Vec<Mail> {
         let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.1.iter().rev().cloned().collect()
+        inside.1.iter().rev().filter(|mail| wanted(mail)).cloned().collect()
     }
 }
 
@@ -100,8 +100,12 @@ mod tests {
 
         let mailbox = Mailbox::open(&file).unwrap();
         mailbox.deliver(mail("4")).unwrap();
-        let ids: Vec<String> = Mailbox::open(&file).unwrap().newest_first().into_iter().map(|mail| mail.id).collect();
-        assert_eq!(ids, ["4", "2", "1"]);
+        let mailbox = Mailbox::open(&file).unwrap();
+        let ids = |wanted: fn(&Mail) -> bool| {
+            mailbox.newest_first(wanted).into_iter().map(|mail| mail.id).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(|_| true), ["4", "2", "1"]);
+        assert_eq!(ids(|mail| mail.id != "2"), ["4", "1"]);
         std::fs::remove_file(file).unwrap();
     }
 }

@@ -13,7 +13,6 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Shards {
     engine: Engine,
     table: String,
-    batch_size: u64,
     arn: String,
     read: BTreeMap<String, Shard>,
     looked: Option<Instant>,
@@ -35,14 +34,7 @@ struct Shard {
 impl Shards {
     /// The stream of a table, from now on.
     pub fn new(engine: Engine, stream: &Stream) -> Self {
-        Self {
-            engine,
-            table: stream.table.clone(),
-            batch_size: stream.batch_size,
-            arn: String::new(),
-            read: BTreeMap::new(),
-            looked: None,
-        }
+        Self { engine, table: stream.table.clone(), arn: String::new(), read: BTreeMap::new(), looked: None }
     }
 
     /// The engine's name for the stream.
@@ -50,12 +42,12 @@ impl Shards {
         &self.arn
     }
 
-    /// What is new, one batch at most from each shard.
-    pub async fn next_batches(&mut self) -> Result<Vec<Vec<Value>>, EngineError> {
+    /// What is new, for each shard that has something: as many records as the engine gives at once.
+    pub async fn read_on(&mut self) -> Result<Vec<Vec<Value>>, EngineError> {
         if self.looked.is_none_or(|looked| looked.elapsed() > LOOK) {
             self.look().await?;
         }
-        let mut batches = Vec::new();
+        let mut news = Vec::new();
         for (id, shard) in self.read.iter_mut().filter(|(_, shard)| !shard.done) {
             let iterator = match &shard.iterator {
                 Some(iterator) => iterator.clone(),
@@ -67,7 +59,7 @@ impl Shards {
                     .unwrap_or_default()
                     .to_owned(),
             };
-            let asked = json!({"ShardIterator": iterator, "Limit": self.batch_size});
+            let asked = json!({"ShardIterator": iterator});
             let mut answer = match self.engine.call("DynamoDBStreams_20120810.GetRecords", &asked).await {
                 Ok(answer) => answer,
                 Err(error) if error.is("ExpiredIteratorException") || error.is("TrimmedDataAccessException") => {
@@ -86,10 +78,10 @@ impl Shards {
                 && let Some(last) = records.last()
             {
                 shard.last = Some(last["dynamodb"]["SequenceNumber"].clone());
-                batches.push(records);
+                news.push(records);
             }
         }
-        Ok(batches)
+        Ok(news)
     }
 
     /// Takes up the shards that are new, and forgets those that are gone.

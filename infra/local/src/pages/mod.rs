@@ -37,10 +37,12 @@ impl Pages {
         if method != Method::GET && method != Method::HEAD {
             return None;
         }
-        let mails = || self.mailbox.newest_first();
+        let query = uri.query().unwrap_or_default();
         let (content_type, content) = match uri.path() {
-            "/_local/mail" => ("application/json", inbox::json(&mails(), uri.query().unwrap_or_default())),
-            "/_local/inbox" => (HTML, inbox::page(&mails())),
+            "/_local/mail" => {
+                ("application/json", inbox::json(&self.mailbox.newest_first(|mail| inbox::asks_for(query, mail))))
+            }
+            "/_local/inbox" => (HTML, inbox::page(&self.mailbox.newest_first(|_| true))),
             "/_local/inbox.css" => ("text/css; charset=utf-8", inbox::STYLE.to_owned()),
             "/_local/inbox.js" => ("text/javascript; charset=utf-8", inbox::SCRIPT.to_owned()),
             "/_local/api" => match interface::page(&self.interface) {
@@ -62,7 +64,7 @@ impl Pages {
     /// `POST /_local/mail/ID/EVENT`: lets SES tell this of a mail.
     fn play(&self, path: &str) -> Option<Response> {
         let (id, event) = path.strip_prefix("/_local/mail/")?.split_once('/')?;
-        let mail = self.mailbox.newest_first().into_iter().find(|mail| mail.id == id)?;
+        let mail = self.mailbox.newest_first(|mail| mail.id == id).pop()?;
         self.bus.put(Kind::named(event)?.event(&mail));
         Some(StatusCode::NO_CONTENT.into_response())
     }

@@ -47,7 +47,7 @@ pub struct Stream {
     /// The table's physical name.
     pub table: String,
     /// The most records in one call.
-    pub batch_size: u64,
+    pub batch_size: usize,
     /// How often a failed call is made again; `None` for as long as the records live.
     pub retries: Option<u64>,
     /// The age from which a record is dropped.
@@ -184,7 +184,7 @@ fn stream(function: &str, properties: &Value, at: &str) -> Result<Stream, Failur
         function: function.to_owned(),
         table: table.to_owned(),
         // The defaults are Lambda's own.
-        batch_size: properties["BatchSize"].as_u64().unwrap_or(100),
+        batch_size: properties["BatchSize"].as_u64().map_or(100, |size| usize::try_from(size).unwrap_or(usize::MAX)),
         retries: properties["MaximumRetryAttempts"].as_u64(),
         maximum_age: properties["MaximumRecordAgeInSeconds"].as_u64().map(Duration::from_secs),
         event_names: event_names(&properties["FilterCriteria"]["Filters"], at)?,
