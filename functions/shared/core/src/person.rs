@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 const LONGEST_NAME: usize = 100;
 
 /// The language in which a person gets mail and pages.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Language {
     /// French of Canada, the first language.
@@ -29,7 +29,7 @@ impl Language {
 }
 
 /// A person's name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PersonName {
     /// *Prénom*.
     pub given_name: String,

@@ -1,6 +1,6 @@
 //! The directory's export: a CSV file as spreadsheets and directories write it, checked line by line.
 
-use csv::{ReaderBuilder, StringRecord, Trim};
+use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
 use guichet_core::account::AccountName;
 use guichet_core::mailbox::MailAddress;
@@ -10,6 +10,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// The columns, and what exports call them besides; compared without case, accents, spaces and signs.
@@ -83,55 +84,122 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// What a file says.
-pub(super) struct Read {
-    /// The lines that can be taken, with `shared_mailbox` as the file alone tells it.
-    pub(super) entries: Vec<Entry>,
-    /// Those that cannot.
+/// A file that was checked: its text, which can be gone through as often as one wants, and what one has to know of all its
+/// lines at once.
+pub(super) struct File {
+    lines: Lines,
+    /// The line that counts for each account.
+    named: HashMap<AccountName, u64>,
+    /// How many active accounts have each address.
+    holders: HashMap<String, usize>,
+    /// The lines that cannot be taken.
     pub(super) refused: Vec<Refusal>,
     /// How its letters are written.
     pub(super) encoding: &'static str,
 }
 
-pub(super) fn read(path: &Path) -> Result<Read, FileError> {
-    let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable(path.to_owned(), error))?;
-    let (encoding, text) = decoded(path, &bytes)?;
-    // Spreadsheets say so themselves at times which sign they write between columns, on a line ahead of all.
-    let lines = text.split_once('\n').filter(|(line, _)| line.starts_with("sep=")).map_or(&*text, |(_, rest)| rest);
-    let skipped = u64::from(lines.len() < text.len());
-    let mut reader =
-        ReaderBuilder::new().delimiter(delimiter(lines)).flexible(true).trim(Trim::All).from_reader(lines.as_bytes());
-
-    let header = reader.headers().cloned().unwrap_or_default();
-    let places = places(path, &header)?;
-    let (mut entries, mut refused, mut seen) = (Vec::new(), Vec::new(), HashMap::new());
-    // Spreadsheets leave rows behind that are empty.
-    let is_empty = |record: &StringRecord| record.iter().all(str::is_empty);
-    for record in reader.records().filter(|record| !record.as_ref().is_ok_and(is_empty)) {
-        let (line, entry) = match record {
-            Ok(record) => (record.position().map_or(0, csv::Position::line), entry(&record, header.len(), places)),
-            Err(error) => (error.position().map_or(0, csv::Position::line), Err(error.to_string())),
-        };
-        let line = line + skipped;
-        let taken = entry.and_then(|entry| match seen.get(&entry.account) {
-            None => Ok(Some(entry)),
-            Some((_, earlier)) if *earlier == entry => Ok(None),
-            Some((earlier, _)) => Err(format!("the account {} stands on line {earlier} already", entry.account)),
-        });
-        match taken {
-            Ok(Some(entry)) => {
-                seen.insert(entry.account.clone(), (line, entry.clone()));
-                entries.push(entry);
+impl File {
+    pub(super) fn read(path: &Path) -> Result<Self, FileError> {
+        let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable(path.to_owned(), error))?;
+        let (encoding, text) = decoded(path, &bytes)?;
+        let lines = Lines::of(path, text.into_owned())?;
+        let (mut named, mut holders, mut refused) = (HashMap::new(), HashMap::new(), Vec::new());
+        let hasher = RandomState::new();
+        for (line, entry) in lines.entries() {
+            let says = |entry: Entry| {
+                let says = hasher.hash_one(&entry);
+                match named.get(&entry.account) {
+                    None => Ok(Some((entry, says))),
+                    Some((_, earlier)) if *earlier == says => Ok(None),
+                    Some((earlier, _)) => {
+                        Err(format!("the account {} stands on line {earlier} already", entry.account))
+                    }
+                }
+            };
+            match entry.and_then(says) {
+                Ok(Some((entry, says))) => {
+                    if let Some(email) = entry.email.filter(|_| entry.active) {
+                        *holders.entry(email.as_str().to_owned()).or_default() += 1;
+                    }
+                    named.insert(entry.account, (line, says));
+                }
+                Ok(None) => {}
+                Err(reason) => refused.push(Refusal { line, reason }),
             }
-            Ok(None) => {}
-            Err(reason) => refused.push(Refusal { line, reason }),
         }
+        if named.is_empty() && refused.is_empty() {
+            return Err(FileError::Empty(path.to_owned()));
+        }
+        let named = named.into_iter().map(|(account, (line, _))| (account, line)).collect();
+        Ok(Self { lines, named, holders, refused, encoding })
     }
-    if entries.is_empty() && refused.is_empty() {
-        return Err(FileError::Empty(path.to_owned()));
+
+    /// How many accounts it names.
+    pub(super) fn len(&self) -> usize {
+        self.named.len()
     }
-    mark_shared(&mut entries);
-    Ok(Read { entries, refused, encoding })
+
+    pub(super) fn names(&self, account: &AccountName) -> bool {
+        self.named.contains_key(account)
+    }
+
+    /// How many active accounts have this address.
+    pub(super) fn holders_of(&self, address: &str) -> usize {
+        self.holders.get(address).copied().unwrap_or_default()
+    }
+
+    /// The accounts that it names, read anew, with `shared_mailbox` as the file alone tells it.
+    pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
+        let that_count = |(line, entry): (u64, Result<Entry, String>)| {
+            entry.ok().filter(|entry| self.named.get(&entry.account) == Some(&line))
+        };
+        self.lines.entries().filter_map(that_count).map(|entry| {
+            let shared_mailbox = entry.email.as_ref().is_some_and(|email| self.holders_of(email.as_str()) > 1);
+            Entry { shared_mailbox, ..entry }
+        })
+    }
+}
+
+/// The text of a file, and how it is to be read.
+struct Lines {
+    text: String,
+    /// Where the line of the columns' names begins, and how many lines stand ahead of it.
+    begin: (usize, u64),
+    delimiter: u8,
+    width: usize,
+    places: [usize; COLUMNS.len()],
+}
+
+impl Lines {
+    fn of(path: &Path, text: String) -> Result<Self, FileError> {
+        // Spreadsheets say so themselves at times which sign they write between columns, on a line ahead of all.
+        let hint = text.split_once('\n').filter(|(line, _)| line.starts_with("sep="));
+        let begin = hint.map_or((0, 0), |(line, _)| (line.len() + 1, 1));
+        let delimiter = delimiter(&text[begin.0..]);
+        let mut lines = Self { text, begin, delimiter, width: 0, places: Default::default() };
+        let header = lines.reader().headers().cloned().unwrap_or_default();
+        (lines.width, lines.places) = (header.len(), places(path, &header)?);
+        Ok(lines)
+    }
+
+    fn reader(&self) -> Reader<&[u8]> {
+        let text = &self.text.as_bytes()[self.begin.0..];
+        ReaderBuilder::new().delimiter(self.delimiter).flexible(true).trim(Trim::All).from_reader(text)
+    }
+
+    /// What each line says or why it cannot be taken, by its number.
+    fn entries(&self) -> impl Iterator<Item = (u64, Result<Entry, String>)> {
+        // Spreadsheets leave rows behind that are empty.
+        let is_empty = |record: &StringRecord| record.iter().all(str::is_empty);
+        let records = self.reader().into_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
+        records.map(|record| {
+            let (position, entry) = match &record {
+                Ok(record) => (record.position(), entry(record, self.width, self.places)),
+                Err(error) => (error.position(), Err(error.to_string())),
+            };
+            (position.map_or(0, csv::Position::line) + self.begin.1, entry)
+        })
+    }
 }
 
 /// By the mark at its beginning; without one UTF-8 where it can be that, and else what Windows writes in the west.
@@ -200,40 +268,24 @@ fn entry(record: &StringRecord, width: usize, places: [usize; COLUMNS.len()]) ->
     Ok(Entry { account, email, name, language, active, shared_mailbox: false, bounced_at: None })
 }
 
-fn mark_shared(entries: &mut [Entry]) {
-    let holders = holders_of_addresses(entries);
-    for entry in entries {
-        let email = entry.email.as_ref();
-        entry.shared_mailbox = email.and_then(|email| holders.get(email.as_str())).is_some_and(|holders| *holders > 1);
-    }
-}
-
-/// How many active accounts of the file have each address.
-pub(super) fn holders_of_addresses(entries: &[Entry]) -> HashMap<String, usize> {
-    let mut holders = HashMap::new();
-    for email in entries.iter().filter(|entry| entry.active).filter_map(|entry| entry.email.as_ref()) {
-        *holders.entry(email.as_str().to_owned()).or_default() += 1;
-    }
-    holders
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use encoding_rs::UTF_16LE;
 
-    fn read_bytes(bytes: &[u8]) -> Result<Read, FileError> {
+    fn read_bytes(bytes: &[u8]) -> Result<File, FileError> {
         use std::io::Write;
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        read(file.path())
+        File::read(file.path())
     }
 
     const HEADER: &str = "compte;courriel;prenom;nom;langue;actif\n";
 
     fn line(line: &str) -> Result<Entry, String> {
-        let Read { mut entries, mut refused, .. } = read_bytes(format!("{HEADER}{line}\n").as_bytes()).unwrap();
-        entries.pop().ok_or_else(|| refused.remove(0).reason)
+        let mut file = read_bytes(format!("{HEADER}{line}\n").as_bytes()).unwrap();
+        let entry = file.entries().next();
+        entry.ok_or_else(|| file.refused.remove(0).reason)
     }
 
     #[test]
@@ -251,10 +303,16 @@ mod tests {
             ;;;;;\n\
             ROY;marie@sante.example;Luc;Roy;en;oui\n"
         );
-        let Read { entries, refused, encoding } = read_bytes(text.as_bytes()).unwrap();
-        let taken: Vec<_> =
-            entries.iter().map(|entry| (entry.account.as_str(), entry.shared_mailbox, entry.active)).collect();
-        assert_eq!(taken, [("tremblam", true, true), ("roy", true, true), ("nguyen", false, false)]);
+        let file = read_bytes(text.as_bytes()).unwrap();
+        for _ in 0..2 {
+            let taken = file.entries().map(|entry| (entry.account.to_string(), entry.shared_mailbox, entry.active));
+            let expected = [("tremblam", true, true), ("roy", true, true), ("nguyen", false, false)];
+            assert_eq!(
+                taken.collect::<Vec<_>>(),
+                expected.map(|(name, shared, active)| (name.to_owned(), shared, active))
+            );
+        }
+        let File { refused, encoding, .. } = file;
         let lines: Vec<_> = refused.iter().map(|refusal| refusal.line).collect();
         assert_eq!(lines, [3, 5, 6, 7, 8], "what stands there twice alike hurts nobody: {refused:?}");
         assert!(refused[2].reason.contains("line 4 already"), "{}", refused[2].reason);
@@ -273,9 +331,10 @@ mod tests {
             (WINDOWS_1252.encode(&format!("sep=;\r\n{text}")).0.into_owned(), "windows-1252"),
             (utf_16, UTF_16LE.name()),
         ] {
-            let read = read_bytes(&bytes).unwrap();
-            assert_eq!(read.encoding, encoding);
-            let [entry] = &read.entries[..] else { panic!("{:?}", read.refused) };
+            let file = read_bytes(&bytes).unwrap();
+            assert_eq!(file.encoding, encoding);
+            let entries: Vec<_> = file.entries().collect();
+            let [entry] = &entries[..] else { panic!("{:?}", file.refused) };
             assert_eq!((entry.account.as_str(), entry.active, entry.language), ("cote", true, Language::Fr));
             assert_eq!(entry.name.display(), "Léa; Œdipe Côté");
         }
@@ -299,8 +358,9 @@ mod tests {
     fn a_quotation_mark_that_is_left_open_swallows_nobody_unseen() {
         let text = "compte;courriel;prenom;nom;langue;actif;note\n\
             a;;A;B;fr;oui;\"ouvert\nb;;A;B;fr;oui;\nc;;A;B;fr;oui;\"fermé\"\nd;;A;B;fr;oui;\n";
-        let Read { entries, refused, .. } = read_bytes(text.as_bytes()).unwrap();
-        assert!(entries.iter().all(|entry| entry.account.as_str() != "a") && !refused.is_empty(), "{refused:?}");
+        let file = read_bytes(text.as_bytes()).unwrap();
+        assert!(!file.entries().any(|entry| entry.account.as_str() == "a"));
+        assert!(!file.refused.is_empty(), "{:?}", file.refused);
     }
 
     #[test]
@@ -308,7 +368,7 @@ mod tests {
         assert!(matches!(read_bytes(b""), Err(FileError::NoColumn(_, "compte"))));
         assert!(matches!(read_bytes(b"compte,nom\na,b\n"), Err(FileError::NoColumn(_, "courriel"))));
         assert!(matches!(read_bytes(HEADER.as_bytes()), Err(FileError::Empty(_))));
-        assert!(matches!(read(Path::new("/nowhere.csv")), Err(FileError::Unreadable(..))));
+        assert!(matches!(File::read(Path::new("/nowhere.csv")), Err(FileError::Unreadable(..))));
         assert!(matches!(read_bytes(&[0xff, 0xfe, 0, 0xd8, b'a', 0]), Err(FileError::Damaged(_, "UTF-16LE"))));
         let mut damaged = format!("{HEADER}a;;Zoé;B;fr;oui\n").into_bytes();
         damaged.extend(b"b;;L\xe9a;B;fr;oui\n");

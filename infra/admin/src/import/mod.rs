@@ -7,17 +7,18 @@ pub use file::{FileError, Refusal};
 pub use report::{Difference, Report, Stopped};
 
 use crate::stack::{Directions, Role, Stack, StackError};
-use file::{Read, holders_of_addresses};
-use futures_util::{StreamExt, TryStreamExt, stream};
+use file::File;
+use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
 use guichet_core::clock;
-use guichet_core::mailbox::MailAddress;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::{Credentials, Holder, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use indicatif::{ProgressBar, ProgressStyle};
-use std::collections::{HashMap, HashSet};
+use report::Sum;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::pin::pin;
 
 /// Accounts read at once: the most that `BatchGetItem` takes.
 const READ: usize = 100;
@@ -54,16 +55,16 @@ pub struct How {
     pub allow_deactivations: bool,
 }
 
-/// Reads the file whole, then writes what differs: for each account its credentials first and its entry last, so that
-/// an import that was interrupted finds the difference again.
+/// Checks the file whole, then sees what differs, then writes it: for each account its credentials first and its entry
+/// last, so that an import that was interrupted finds the difference again.
 pub async fn import(directions: &Directions, file: &Path, how: How) -> Result<Report, ImportError> {
-    let read = file::read(file)?;
+    let file = File::read(file)?;
     let stack = Stack::find(directions, Role::Import).await?;
     let import = Import {
         directory: Directory(stack.table("Directory")?),
         credentials: Credentials(stack.table("Credentials")?),
     };
-    import.run(read, how).await
+    import.run(file, how).await
 }
 
 struct Import {
@@ -76,7 +77,6 @@ struct Row {
     wanted: Entry,
     entry: Option<Entry>,
     holder: Option<Holder>,
-    left: bool,
 }
 
 impl Row {
@@ -91,33 +91,76 @@ impl Row {
     }
 }
 
-impl Import {
-    async fn run(&self, read: Read, how: How) -> Result<Report, ImportError> {
-        let Read { entries, refused, encoding } = read;
-        let sharing = holders_of_addresses(&entries);
-        let mut named: HashSet<AccountName> = entries.iter().map(|entry| entry.account.clone()).collect();
-        let mut left = if how.complete { self.who_left(&named).await? } else { Vec::new() };
-        // A line that was refused may be theirs.
-        let kept_who_left = if refused.is_empty() { 0 } else { std::mem::take(&mut left).len() };
-        named.extend(left.iter().map(|entry| entry.account.clone()));
-        let total = entries.len() + left.len();
-        let mut rows = self.differing(entries, false).await?;
-        rows.extend(self.differing(left, true).await?);
-        let outsiders = self.mark_shared_beyond_the_file(&mut rows, &named, &sharing).await?;
-        rows.retain(|row| !row.is_as_wanted());
+/// Who is looked at: those whom the file names and those who have left, as they are to be.
+struct Roll {
+    file: File,
+    left: BTreeMap<AccountName, Entry>,
+}
 
-        let mut report = Report::of(&rows, &outsiders, total);
-        (report.refused, report.encoding, report.kept_who_left) = (refused, encoding, kept_who_left);
-        report.stopped = if how.allow_deactivations { None } else { self.stop(report.deactivated).await? };
-        if how.dry_run {
-            return Ok(Report { dry_run: true, ..report });
+impl Roll {
+    fn len(&self) -> usize {
+        self.file.len() + self.left.len()
+    }
+
+    fn names(&self, account: &AccountName) -> bool {
+        self.file.names(account) || self.left.contains_key(account)
+    }
+
+    fn wanted(&self) -> impl Iterator<Item = Entry> {
+        self.file.entries().chain(self.left.values().cloned())
+    }
+}
+
+/// What is found out about accounts that are not looked at.
+#[derive(Default)]
+struct Beyond {
+    /// The addresses that they have in common with some that are.
+    addresses: HashSet<String>,
+    /// Those of them whose mark changes, as they are to be.
+    changed: BTreeMap<AccountName, Entry>,
+}
+
+impl Beyond {
+    /// The rows with their marks, without those that are then as they are wanted.
+    fn mark(&self, mut rows: Vec<Row>) -> Vec<Row> {
+        for row in rows.iter_mut().filter(|row| row.wanted.active) {
+            let Some(email) = &row.wanted.email else { continue };
+            row.wanted.shared_mailbox |= self.addresses.contains(email.as_str());
         }
-        report.differences.clear();
-        if report.stopped.is_none() {
-            self.write_all(&rows, &outsiders).await?;
+        rows.retain(|row| !row.is_as_wanted());
+        rows
+    }
+}
+
+impl Import {
+    /// The rows pass by twice, a handful at a time: first they are counted, then written.
+    async fn run(&self, file: File, how: How) -> Result<Report, ImportError> {
+        let mut left = if how.complete { self.who_left(&file).await? } else { BTreeMap::new() };
+        // A line that was refused may be theirs.
+        let kept_who_left = if file.refused.is_empty() { 0 } else { std::mem::take(&mut left).len() };
+        let roll = Roll { file, left };
+        let (beyond, mut report) = self.look(&roll, how).await?;
+        report.stopped = if how.allow_deactivations { None } else { self.stop(report.deactivated).await? };
+        if !how.dry_run && report.stopped.is_none() {
+            self.write_all(&roll, &beyond, report.added + report.changed).await?;
             self.directory.note_import(clock::now()).await?;
         }
-        Ok(report)
+        let File { refused, encoding, .. } = roll.file;
+        Ok(Report { refused, encoding, kept_who_left, dry_run: how.dry_run, ..report })
+    }
+
+    /// What is to be done.
+    async fn look(&self, roll: &Roll, how: How) -> Result<(Beyond, Report), StoreError> {
+        let (mut beyond, mut sum) = (Beyond::default(), Sum::of(&roll.left, how.dry_run));
+        let bar = ProgressBar::new(roll.len() as u64).with_style(style());
+        let mut differing = pin!(self.differing(roll, &bar));
+        while let Some(rows) = differing.try_next().await? {
+            self.look_beyond(&rows, roll, &mut beyond).await?;
+            sum.add(&beyond.mark(rows));
+        }
+        bar.finish_and_clear();
+        let report = sum.report(roll.len(), beyond.changed.values());
+        Ok((beyond, report))
     }
 
     /// Whether so many are not to be taken away unasked.
@@ -129,51 +172,35 @@ impl Import {
         Ok((deactivated * 100 > active * DEACTIVATED_AT_MOST).then_some(Stopped { deactivated, active }))
     }
 
-    /// The active accounts beyond those that are named, as they are to be.
-    async fn who_left(&self, named: &HashSet<AccountName>) -> Result<Vec<Entry>, StoreError> {
+    /// The active accounts that the file does not name, as they are to be.
+    async fn who_left(&self, file: &File) -> Result<BTreeMap<AccountName, Entry>, StoreError> {
         let all = self.directory.all().await?.into_iter().filter(|entry| entry.active).map(|entry| entry.account);
-        let accounts: Vec<_> = all.filter(|account| !named.contains(account)).collect();
-        let mut left = Vec::new();
+        let accounts: Vec<_> = all.filter(|account| !file.names(account)).collect();
+        let mut left = BTreeMap::new();
         // A whole table is read as it was a moment ago.
         for chunk in accounts.chunks(READ) {
-            left.extend(self.directory.entries(chunk).await?);
+            let active = self.directory.entries(chunk).await?.into_iter().filter(|entry| entry.active);
+            let gone = |entry| Entry { active: false, shared_mailbox: false, ..entry };
+            left.extend(active.map(|entry| (entry.account.clone(), gone(entry))));
         }
-        left.retain(|entry| entry.active);
-        Ok(left.into_iter().map(|entry| Entry { active: false, shared_mailbox: false, ..entry }).collect())
+        Ok(left)
     }
 
-    /// What is not as it is wanted.
-    async fn differing(&self, wanted: Vec<Entry>, left: bool) -> Result<Vec<Row>, StoreError> {
-        let bar = ProgressBar::new(wanted.len() as u64).with_style(style());
-        let rows = stream::iter(wanted.chunks(READ).map(<[Entry]>::to_vec))
-            .map(|chunk| self.beside(chunk, left))
-            .buffered(AT_ONCE)
-            .inspect_ok(|rows| bar.inc(rows.len() as u64))
-            .try_concat()
-            .await?;
-        bar.finish_and_clear();
-        Ok(rows.into_iter().filter(|row| !row.is_as_wanted()).collect())
+    /// What is not as it is wanted, as far as the marks of the file alone tell.
+    fn differing<'a>(
+        &'a self,
+        roll: &'a Roll,
+        bar: &'a ProgressBar,
+    ) -> impl Stream<Item = Result<Vec<Row>, StoreError>> + 'a {
+        let chunks = stream::iter(roll.wanted()).chunks(READ);
+        chunks.map(|chunk| self.beside(chunk)).buffered(AT_ONCE).map_ok(|mut rows| {
+            bar.inc(rows.len() as u64);
+            rows.retain(|row| !row.is_as_wanted());
+            rows
+        })
     }
 
-    /// The marks of accounts beyond the file go first: nobody looks at them again for a row that is written.
-    async fn write_all(&self, rows: &[Row], outsiders: &[Entry]) -> Result<(), StoreError> {
-        for chunk in outsiders.chunks(WRITE) {
-            self.directory.put(chunk).await?;
-        }
-        let bar = ProgressBar::new(rows.len() as u64).with_style(style());
-        stream::iter(rows.chunks(WRITE))
-            .map(Ok)
-            .try_for_each_concurrent(AT_ONCE, |chunk| async {
-                self.write(chunk).await?;
-                bar.inc(chunk.len() as u64);
-                Ok(())
-            })
-            .await?;
-        bar.finish_and_clear();
-        Ok(())
-    }
-
-    async fn beside(&self, chunk: Vec<Entry>, left: bool) -> Result<Vec<Row>, StoreError> {
+    async fn beside(&self, chunk: Vec<Entry>) -> Result<Vec<Row>, StoreError> {
         let accounts: Vec<_> = chunk.iter().map(|entry| entry.account.clone()).collect();
         let (entries, holders) =
             futures_util::try_join!(self.directory.entries(&accounts), self.credentials.holders(&accounts))?;
@@ -184,49 +211,59 @@ impl Import {
             // What came back from an address stays known as long as the address is the same.
             let same = entry.as_ref().filter(|entry: &&Entry| entry.email == wanted.email);
             wanted.bounced_at = same.and_then(|entry| entry.bounced_at);
-            Row { wanted, entry, holder, left }
+            Row { wanted, entry, holder }
         };
         Ok(chunk.into_iter().map(row).collect())
     }
 
-    /// An account that the file does not name may have the address of one that it does, or may have shared one that
-    /// is given up now. Marks the rows, and returns those other accounts whose mark changes.
-    async fn mark_shared_beyond_the_file(
-        &self,
-        rows: &mut [Row],
-        named: &HashSet<AccountName>,
-        sharing: &HashMap<String, usize>,
-    ) -> Result<Vec<Entry>, StoreError> {
-        let mut addresses: HashMap<String, MailAddress> = HashMap::new();
-        for row in rows.iter() {
-            for entry in [Some(&row.wanted), row.entry.as_ref()].into_iter().flatten() {
-                addresses.extend(entry.email.as_ref().map(|email| (email.as_str().to_owned(), email.clone())));
+    /// An account that is not looked at may have the address of one that is, or may have shared one that is given up now.
+    async fn look_beyond(&self, rows: &[Row], roll: &Roll, beyond: &mut Beyond) -> Result<(), StoreError> {
+        let entries = rows.iter().flat_map(|row| [Some(&row.wanted), row.entry.as_ref()]).flatten();
+        let addresses: HashMap<_, _> = entries.filter_map(|it| it.email.as_ref()).map(|it| (it.as_str(), it)).collect();
+        let mut found = pin!(
+            stream::iter(addresses.into_values())
+                .map(|address| async move { Ok((address, self.directory.accounts_with(address).await?)) })
+                .buffer_unordered(AT_ONCE)
+        );
+        while let Some((address, holders)) = found.try_next().await? {
+            let others: Vec<_> =
+                holders.into_iter().map(|holder| holder.account).filter(|account| !roll.names(account)).collect();
+            if others.is_empty() {
+                continue;
             }
-        }
-        let outside: HashMap<String, Vec<AccountName>> = stream::iter(addresses)
-            .map(|(text, address)| async move {
-                let found = self.directory.accounts_with(&address).await?;
-                let others = found.into_iter().map(|found| found.account).filter(|account| !named.contains(account));
-                Ok::<_, StoreError>((text, others.collect::<Vec<_>>()))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
-
-        for row in rows.iter_mut().filter(|row| row.wanted.active) {
-            let Some(email) = &row.wanted.email else { continue };
-            row.wanted.shared_mailbox |= outside.get(email.as_str()).is_some_and(|others| !others.is_empty());
-        }
-        let mut changed = Vec::new();
-        for (address, others) in &outside {
-            let shared = others.len() + sharing.get(address).copied().unwrap_or_default() > 1;
+            let shared = others.len() + roll.file.holders_of(address.as_str()) > 1;
             for chunk in others.chunks(READ) {
                 let entries = self.directory.entries(chunk).await?;
                 let differing = entries.into_iter().filter(|entry| entry.shared_mailbox != shared);
-                changed.extend(differing.map(|entry| Entry { shared_mailbox: shared, ..entry }));
+                let changed = differing.map(|entry| (entry.account.clone(), Entry { shared_mailbox: shared, ..entry }));
+                beyond.changed.extend(changed);
             }
+            beyond.addresses.insert(address.as_str().to_owned());
         }
-        Ok(changed)
+        Ok(())
+    }
+
+    /// The marks of accounts beyond go first: nobody looks at them again for a row that is written.
+    async fn write_all(&self, roll: &Roll, beyond: &Beyond, rows: usize) -> Result<(), StoreError> {
+        let changed: Vec<_> = beyond.changed.values().cloned().collect();
+        for chunk in changed.chunks(WRITE) {
+            self.directory.put(chunk).await?;
+        }
+        if rows == 0 {
+            return Ok(());
+        }
+        let bar = ProgressBar::new(rows as u64).with_style(style());
+        self.differing(roll, &ProgressBar::hidden())
+            .try_for_each_concurrent(AT_ONCE, |rows| async {
+                for chunk in beyond.mark(rows).chunks(WRITE) {
+                    self.write(chunk).await?;
+                    bar.inc(chunk.len() as u64);
+                }
+                Ok(())
+            })
+            .await?;
+        bar.finish_and_clear();
+        Ok(())
     }
 
     async fn write(&self, rows: &[Row]) -> Result<(), StoreError> {

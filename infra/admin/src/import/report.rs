@@ -6,6 +6,7 @@ use guichet_core::account::AccountName;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::store::directory::Entry;
 use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 /// What an import did, or would do.
@@ -56,45 +57,70 @@ pub struct Difference {
     pub columns: Vec<(&'static str, String, String)>,
 }
 
-impl Report {
-    pub(super) fn of(rows: &[Row], outsiders: &[Entry], total: usize) -> Self {
-        let added = rows.iter().filter(|row| row.entry.is_none()).count();
-        let mut differences: Vec<_> = rows.iter().map(|row| Difference::of(row.entry.as_ref(), &row.wanted)).collect();
-        differences.extend(outsiders.iter().map(|wanted| {
+/// What rows that pass by come to.
+pub(super) struct Sum<'a> {
+    report: Report,
+    /// Whether each difference is told.
+    told: bool,
+    left: &'a BTreeMap<AccountName, Entry>,
+    /// By what they are known again.
+    known_by: HashSet<String>,
+    /// Who came that may be one of them.
+    came: Vec<Entry>,
+}
+
+impl<'a> Sum<'a> {
+    pub(super) fn of(left: &'a BTreeMap<AccountName, Entry>, told: bool) -> Self {
+        let known_by = KNOWN_BY.iter().flat_map(|known_by| left.values().filter_map(known_by)).collect();
+        Self { report: Report::default(), told, left, known_by, came: Vec::new() }
+    }
+
+    pub(super) fn add(&mut self, rows: &[Row]) {
+        let added = rows.iter().filter(|row| row.entry.is_none()).map(|row| &row.wanted);
+        self.report.added += added.clone().count();
+        self.report.changed += rows.len() - added.clone().count();
+        self.report.deactivated += rows.iter().filter(|row| row.is_deactivated()).count();
+        let is_known = |came: &&Entry| KNOWN_BY.iter().filter_map(|by| by(came)).any(|it| self.known_by.contains(&it));
+        self.came.extend(added.filter(|came| came.active).filter(is_known).cloned());
+        if self.told {
+            self.report.differences.extend(rows.iter().map(|row| Difference::of(row.entry.as_ref(), &row.wanted)));
+        }
+    }
+
+    /// All of so many rows, and of what is changed beyond them.
+    pub(super) fn report<'b>(self, rows: usize, beyond: impl Iterator<Item = &'b Entry>) -> Report {
+        let Self { mut report, told, left, came, .. } = self;
+        report.unchanged = rows.saturating_sub(report.added + report.changed);
+        report.renamed = renamed(&[left.values().collect(), came.iter().collect()]);
+        report.differences.extend(beyond.filter(|_| told).map(|wanted| {
             let entry = Entry { shared_mailbox: !wanted.shared_mailbox, ..wanted.clone() };
             Difference::of(Some(&entry), wanted)
         }));
-        differences.sort_by(|one, other| one.account.as_str().cmp(other.account.as_str()));
-        Self {
-            added,
-            changed: rows.len() - added,
-            deactivated: rows.iter().filter(|row| row.is_deactivated()).count(),
-            unchanged: total.saturating_sub(rows.len()),
-            renamed: renamed(rows),
-            differences,
-            ..Self::default()
-        }
+        report.differences.sort_by(|one, other| one.account.as_str().cmp(other.account.as_str()));
+        report
     }
 }
 
-/// Who left and who came with the same address, or with the same name where no other has it.
-fn renamed(rows: &[Row]) -> Vec<(AccountName, AccountName)> {
-    let left: Vec<_> = rows.iter().filter(|row| row.left).map(|row| &row.wanted).collect();
-    let came: Vec<_> =
-        rows.iter().filter(|row| row.entry.is_none() && row.wanted.active).map(|row| &row.wanted).collect();
-    let by_address = |one: &Entry, other: &Entry| one.email.is_some() && one.email == other.email;
-    let by_name = |one: &Entry, other: &Entry| one.name.folded() == other.name.folded();
+/// Somebody with another account is known again by the address, or else by the name.
+const KNOWN_BY: [fn(&Entry) -> Option<String>; 2] =
+    [|entry| entry.email.as_ref().map(|email| email.as_str().to_owned()), |entry| Some(entry.name.folded())];
+
+/// Who left and who came with what nobody else has who left or came.
+fn renamed(sides: &[Vec<&Entry>; 2]) -> Vec<(AccountName, AccountName)> {
     let mut pairs: Vec<(AccountName, AccountName)> = Vec::new();
-    for is_same in [by_address as fn(&Entry, &Entry) -> bool, by_name] {
-        for gone in &left {
-            let alike = left.iter().filter(|other| is_same(gone, other)).count();
-            let found: Vec<_> = came.iter().filter(|entry| is_same(gone, entry)).collect();
-            let taken = |name: &AccountName| pairs.iter().any(|(left, came)| left == name || came == name);
-            if let ([new], 1) = (&found[..], alike)
-                && !taken(&gone.account)
-                && !taken(&new.account)
+    for known_by in KNOWN_BY {
+        let mut alike: BTreeMap<String, [Vec<&AccountName>; 2]> = BTreeMap::new();
+        for (side, entries) in sides.iter().enumerate() {
+            for (known_by, entry) in entries.iter().filter_map(|entry| Some((known_by(entry)?, entry))) {
+                alike.entry(known_by).or_default()[side].push(&entry.account);
+            }
+        }
+        let taken: HashSet<_> = pairs.iter().flat_map(|(gone, new)| [gone.clone(), new.clone()]).collect();
+        for sides in alike.values() {
+            if let [[gone], [new]] = sides.each_ref().map(Vec::as_slice)
+                && ![gone, new].iter().any(|account| taken.contains(**account))
             {
-                pairs.push((gone.account.clone(), new.account.clone()));
+                pairs.push(((*gone).clone(), (*new).clone()));
             }
         }
     }

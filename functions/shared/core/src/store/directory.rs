@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_FOUND: i32 = 20;
 
 /// A line of the directory.
-#[derive(Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Hash, Serialize, Deserialize)]
 pub struct Entry {
     /// The account.
     pub account: AccountName,
