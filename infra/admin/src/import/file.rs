@@ -86,12 +86,16 @@ impl fmt::Display for Refusal {
 
 /// A file that was checked: its text, which can be gone through as often as one wants, and what one has to know of all its
 /// lines at once.
+///
+/// Accounts and addresses are known by 64-bit hashes of a key of this run, so that a hundred thousand lines take a few
+/// megabytes; that two of them meet is less likely than a wrong bit on the disk.
 pub(super) struct File {
     lines: Lines,
-    /// The line that counts for each account.
-    named: HashMap<AccountName, u64>,
+    hasher: RandomState,
+    /// The line that counts for each account, and what it says.
+    named: HashMap<u64, (u64, u64)>,
     /// How many active accounts have each address.
-    holders: HashMap<String, usize>,
+    holders: HashMap<u64, usize>,
     /// The lines that cannot be taken.
     pub(super) refused: Vec<Refusal>,
     /// How its letters are written.
@@ -106,32 +110,26 @@ impl File {
         let (mut named, mut holders, mut refused) = (HashMap::new(), HashMap::new(), Vec::new());
         let hasher = RandomState::new();
         for (line, entry) in lines.entries() {
-            let says = |entry: Entry| {
+            let met = entry.and_then(|entry| {
                 let says = hasher.hash_one(&entry);
-                match named.get(&entry.account) {
-                    None => Ok(Some((entry, says))),
-                    Some((_, earlier)) if *earlier == says => Ok(None),
-                    Some((earlier, _)) => {
-                        Err(format!("the account {} stands on line {earlier} already", entry.account))
-                    }
+                match *named.entry(hasher.hash_one(&entry.account)).or_insert((line, says)) {
+                    (first, _) if first == line => Ok(Some(entry)),
+                    (_, earlier) if earlier == says => Ok(None),
+                    (first, _) => Err(format!("the account {} stands on line {first} already", entry.account)),
                 }
-            };
-            match entry.and_then(says) {
-                Ok(Some((entry, says))) => {
-                    if let Some(email) = entry.email.filter(|_| entry.active) {
-                        *holders.entry(email.as_str().to_owned()).or_default() += 1;
-                    }
-                    named.insert(entry.account, (line, says));
+            });
+            match met {
+                Ok(Some(Entry { active: true, email: Some(email), .. })) => {
+                    *holders.entry(hasher.hash_one(&email)).or_default() += 1;
                 }
-                Ok(None) => {}
+                Ok(_) => {}
                 Err(reason) => refused.push(Refusal { line, reason }),
             }
         }
         if named.is_empty() && refused.is_empty() {
             return Err(FileError::Empty(path.to_owned()));
         }
-        let named = named.into_iter().map(|(account, (line, _))| (account, line)).collect();
-        Ok(Self { lines, named, holders, refused, encoding })
+        Ok(Self { lines, hasher, named, holders, refused, encoding })
     }
 
     /// How many accounts it names.
@@ -140,21 +138,22 @@ impl File {
     }
 
     pub(super) fn names(&self, account: &AccountName) -> bool {
-        self.named.contains_key(account)
+        self.named.contains_key(&self.hasher.hash_one(account))
     }
 
     /// How many active accounts have this address.
-    pub(super) fn holders_of(&self, address: &str) -> usize {
-        self.holders.get(address).copied().unwrap_or_default()
+    pub(super) fn holders_of(&self, address: &MailAddress) -> usize {
+        self.holders.get(&self.hasher.hash_one(address)).copied().unwrap_or_default()
     }
 
     /// The accounts that it names, read anew, with `shared_mailbox` as the file alone tells it.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let that_count = |(line, entry): (u64, Result<Entry, String>)| {
-            entry.ok().filter(|entry| self.named.get(&entry.account) == Some(&line))
+        let that_counts = |line: u64, entry: &Entry| {
+            self.named.get(&self.hasher.hash_one(&entry.account)).is_some_and(|(first, _)| *first == line)
         };
-        self.lines.entries().filter_map(that_count).map(|entry| {
-            let shared_mailbox = entry.email.as_ref().is_some_and(|email| self.holders_of(email.as_str()) > 1);
+        let entries = self.lines.entries().filter_map(|(line, entry)| Some((line, entry.ok()?)));
+        entries.filter(move |(line, entry)| that_counts(*line, entry)).map(|(_, entry)| {
+            let shared_mailbox = entry.email.as_ref().is_some_and(|email| self.holders_of(email) > 1);
             Entry { shared_mailbox, ..entry }
         })
     }

@@ -231,7 +231,7 @@ impl Import {
             if others.is_empty() {
                 continue;
             }
-            let shared = others.len() + roll.file.holders_of(address.as_str()) > 1;
+            let shared = others.len() + roll.file.holders_of(address) > 1;
             for chunk in others.chunks(READ) {
                 let entries = self.directory.entries(chunk).await?;
                 let differing = entries.into_iter().filter(|entry| entry.shared_mailbox != shared);
