@@ -5,19 +5,20 @@ use guichet_core::account::AccountName;
 use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
-use guichet_core::device::{self, Device};
-use guichet_core::keys::{AccountKey, Keys};
+use guichet_core::device::Device;
+use guichet_core::keys::Keys;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::password::{Hasher, Password, StoredHash};
-use guichet_core::secret::{PlainDeviceKey, PlainSessionKey};
+use guichet_core::secret::PlainSessionKey;
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
-use guichet_core::store::attempts::{Attempt, Attempted, Counted};
+use guichet_core::store::attempts::Counted;
 use guichet_core::store::credentials::{Credential, Holder};
 use guichet_core::store::events::What;
 use guichet_core::store::sign_in::{Opened, SignIn};
 use guichet_core::{chance, rehearsal};
 use guichet_http::{
-    ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie, with_cookie, word,
+    ApiError, Caller, Claim, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie, with_cookie,
+    word,
 };
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
@@ -64,16 +65,10 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
     // Without the peppers nobody can be let in, so nothing is counted either.
-    let names = &*context.keys.names(caller.now).await?;
+    let names = context.keys.names(caller.now).await?;
     context.keys.hasher(caller.now).await?;
-    let claim = Claim {
-        key: AccountKey::of(&account, names),
-        address_key: caller.whereabouts.key(names),
-        tag: device::tag(&account, names),
-    };
-    let device = caller.device_key(&claim.tag);
-
-    let counted = count(context, &caller, &account, &claim, device.as_ref()).await?;
+    let claim = Claim::of(&caller, account, &names);
+    let counted = claim.count(&context.tables.attempts).await?;
     rehearsal::point("login.after_reserve", claim.key.as_str());
     let stored = counted.credential.as_ref().and_then(Credential::hash);
     let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
@@ -81,32 +76,35 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let right = hasher.verify(&password, stored.as_ref())?;
     rehearsal::point("login.after_verify", claim.key.as_str());
     let holder = counted.credential.as_ref().map(|credential| &credential.holder);
-    let holder = holder.filter(|holder| right && holder.standing.active);
-    tracing::info!(
-        account.key = claim.key.brief(),
-        client.class = counted.class.letter(),
-        ok = holder.is_some(),
-        "sign-in"
-    );
-    metrics::count(if holder.is_some() { Metric::SignedIn } else { Metric::SignInRefused });
-    if let Some(holder) = holder {
-        // A device that is known keeps its secret, any other gets one.
-        let device = device.filter(|_| counted.class == Class::D);
-        let device = device.unwrap_or_else(|| PlainDeviceKey::from_random(chance::bytes()));
-        let answer = open_session(context, &caller, &form, &claim, &counted, holder, &device).await?;
-        if let Some(stored) = &stored {
-            hash_anew(context, &hasher, &password, holder, stored).await;
-        }
-        Ok(answer)
-    } else {
-        context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
-        Err(ApiError::InvalidCredentials)
-    }
+    let Some(holder) = holder.filter(|holder| right && holder.standing.active) else {
+        return refuse(context, &claim, &caller, counted.class).await;
+    };
+    let answer = open_session(context, &claim, &caller, &form, &counted, holder).await?;
+    hash_anew(context, &hasher, &password, holder, stored.as_ref()).await;
+    Ok(answer)
+}
+
+async fn refuse(context: &Context, claim: &Claim<'_>, caller: &Caller, class: Class) -> Result<Response, ApiError> {
+    tell(claim, class, false);
+    context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
+    Err(ApiError::InvalidCredentials)
+}
+
+fn tell(claim: &Claim<'_>, class: Class, ok: bool) {
+    tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), ok, "sign-in");
+    metrics::count(if ok { Metric::SignedIn } else { Metric::SignInRefused });
 }
 
 /// Once the pepper or the cost is another. The person is in, so that it could not be done keeps them out of nothing.
-async fn hash_anew(context: &Context, hasher: &Hasher, password: &Password, holder: &Holder, stored: &StoredHash) {
+async fn hash_anew(
+    context: &Context,
+    hasher: &Hasher,
+    password: &Password,
+    holder: &Holder,
+    stored: Option<&StoredHash>,
+) {
     let done = async {
+        let Some(stored) = stored else { return Ok(()) };
         if hasher.is_of_today(stored)? {
             return Ok(());
         }
@@ -118,47 +116,15 @@ async fn hash_anew(context: &Context, hasher: &Hasher, password: &Password, hold
     }
 }
 
-/// The account that is claimed and where, in the forms in which they may be kept and told.
-struct Claim {
-    key: AccountKey,
-    address_key: String,
-    tag: String,
-}
-
-async fn count(
-    context: &Context,
-    caller: &Caller,
-    account: &AccountName,
-    claim: &Claim,
-    device: Option<&PlainDeviceKey>,
-) -> Result<Box<Counted>, ApiError> {
-    let device = device.map(PlainDeviceKey::hash);
-    let attempted = Attempted {
-        account,
-        account_key: &claim.key,
-        network: caller.network,
-        address_key: &claim.address_key,
-        device: device.as_ref(),
-        now: caller.now,
-    };
-    match context.tables.attempts.count(&attempted).await? {
-        Attempt::Counted(counted) => Ok(counted),
-        Attempt::Refused(class, wait) => {
-            tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), "budget spent");
-            Err(ApiError::TooManyAttempts(wait))
-        }
-    }
-}
-
 async fn open_session(
     context: &Context,
+    claim: &Claim<'_>,
     caller: &Caller,
     form: &Form,
-    claim: &Claim,
     counted: &Counted,
     holder: &Holder,
-    device: &PlainDeviceKey,
 ) -> Result<Response, ApiError> {
+    tell(claim, counted.class, true);
     let version = holder.standing.version;
     let ticket = SessionTicket { account: holder.account.clone(), key: PlainSessionKey::from_random(chance::bytes()) };
     let opening = Opening {
@@ -169,9 +135,10 @@ async fn open_session(
         device: caller.device.clone(),
     };
     let session = Session::open(opening, &ticket.key, caller.now);
+    let device = claim.device_after(counted.class);
     // A client without cookies has no place to keep a device's.
     let known = (form.transport == Transport::Cookie)
-        .then(|| Device::known(holder.account.clone(), device, version, caller.now));
+        .then(|| Device::known(holder.account.clone(), &device, version, caller.now));
     let opened = Opened {
         session: &session,
         device: known.as_ref(),
@@ -181,21 +148,26 @@ async fn open_session(
     };
     context.tables.open_session(counted, &opened).await?;
     rehearsal::point("login.after_session_put", claim.key.as_str());
+    let answer = answer(&session, holder, &ticket);
+    Ok(match form.transport {
+        Transport::Cookie => claim.make_known(answer, &device),
+        Transport::Bearer => answer,
+    })
+}
 
+/// The session's ticket goes where its transport has it: in a cookie or in the body.
+fn answer(session: &Session, holder: &Holder, ticket: &SessionTicket) -> Response {
     let mut answer = json!({
         "account": session.account,
         "name": holder.name.display(),
         "expires_at": session.expires_at().rfc3339(),
     });
-    let response = match form.transport {
-        Transport::Cookie => {
-            let response = with_cookie(json(&answer), &session_cookie(&ticket, form.remember));
-            caller.make_known(response, &claim.tag, device)
-        }
+    let response = match session.transport {
+        Transport::Cookie => with_cookie(json(&answer), &session_cookie(ticket, session.remember)),
         Transport::Bearer => {
             answer["token"] = ticket.reveal().into();
             json(&answer)
         }
     };
-    Ok(for_one_who_speaks(holder.speaks, response))
+    for_one_who_speaks(holder.speaks, response)
 }

@@ -16,7 +16,7 @@ use guichet_core::mailbox::MailAddress;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::quota::MailBrake;
 use guichet_core::secret::PlainToken;
-use guichet_core::store::credentials::Credentials;
+use guichet_core::store::credentials::{Credentials, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use guichet_core::store::events::{Event, Events, Origin, What};
 use guichet_core::store::mail_request::{Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox};
@@ -74,6 +74,14 @@ enum Why {
     Ses,
     /// Older ones of its lane are held; they go first.
     OlderOnesWait,
+}
+
+/// Who gets a mail.
+struct Addressee {
+    entry: Entry,
+    address: MailAddress,
+    /// The version of the credentials that a link is good for.
+    version: u64,
 }
 
 /// What the function needs.
@@ -183,12 +191,7 @@ impl Mailer {
             Claim::Taken(request) => request,
             Claim::NotDue => return Ok(Came::NotOurs),
             Claim::Unreadable => return Ok(Came::To(Status::Failed, Some("unreadable".into()))),
-            Claim::Exhausted(request) => {
-                let known = self.directory.entry(&request.typed).await?.map(|entry| entry.account);
-                let came = failed("unfinished");
-                self.end(&request, &came, known.as_ref(), now).await?;
-                return Ok(came);
-            }
+            Claim::Exhausted(request) => return self.give_up(&request, now).await,
         };
         rehearsal::point("mailer.after_claim", &request.id.brief());
         let mut known = None;
@@ -201,24 +204,34 @@ impl Mailer {
             }
         };
         rehearsal::point("mailer.before_mark", &request.id.brief());
-        match came {
-            Came::To(..) => self.end(&request, &came, known.as_ref(), now).await?,
-            Came::Again => self.mail_requests.put_back(&request, now + BACK_OFF * request.attempts).await?,
-            Came::Held(_) => self.mail_requests.hold(&request).await?,
-            Came::NotOurs => {}
-        }
+        self.mark(&request, &came, known.as_ref(), now).await?;
         Ok(came)
     }
 
-    async fn end(
+    async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Came, StoreError> {
+        let known = self.directory.entry(&request.typed).await?.map(|entry| entry.account);
+        let came = failed("unfinished");
+        self.mark(request, &came, known.as_ref(), now).await?;
+        Ok(came)
+    }
+
+    /// Writes down what a request came to.
+    async fn mark(
         &self,
         request: &MailRequest,
         came: &Came,
         account: Option<&AccountName>,
         now: UnixTime,
     ) -> Result<(), StoreError> {
-        let Came::To(status, reason) = came else { return Ok(()) };
-        self.mail_requests.finish(request, &End { status: *status, account, reason: reason.as_deref() }, now).await
+        match came {
+            Came::To(status, reason) => {
+                let end = End { status: *status, account, reason: reason.as_deref() };
+                self.mail_requests.finish(request, &end, now).await
+            }
+            Came::Again => self.mail_requests.put_back(request, now + BACK_OFF * request.attempts).await,
+            Came::Held(_) => self.mail_requests.hold(request).await,
+            Came::NotOurs => Ok(()),
+        }
     }
 
     /// Whose account it is goes into `known` as soon as that is known.
@@ -229,26 +242,10 @@ impl Mailer {
         known: &mut Option<AccountName>,
         now: UnixTime,
     ) -> Result<Came, StoreError> {
-        let ended = |status| Ok(Came::To(status, None));
-        let nobody = || ended(if request.is_too_old(now) { Status::Expired } else { Status::NoAccount });
-        // A name that nobody bears costs one read.
-        let Some(entry) = self.directory.entry(&request.typed).await? else { return nobody() };
-        let Some(standing) = self.credentials.standing(&request.typed).await? else { return nobody() };
-        *known = Some(entry.account.clone());
-        if request.is_too_old(now) {
-            return ended(Status::Expired);
-        }
-        if !standing.active {
-            return ended(Status::Inactive);
-        }
-        let Some(address) = &entry.email else { return ended(Status::NoMailbox) };
-        if request.kind != Kind::Notice && entry.shared_mailbox {
-            return ended(Status::SharedMailbox);
-        }
-        if entry.bounced_at.is_some() {
-            return ended(Status::Suppressed);
-        }
-
+        let to = match self.addressee(request, known, now).await? {
+            Ok(addressee) => addressee,
+            Err(status) => return Ok(Came::To(status, None)),
+        };
         // Only what would be mailed comes so far: names that nobody bears spend nothing, and none of them is held.
         let lane = request.id.lane();
         if by == By::Bell && self.mail_requests.are_held(lane, now).await? {
@@ -262,7 +259,7 @@ impl Mailer {
         if !self.throttles.spend_common(&one_mail).await? {
             return Ok(Came::Held(Why::Brake));
         }
-        let came = self.count_and_post(request, &entry, address, standing.version, now).await;
+        let came = self.count_and_post(request, &to, now).await;
         // What was not handed to SES, for sure, was not spent.
         if let Err(_) | Ok(Came::Held(_) | Came::To(Status::Capped, _) | Came::NotOurs) = came {
             self.throttles.give_back(&one_mail).await?;
@@ -270,39 +267,50 @@ impl Mailer {
         came
     }
 
-    async fn count_and_post(
+    /// Who gets the mail, or why nobody does.
+    async fn addressee(
         &self,
         request: &MailRequest,
-        entry: &Entry,
-        address: &MailAddress,
-        version: u64,
+        known: &mut Option<AccountName>,
         now: UnixTime,
-    ) -> Result<Came, StoreError> {
-        let purpose = match request.kind {
-            Kind::Notice => None,
-            Kind::Register => Some(Purpose::Register),
-            Kind::RequestReset => Some(Purpose::RequestReset),
+    ) -> Result<Result<Addressee, Status>, StoreError> {
+        let nobody = if request.is_too_old(now) { Status::Expired } else { Status::NoAccount };
+        // A name that nobody bears costs one read.
+        let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Err(nobody)) };
+        let Some(Standing { version, active }) = self.credentials.standing(&request.typed).await? else {
+            return Ok(Err(nobody));
         };
-        let letter = match purpose {
-            None => self.desk.notice(entry, request.created_at),
+        *known = Some(entry.account.clone());
+        Ok(match &entry.email {
+            _ if request.is_too_old(now) => Err(Status::Expired),
+            _ if !active => Err(Status::Inactive),
+            None => Err(Status::NoMailbox),
+            Some(_) if request.kind != Kind::Notice && entry.shared_mailbox => Err(Status::SharedMailbox),
+            Some(_) if entry.bounced_at.is_some() => Err(Status::Suppressed),
+            Some(address) => Ok(Addressee { address: address.clone(), entry, version }),
+        })
+    }
+
+    async fn count_and_post(&self, request: &MailRequest, to: &Addressee, now: UnixTime) -> Result<Came, StoreError> {
+        let letter = match request.kind.purpose() {
+            None => self.desk.notice(&to.entry, request.created_at),
             Some(purpose) => {
-                let spendings = quotas_of_a_mailbox(address, request.id.lane(), now);
+                let spendings = quotas_of_a_mailbox(&to.address, request.id.lane(), now);
                 match self.mail_requests.count(request, &self.throttles, &spendings).await? {
-                    Counted::Yes => {}
+                    Counted::Yes => self.letter_with_link(request, purpose, to, now).await?,
                     Counted::Capped => return Ok(Came::To(Status::Capped, None)),
                     Counted::NotOurs => return Ok(Came::NotOurs),
                 }
-                self.letter_with_link(request, purpose, entry, version, now).await?
             }
         };
         rehearsal::point("mailer.before_ses", &request.id.brief());
-        let posted = self.post.send(address, &letter, &request.id).await;
+        let posted = self.post.send(&to.address, &letter, &request.id).await;
         rehearsal::point("mailer.after_ses", &request.id.brief());
+        if posted == Posted::Accepted {
+            self.note(request).await;
+        }
         Ok(match posted {
-            Posted::Accepted => {
-                self.note(request).await;
-                Came::To(Status::Sent, None)
-            }
+            Posted::Accepted => Came::To(Status::Sent, None),
             Posted::NotNow => Came::Held(Why::Ses),
             Posted::TryAgain if request.attempts < MAX_ATTEMPTS => Came::Again,
             Posted::TryAgain => failed("unanswered"),
@@ -315,16 +323,15 @@ impl Mailer {
         &self,
         request: &MailRequest,
         purpose: Purpose,
-        entry: &Entry,
-        version: u64,
+        to: &Addressee,
         now: UnixTime,
     ) -> Result<Letter, StoreError> {
         let plain = PlainToken::from_random(chance::bytes());
         let token = Token {
             token_hash: plain.hash(),
-            account: entry.account.clone(),
+            account: to.entry.account.clone(),
             purpose,
-            version,
+            version: to.version,
             expires_at: now + self.link_lifetime,
             used_at: None,
             receipt: None,
@@ -332,7 +339,7 @@ impl Mailer {
         };
         self.tokens.put(&token).await?;
         rehearsal::point("mailer.after_token_put", &request.id.brief());
-        Ok(self.desk.link(entry, purpose, &plain, token.expires_at))
+        Ok(self.desk.link(&to.entry, purpose, &plain, token.expires_at))
     }
 
     /// The mail is out, so that its event could not be noted must not send it again.

@@ -4,18 +4,17 @@
 use guichet_core::aws::Aws;
 use guichet_core::chance;
 use guichet_core::config::{self, ConfigError};
-use guichet_core::device::{self, Device};
-use guichet_core::keys::{AccountKey, Keys};
-use guichet_core::password::{Password, PasswordPolicy};
+use guichet_core::keys::Keys;
+use guichet_core::password::{Hasher, Password, PasswordPolicy};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
 use guichet_core::store::Table;
-use guichet_core::store::attempts::{Attempt, Attempted, Attempts};
+use guichet_core::store::attempts::Attempts;
 use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
-use guichet_core::store::password_change::{Change, Changed, PasswordChange};
+use guichet_core::store::password_change::{Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
-use guichet_http::{ApiError, Caller, Response, Site, json_body, new_password, no_content, route};
+use guichet_http::{ApiError, Caller, Claim, Response, Site, json_body, new_password, no_content, route};
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use std::sync::Arc;
@@ -70,49 +69,33 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let signed_in = context.sessions.signed_in(&tables.credentials, ticket, transport, caller.now).await?;
     let SignedIn { session, name, .. } = signed_in.ok_or(ApiError::NotSignedIn)?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
+    let names = context.keys.names(caller.now).await?;
+    let claim = Claim::of(&caller, session.account.clone(), &names);
+    let hasher = prove(context, &claim, &caller, &form.current).await?;
 
-    let names = &*context.keys.names(caller.now).await?;
+    let device = PlainDeviceKey::from_random(chance::bytes());
+    let hash = hasher.hash(&password, chance::bytes())?;
+    let change = claim.change(session.version, &hash, &device);
+    let changed = tables.keep_session(&context.sessions, &session, &change).await?;
+    tracing::info!(account.key = claim.key.brief(), ok = changed == Changed::Yes, "password changed");
+    match changed {
+        Changed::Yes => Ok(claim.make_known(no_content(), &device)),
+        // The session ended meanwhile: nobody is signed in any more.
+        Changed::No => Err(ApiError::NotSignedIn),
+    }
+}
+
+/// Whether it is the account's owner who is there: the current password is counted, then tried. What it was tried with.
+async fn prove(context: &Context, claim: &Claim<'_>, caller: &Caller, current: &str) -> Result<Hasher, ApiError> {
+    // Without the peppers nothing can be tried, so nothing is counted either.
     context.keys.hasher(caller.now).await?;
-    let key = AccountKey::of(&session.account, names);
-    let tag = device::tag(&session.account, names);
-    let claimed = caller.device_key(&tag).map(|device| device.hash());
-    let address_key = caller.whereabouts.key(names);
-    let attempted = Attempted {
-        account: &session.account,
-        account_key: &key,
-        network: caller.network,
-        address_key: &address_key,
-        device: claimed.as_ref(),
-        now: caller.now,
-    };
-    let counted = match context.attempts.count(&attempted).await? {
-        Attempt::Counted(counted) => counted,
-        Attempt::Refused(_, wait) => return Err(ApiError::TooManyAttempts(wait)),
-    };
+    let counted = claim.count(&context.attempts).await?;
     let stored = counted.credential.as_ref().and_then(Credential::hash);
     let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
-    if !hasher.verify(&Password::typed(&form.current), stored.as_ref())? {
-        tables.events.note(&key, &caller.event(What::SignInRefused)).await?;
+    if !hasher.verify(&Password::typed(current), stored.as_ref())? {
+        context.change.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
         return Err(ApiError::InvalidCredentials);
     }
     context.attempts.resolve(&counted).await?;
-
-    let device = PlainDeviceKey::from_random(chance::bytes());
-    let change = Change {
-        account: &session.account,
-        account_key: &key,
-        version: session.version,
-        hash: &hasher.hash(&password, chance::bytes())?,
-        now: caller.now,
-        origin: &caller.origin(),
-        device: &Device::known(session.account.clone(), &device, session.version + 1, caller.now),
-    };
-    let changed = tables.keep_session(&context.sessions, &session, &change).await?;
-    tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password changed");
-    // Where the session ended meanwhile, nobody is signed in any more.
-    if changed == Changed::Yes {
-        Ok(caller.make_known(no_content(), &tag, &device))
-    } else {
-        Err(ApiError::NotSignedIn)
-    }
+    Ok(hasher)
 }

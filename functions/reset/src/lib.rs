@@ -5,23 +5,23 @@ use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
-use guichet_core::device::{self, Device};
-use guichet_core::keys::{AccountKey, KeyRing, Keys};
+use guichet_core::keys::{KeyRing, Keys};
 use guichet_core::password::{Password, PasswordPolicy};
-use guichet_core::quota::DEAD_LINKS;
+use guichet_core::quota::{DEAD_LINKS, Spending};
 use guichet_core::secret::{PlainDeviceKey, PlainToken};
-use guichet_core::store::Table;
 use guichet_core::store::credentials::Holder;
-use guichet_core::store::password_change::{Change, Changed, PasswordChange};
+use guichet_core::store::password_change::{Changed, PasswordChange};
 use guichet_core::store::tokens::{Repeat, Token, Tokens};
+use guichet_core::store::{StoreError, Table};
 use guichet_core::{chance, rehearsal};
 use guichet_http::{
-    ApiError, Caller, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
+    ApiError, Caller, Claim, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
 };
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the function needs.
 pub struct Context {
@@ -92,38 +92,41 @@ async fn by_link(
     presented: &str,
     answer: impl AsyncFnOnce(Link) -> Result<Response, ApiError>,
 ) -> Result<Response, ApiError> {
-    let throttles = &context.change.throttles;
-    let dead_links = if caller.network == Class::U {
-        let names = context.keys.names(caller.now).await?;
-        Some(DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now))
-    } else {
-        None
+    let quota = match caller.network {
+        Class::U => Some(dead_links(context, caller).await?),
+        _ => None,
     };
-    let used_up = async {
-        let Some(dead_links) = &dead_links else { return Ok(None) };
-        throttles.is_used_up(dead_links, caller.now).await
-    };
-    let find = async {
-        let Some(plain) = PlainToken::parse(presented) else { return Ok(None) };
-        Ok(context.tokens.find(&plain.hash()).await?.map(|token| (plain, token)))
-    };
-    let (used_up, found) = tokio::try_join!(used_up, find)?;
+    let (used_up, found) = tokio::try_join!(used_up(context, quota.as_ref(), caller.now), find(context, presented))?;
     if let Some(wait) = used_up {
         return Err(ApiError::TooManyAttempts(wait));
     }
     let answer = match found {
-        Some((plain, token)) => {
-            let holder = context.change.credentials.holder(&token.account).await?;
-            answer(Link { plain, token, holder }).await
-        }
+        Some(link) => answer(link).await,
         None => Err(ApiError::LinkUnknown),
     };
-    if let (Some(dead_links), Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed)) =
-        (dead_links, &answer)
-    {
-        throttles.spend(&[dead_links], caller.now).await?;
+    if let (Some(quota), Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed)) = (quota, &answer) {
+        context.change.throttles.spend(&[quota], caller.now).await?;
     }
     answer
+}
+
+/// One dead link of those that the caller's address may try.
+async fn dead_links(context: &Context, caller: &Caller) -> Result<Spending, ApiError> {
+    let names = context.keys.names(caller.now).await?;
+    Ok(DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now))
+}
+
+/// For how long nothing is left of the quota, if nothing is.
+async fn used_up(context: &Context, quota: Option<&Spending>, now: UnixTime) -> Result<Option<Duration>, StoreError> {
+    let Some(quota) = quota else { return Ok(None) };
+    context.change.throttles.is_used_up(quota, now).await
+}
+
+async fn find(context: &Context, presented: &str) -> Result<Option<Link>, StoreError> {
+    let Some(plain) = PlainToken::parse(presented) else { return Ok(None) };
+    let Some(token) = context.tokens.find(&plain.hash()).await? else { return Ok(None) };
+    let holder = context.change.credentials.holder(&token.account).await?;
+    Ok(Some(Link { plain, token, holder }))
 }
 
 fn check(context: &Context, caller: &Caller, link: &Link) -> Result<Response, ApiError> {
@@ -138,35 +141,25 @@ fn check(context: &Context, caller: &Caller, link: &Link) -> Result<Response, Ap
 }
 
 async fn reset(context: &Context, caller: &Caller, form: &ResetForm, link: Link) -> Result<Response, ApiError> {
-    let (names, hasher) = (&*context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
+    let (names, hasher) = (context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
     let holder = match refuse_dead(&link, caller.now) {
         Ok(holder) => holder,
-        Err(dead) => {
-            return repeated(context, caller, form, &link, hasher.peppers()).await.unwrap_or(Err(dead));
-        }
+        Err(dead) => return repeated(context, caller, form, &link, hasher.peppers()).await.unwrap_or(Err(dead)),
     };
     let Link { plain, token, .. } = &link;
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
-
-    let key = AccountKey::of(&token.account, names);
+    let claim = Claim::of(caller, token.account.clone(), &names);
     let hash = hasher.hash(&password, chance::bytes())?;
-    rehearsal::point("reset.after_hash", key.as_str());
+    rehearsal::point("reset.after_hash", claim.key.as_str());
+
     let device = PlainDeviceKey::from_random(chance::bytes());
-    let change = Change {
-        account: &token.account,
-        account_key: &key,
-        version: token.version,
-        hash: &hash,
-        now: caller.now,
-        origin: &caller.origin(),
-        device: &Device::known(token.account.clone(), &device, token.version + 1, caller.now),
-    };
+    let change = claim.change(token.version, &hash, &device);
     let receipt = plain.receipt(&password, hasher.peppers().current());
     let changed = context.change.spend_token(&context.tokens, token, &receipt, &change).await?;
-    rehearsal::point("reset.after_tx", key.as_str());
-    tracing::info!(account.key = key.brief(), ok = changed == Changed::Yes, "password set");
+    rehearsal::point("reset.after_tx", claim.key.as_str());
+    tracing::info!(account.key = claim.key.brief(), ok = changed == Changed::Yes, "password set");
     match changed {
-        Changed::Yes => Ok(caller.make_known(no_content(), &device::tag(&token.account, names), &device)),
+        Changed::Yes => Ok(claim.make_known(no_content(), &device)),
         // Somebody was faster, with this link or another one.
         Changed::No => Err(ApiError::LinkUsed),
     }

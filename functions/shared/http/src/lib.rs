@@ -4,6 +4,7 @@
 //! for. What else a function reads and writes is its own story.
 
 mod caller;
+mod claim;
 mod cookie;
 mod door;
 mod error;
@@ -13,6 +14,7 @@ mod serve;
 mod user_agent;
 
 pub use caller::{Caller, Site, bearer};
+pub use claim::Claim;
 pub use door::Door;
 pub use error::ApiError;
 pub use read::{json_body, new_password, path_parameter, route, word};

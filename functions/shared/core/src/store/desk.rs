@@ -1,14 +1,17 @@
 //! What the desk's commands read and do beyond the functions: they look at all that is kept of one account, lift what
-//! hinders it, and take it out. No function does any of this.
+//! hinders it, and take it out (`forget`). No function does any of this.
+
+mod forget;
+mod hindrance;
+
+pub use hindrance::{Counters, Hindrance};
 
 use super::credentials::Credentials;
 use super::devices::Devices;
 use super::directory::{Directory, Entry};
 use super::events::{Event, Events};
-use super::mail_request::{Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox, quotas_of_a_name};
+use super::mail_request::{Kind, MailRequest, RequestId, Status};
 use super::mail_requests::{DESK, MailRequests, key as request_key};
-use super::sessions::Sessions;
-use super::throttles::{Throttles, keys as counter_keys};
 use super::tokens::Tokens;
 use super::transaction::{Outcome, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
@@ -18,11 +21,6 @@ use crate::class::Class;
 use crate::clock::{self, UnixTime};
 use crate::device::Device;
 use crate::keys::AccountKey;
-use crate::mailbox::MailAddress;
-use crate::outside::Braking;
-use crate::quota::Spending;
-use crate::secret::DeviceKeyHash;
-use crate::throttle::{Budget, Counter, Tries};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
@@ -102,17 +100,6 @@ pub struct Link {
     pub used_at: Option<UnixTime>,
 }
 
-/// Something that keeps somebody from signing in, or from getting a link, for so long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Hindrance {
-    /// Too many failures of the account, for a class of client.
-    SignIn(Class, Duration),
-    /// Too many requests for a mail, outside (U) or where one is known.
-    Mails(Class, Duration),
-    /// The brake over all of outside.
-    Brake(Duration),
-}
-
 /// Who did what at the desk, and when.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Act {
@@ -155,20 +142,6 @@ impl Noted {
 }
 
 impl Table {
-    async fn delete(&self, key: Item) -> Result<(), StoreError> {
-        let answer = self.client.delete_item().table_name(&self.name).set_key(Some(key)).send().await;
-        answer.map(drop).map_err(failed("take an item out"))
-    }
-
-    /// Takes the items of a partition out.
-    async fn delete_partition(&self, hash: &str, value: &str, range: &str) -> Result<(), StoreError> {
-        for mut item in self.partition(hash, value).await? {
-            item.retain(|name, _| name == hash || name == range);
-            self.delete(item).await?;
-        }
-        Ok(())
-    }
-
     /// All items, or all of this account, with these attributes or all of them.
     async fn scan(&self, account: Option<&AccountName>, attributes: Option<&str>) -> Result<Vec<Item>, StoreError> {
         let mut call =
@@ -204,11 +177,6 @@ impl Directory {
             .await;
         if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "forget a bounce").map(drop)
     }
-
-    /// Takes an account out.
-    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
-    }
 }
 
 impl Credentials {
@@ -236,11 +204,6 @@ impl Credentials {
         };
         let answer = call.send().await;
         if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "end sessions").map(drop)
-    }
-
-    /// Takes an account out.
-    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
     }
 }
 
@@ -303,11 +266,6 @@ impl MailRequests {
         items.extend(again.map(|again| self.put(again)).transpose()?);
         Ok(matches!(write_all(&self.0.client, DOING, items).await?, Outcome::Committed))
     }
-
-    /// Takes all requests under a name out.
-    pub async fn take_out(&self, name_key: &AccountKey) -> Result<(), StoreError> {
-        self.0.delete_partition("name_key", name_key.as_str(), "request").await
-    }
 }
 
 impl Tokens {
@@ -318,118 +276,12 @@ impl Tokens {
         links.sort_by_key(|link| link.expires_at);
         Ok(links)
     }
-
-    /// Takes the links of an account out.
-    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        for key in self.0.scan(Some(account), Some("token_hash")).await? {
-            self.0.delete(key).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Sessions {
-    /// Takes the sessions of an account out.
-    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete_partition("account", account.as_str(), "secret_hash").await
-    }
 }
 
 impl Devices {
     /// The devices of an account.
     pub async fn of(&self, account: &AccountName) -> Result<Vec<Device>, StoreError> {
         self.0.partition("account", account.as_str()).await?.into_iter().map(read).collect()
-    }
-
-    /// Takes the devices of an account out.
-    pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete_partition("account", account.as_str(), "cookie_hash").await
-    }
-}
-
-/// The counters of an account.
-pub struct Counters {
-    sign_in: Vec<(Class, Counter)>,
-    mails: Vec<(Class, Spending)>,
-    mailbox: Vec<Spending>,
-}
-
-impl Counters {
-    /// Those of this account, of these of its devices, and of its mailbox.
-    #[must_use]
-    pub fn of(key: &AccountKey, devices: &[DeviceKeyHash], mailbox: Option<&MailAddress>, now: UnixTime) -> Self {
-        let networks = [Class::M, Class::U].map(|class| (class, Counter::sign_in(key, class)));
-        let devices = devices.iter().map(|device| (Class::D, Counter::sign_in_on(key, device)));
-        let mails = [Kind::Register, Kind::RequestReset].into_iter().flat_map(|kind| {
-            let of_class = move |class| quotas_of_a_name(kind, key, class, now).map(|spending| (class, spending));
-            [Class::M, Class::U].into_iter().flat_map(of_class)
-        });
-        Self {
-            sign_in: networks.into_iter().chain(devices).collect(),
-            mails: mails.collect(),
-            mailbox: mailbox.map(|to| quotas_of_a_mailbox(to, Lane::Outside, now)).unwrap_or_default(),
-        }
-    }
-
-    fn names(&self) -> impl Iterator<Item = Counter> {
-        let spent = self.mails.iter().map(|(_, spending)| spending).chain(&self.mailbox);
-        let spent = spent.map(Counter::of_spending);
-        self.sign_in.iter().map(|(_, counter)| counter.clone()).chain(spent)
-    }
-}
-
-impl Throttles {
-    /// What hinders an account now.
-    pub async fn hindrances(
-        &self,
-        counters: &Counters,
-        min_length: usize,
-        now: UnixTime,
-    ) -> Result<Vec<Hindrance>, StoreError> {
-        #[derive(Default, Deserialize)]
-        struct Spent {
-            spent: u32,
-        }
-        let names: Vec<_> = counters.names().chain([Counter::brake()]).collect();
-        let mut items = Vec::new();
-        // A person of many workstations has many devices.
-        for chunk in names.chunks(BATCH) {
-            let keys = counter_keys(&chunk.iter().collect::<Vec<_>>())?;
-            items.extend(self.0.batch(keys, "read counters").await?);
-        }
-        let items = Self::by_counter(items)?;
-        let mut hindrances = Vec::new();
-        for (class, counter) in &counters.sign_in {
-            let tries: Tries = items.get(counter)?;
-            hindrances.push(Hindrance::SignIn(*class, Budget::of_sign_in(*class, min_length).wait(&tries, now)));
-        }
-        for (class, spending) in &counters.mails {
-            let spent: Spent = items.get(&Counter::of_spending(spending))?;
-            if spent.spent >= spending.count {
-                let wait = Duration::from_secs(now.seconds_until(spending.ends_at));
-                hindrances.push(Hindrance::Mails(*class, wait));
-            }
-        }
-        hindrances.push(Hindrance::Brake(items.get::<Braking>(&Counter::brake())?.wait(now)));
-        hindrances.retain(|hindrance| !hindrance.wait().is_zero());
-        Ok(hindrances)
-    }
-
-    /// Forgets the counters of an account.
-    pub async fn take_out(&self, counters: &Counters) -> Result<(), StoreError> {
-        for counter in counters.names() {
-            self.0.delete([("counter".to_owned(), text(counter.as_str()))].into()).await?;
-        }
-        Ok(())
-    }
-}
-
-impl Hindrance {
-    /// For how long.
-    #[must_use]
-    pub fn wait(&self) -> Duration {
-        let (Self::SignIn(_, wait) | Self::Mails(_, wait) | Self::Brake(wait)) = self;
-        *wait
     }
 }
 
@@ -463,11 +315,6 @@ impl Events {
             })
         };
         self.0.scan(None, None).await?.into_iter().map(read_one).collect()
-    }
-
-    /// Takes out what happened to an account; how much it was. What the desk did stays.
-    pub async fn take_out(&self, account: &AccountKey) -> Result<(), StoreError> {
-        self.0.delete_partition("account_key", account.as_str(), "at_id").await
     }
 }
 

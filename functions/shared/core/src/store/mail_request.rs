@@ -1,6 +1,7 @@
 //! A request for a mail: what it is, where it waits, and how it may end.
 
 use super::events::Origin;
+use super::tokens::Purpose;
 use super::{Item, StoreError, write};
 use crate::account::AccountName;
 use crate::class::Class;
@@ -42,6 +43,16 @@ impl Kind {
             Self::Register => "register",
             Self::RequestReset => "request-reset",
             Self::Notice => "notice",
+        }
+    }
+
+    /// What the mail's link is for, where it has one.
+    #[must_use]
+    pub fn purpose(self) -> Option<Purpose> {
+        match self {
+            Self::Register => Some(Purpose::Register),
+            Self::RequestReset => Some(Purpose::RequestReset),
+            Self::Notice => None,
         }
     }
 }

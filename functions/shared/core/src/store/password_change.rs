@@ -36,9 +36,9 @@ pub struct Change<'a> {
     /// When.
     pub now: UnixTime,
     /// From where.
-    pub origin: &'a Origin,
+    pub origin: Origin,
     /// The device that knows the account from now on.
-    pub device: &'a Device,
+    pub device: Device,
 }
 
 /// Whether the password was changed.
@@ -104,7 +104,7 @@ impl PasswordChange {
     }
 
     fn items(&self, change: &Change<'_>, what: What) -> Result<Vec<TransactWriteItem>, StoreError> {
-        let Change { account, account_key, version, hash, now, origin, device } = *change;
+        let Change { account, account_key, version, hash, now, ref origin, ref device } = *change;
         let event = Event { happened_at: now, what, origin: origin.clone() };
         let notice = MailRequest::notice(
             account.clone(),

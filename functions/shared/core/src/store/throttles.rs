@@ -1,18 +1,19 @@
-//! Throttles: what was tried, by whom or from where, as the moments of the tries.
+//! Throttles: what was tried, by whom or from where, as the moments of the tries; what was tried from all of outside
+//! (`brake`); and what was spent of quotas (`quotas`).
 
-use super::transaction::{Outcome, try_to_write_all, write_all};
+mod brake;
+mod quotas;
+
+pub(super) use quotas::wait;
+
+use super::transaction::{Outcome, try_to_write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
-use crate::metrics::{self, Metric};
-use crate::outside::{Brake, Braking, Unresolved};
-use crate::quota::Spending;
+use crate::outside::{Braking, Unresolved};
 use crate::throttle::{Budget, Counter, Tries};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::{
-    AttributeValue, Delete, KeysAndAttributes, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
-};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::to_attribute_value;
@@ -23,13 +24,6 @@ use std::time::Duration;
 const TRIES: u32 = 4;
 /// Where the race was lost each time: the counter is busy, not spent.
 const BUSY: Duration = Duration::from_secs(1);
-/// The day that the brake counts, and the hour that it may hold beyond.
-const BRAKE_KEPT: Duration = Duration::from_hours(25);
-
-/// One more of a quota, on the condition that one is left.
-const SPEND: &str = "SET #ttl = :ttl ADD spent :one";
-const ONE_IS_LEFT: &str = "attribute_not_exists(spent) OR spent < :count";
-
 /// Whether a try may go on.
 #[must_use]
 pub(super) enum Reservation {
@@ -214,110 +208,6 @@ impl Throttles {
         if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "take failures away").map(drop)
     }
 
-    /// Counts a failure on the brake before it can be one. How long the brake holds, where it is pulled; else what it
-    /// has counted.
-    ///
-    /// All of outside counts on this one item, so the plain way does not depend on what was seen. Only the first of an
-    /// hour or a day, and the one that pulls the brake, must find the item as they know it.
-    pub(super) async fn brake(
-        &self,
-        brake: Brake,
-        mut seen: Braking,
-        now: UnixTime,
-    ) -> Result<Result<Braking, Duration>, StoreError> {
-        for _ in 0..TRIES {
-            let wait = seen.wait(now);
-            if !wait.is_zero() {
-                return Ok(Err(wait));
-            }
-            let next = brake.with_one_more(seen, now);
-            let plain = Braking { in_hour: next.in_hour, in_day: next.in_day, ..seen } == next;
-            let call = if plain { self.one_more_on_brake(brake, now) } else { self.turn_brake(seen, next) };
-            let call = call
-                .expression_attribute_names("#ttl", "ttl")
-                .expression_attribute_values(":ttl", number((now + BRAKE_KEPT).0))
-                .expression_attribute_values(":hour_from", number(seen.hour_from.0))
-                .expression_attribute_values(":day_from", number(seen.day_from.0))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            match call.send().await {
-                Ok(_) => {
-                    if next.until > seen.until {
-                        tracing::error!(brake.in_hour = next.in_hour, brake.in_day = next.in_day, "brake pulled");
-                        metrics::count(Metric::BrakePulled);
-                    }
-                    return Ok(Ok(next));
-                }
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        seen = refused.item().cloned().map(read).transpose()?.unwrap_or_default();
-                    }
-                    _ => return Err(failed("count on the brake")(error)),
-                },
-            }
-        }
-        Ok(Err(BUSY))
-    }
-
-    fn one_more_on_brake(&self, brake: Brake, now: UnixTime) -> UpdateItemFluentBuilder {
-        self.update_brake()
-            .update_expression("SET in_hour = in_hour + :one, in_day = in_day + :one, #ttl = :ttl")
-            .condition_expression(
-                "hour_from = :hour_from AND day_from = :day_from AND #until <= :now \
-                 AND in_hour < :last_of_hour AND in_day < :last_of_day",
-            )
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":now", number(now.0))
-            .expression_attribute_values(":last_of_hour", number(brake.per_hour - 1))
-            .expression_attribute_values(":last_of_day", number(brake.per_day - 1))
-    }
-
-    fn turn_brake(&self, seen: Braking, next: Braking) -> UpdateItemFluentBuilder {
-        // All values must be spoken of, also where there is no item yet.
-        let alone = "hour_from = :hour_from AND in_hour = :in_hour AND day_from = :day_from AND in_day = :in_day \
-                     AND #until = :until";
-        let first = seen == Braking::default();
-        let condition = if first { format!("attribute_not_exists(hour_from) OR ({alone})") } else { alone.to_owned() };
-        self.update_brake()
-            .update_expression(
-                "SET hour_from = :next_hour_from, in_hour = :next_in_hour, day_from = :next_day_from, \
-                 in_day = :next_in_day, #until = :next_until, #ttl = :ttl",
-            )
-            .condition_expression(condition)
-            .expression_attribute_names("#until", "until")
-            .expression_attribute_values(":in_hour", number(seen.in_hour))
-            .expression_attribute_values(":in_day", number(seen.in_day))
-            .expression_attribute_values(":until", number(seen.until.0))
-            .expression_attribute_values(":next_hour_from", number(next.hour_from.0))
-            .expression_attribute_values(":next_in_hour", number(next.in_hour))
-            .expression_attribute_values(":next_day_from", number(next.day_from.0))
-            .expression_attribute_values(":next_in_day", number(next.in_day))
-            .expression_attribute_values(":next_until", number(next.until.0))
-    }
-
-    fn update_brake(&self) -> UpdateItemFluentBuilder {
-        let Table { client, name } = &self.0;
-        client.update_item().table_name(name).set_key(Some(key(&Counter::brake())))
-    }
-
-    /// Takes failures of these moments away from the brake, if it still counts the hour and the day that it counted.
-    pub(super) async fn release(&self, counted: &Braking, moments: &[UnixTime]) -> Result<(), StoreError> {
-        let (in_hour, in_day) = counted.holds(moments);
-        let answer = self
-            .update_brake()
-            .update_expression("SET in_hour = in_hour - :in_hour, in_day = in_day - :in_day")
-            .condition_expression(
-                "hour_from = :hour_from AND day_from = :day_from AND in_hour >= :in_hour AND in_day >= :in_day",
-            )
-            .expression_attribute_values(":hour_from", number(counted.hour_from.0))
-            .expression_attribute_values(":day_from", number(counted.day_from.0))
-            .expression_attribute_values(":in_hour", number(in_hour))
-            .expression_attribute_values(":in_day", number(in_day))
-            .send()
-            .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "release the brake").map(drop)
-    }
-
     /// In a transaction: after a success, forgives what a counter holds, if it still stands as it was `left`.
     pub(super) fn forgive(&self, counter: &Counter, left: &Tries) -> Result<TransactWriteItem, StoreError> {
         let next = left.forgiven();
@@ -338,86 +228,6 @@ impl Throttles {
         let delete = Delete::builder().table_name(&self.0.name).set_key(Some(key(counter))).build();
         Ok(TransactWriteItem::builder().delete(delete.map_err(failed("clear a counter"))?).build())
     }
-
-    /// Spends one of each quota, or of none. How long it takes until one may be spent again, where one is used up.
-    pub async fn spend(&self, spendings: &[Spending], now: UnixTime) -> Result<Option<Duration>, StoreError> {
-        let items = spendings.iter().map(|spending| self.take(spending)).collect::<Result<Vec<_>, _>>()?;
-        Ok(match write_all(&self.0.client, "spend a quota", items).await? {
-            Outcome::Committed => None,
-            Outcome::Refused(used_up) => Some(wait(spendings, &used_up, now)),
-        })
-    }
-
-    /// Spends one of a quota that everybody spends at once, if one is left: in a plain write, since transactions on one
-    /// item refuse each other. Whether one was left. A repeated write may count twice, never not at all.
-    pub async fn spend_common(&self, spending: &Spending) -> Result<bool, StoreError> {
-        let Table { client, name } = &self.0;
-        let answer = client
-            .update_item()
-            .table_name(name)
-            .key("counter", text(&spending.counter))
-            .update_expression(SPEND)
-            .condition_expression(ONE_IS_LEFT)
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":ttl", number(spending.ends_at.0))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":count", number(spending.count))
-            .send()
-            .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "spend a quota")
-            .map(|held| held.is_some())
-    }
-
-    /// Gives back what was spent of such a quota for nothing.
-    pub async fn give_back(&self, spending: &Spending) -> Result<(), StoreError> {
-        let Table { client, name } = &self.0;
-        let answer = client
-            .update_item()
-            .table_name(name)
-            .key("counter", text(&spending.counter))
-            .update_expression("ADD spent :less")
-            .condition_expression("spent > :none")
-            .expression_attribute_values(":less", number(-1))
-            .expression_attribute_values(":none", number(0))
-            .send()
-            .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "give a quota back").map(drop)
-    }
-
-    /// Whether a quota is used up, and for how long.
-    pub async fn is_used_up(&self, spending: &Spending, now: UnixTime) -> Result<Option<Duration>, StoreError> {
-        #[derive(Deserialize)]
-        struct Spent {
-            spent: u32,
-        }
-        let Table { client, name } = &self.0;
-        let key = [("counter".to_owned(), text(&spending.counter))].into();
-        let answer = client.get_item().table_name(name).set_key(Some(key)).consistent_read(true).send().await;
-        let spent: Option<Spent> = answer.map_err(failed("read a quota"))?.item.map(read).transpose()?;
-        let used_up = spent.is_some_and(|spent| spent.spent >= spending.count);
-        Ok(used_up.then(|| Duration::from_secs(now.seconds_until(spending.ends_at))))
-    }
-
-    /// In a transaction: spends one of a quota, if one is left.
-    pub(super) fn take(&self, spending: &Spending) -> Result<TransactWriteItem, StoreError> {
-        let update = Update::builder()
-            .table_name(&self.0.name)
-            .key("counter", text(&spending.counter))
-            .update_expression(SPEND)
-            .condition_expression(ONE_IS_LEFT)
-            .expression_attribute_names("#ttl", "ttl")
-            .expression_attribute_values(":ttl", number(spending.ends_at.0))
-            .expression_attribute_values(":one", number(1))
-            .expression_attribute_values(":count", number(spending.count))
-            .build();
-        Ok(TransactWriteItem::builder().update(update.map_err(failed("spend a quota"))?).build())
-    }
-}
-
-/// How long until all of the quotas that are used up run anew.
-pub(super) fn wait(spendings: &[Spending], used_up: &[usize], now: UnixTime) -> Duration {
-    let ends = used_up.iter().filter_map(|at| spendings.get(*at)).map(|spending| spending.ends_at).max();
-    Duration::from_secs(ends.map_or(1, |ends| now.seconds_until(ends)))
 }
 
 /// For a batch: the items of counters, read consistently.

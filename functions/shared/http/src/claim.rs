@@ -1,0 +1,86 @@
+//! An account that somebody claims to be theirs, by a password or a link.
+
+use crate::{ApiError, Caller, Response};
+use guichet_core::account::AccountName;
+use guichet_core::chance;
+use guichet_core::class::Class;
+use guichet_core::device::{self, Device};
+use guichet_core::keys::{AccountKey, KeyRing};
+use guichet_core::password::StoredHash;
+use guichet_core::secret::PlainDeviceKey;
+use guichet_core::store::attempts::{Attempt, Attempted, Attempts, Counted};
+use guichet_core::store::password_change::Change;
+use lambda_http::tracing;
+
+/// The account that is claimed, by whom and on which device, in the forms in which these may be kept and told.
+pub struct Claim<'a> {
+    /// The account's keyed hash.
+    pub key: AccountKey,
+    caller: &'a Caller,
+    account: AccountName,
+    /// What the cookie of the account's device is named by.
+    tag: String,
+    address_key: String,
+}
+
+impl<'a> Claim<'a> {
+    /// By this caller; `names` are the keys for names.
+    #[must_use]
+    pub fn of(caller: &'a Caller, account: AccountName, names: &KeyRing) -> Self {
+        Self {
+            key: AccountKey::of(&account, names),
+            address_key: caller.whereabouts.key(names),
+            tag: device::tag(&account, names),
+            caller,
+            account,
+        }
+    }
+
+    /// Counts a guess at the account's password, before it is made. Refuses it where the budget is spent.
+    pub async fn count(&self, attempts: &Attempts) -> Result<Box<Counted>, ApiError> {
+        let device = self.caller.device_key(&self.tag).map(|device| device.hash());
+        let attempted = Attempted {
+            account: &self.account,
+            account_key: &self.key,
+            network: self.caller.network,
+            address_key: &self.address_key,
+            device: device.as_ref(),
+            now: self.caller.now,
+        };
+        match attempts.count(&attempted).await? {
+            Attempt::Counted(counted) => Ok(counted),
+            Attempt::Refused(class, wait) => {
+                tracing::info!(account.key = self.key.brief(), client.class = class.letter(), "budget spent");
+                Err(ApiError::TooManyAttempts(wait))
+            }
+        }
+    }
+
+    /// The device that is known after a success that was counted on this class: one that was known keeps its secret, any
+    /// other gets one.
+    #[must_use]
+    pub fn device_after(&self, class: Class) -> PlainDeviceKey {
+        let known = self.caller.device_key(&self.tag).filter(|_| class == Class::D);
+        known.unwrap_or_else(|| PlainDeviceKey::from_random(chance::bytes()))
+    }
+
+    /// A change of the account's password, of this version, after which this device alone is known.
+    #[must_use]
+    pub fn change(&'a self, version: u64, hash: &'a StoredHash, device: &PlainDeviceKey) -> Change<'a> {
+        Change {
+            account: &self.account,
+            account_key: &self.key,
+            version,
+            hash,
+            now: self.caller.now,
+            origin: self.caller.origin(),
+            device: Device::known(self.account.clone(), device, version + 1, self.caller.now),
+        }
+    }
+
+    /// Tells the client that it is known from now on, as this device.
+    #[must_use]
+    pub fn make_known(&self, response: Response, device: &PlainDeviceKey) -> Response {
+        self.caller.make_known(response, &self.tag, device)
+    }
+}
