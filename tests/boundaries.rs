@@ -1,0 +1,102 @@
+//! What a compiler does not hold: which package may know what, and how long a file may be.
+
+#![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
+
+use guichet_tests::workspace;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Lines of the longest file.
+const LONGEST: usize = 400;
+
+/// The crates that each package of the workspace names, those of its tests alone left out.
+fn named() -> BTreeMap<String, BTreeSet<String>> {
+    let told = Command::new("cargo")
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(workspace())
+        .output()
+        .expect("cargo runs");
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let named = |package: &Value| {
+        let all = package["dependencies"].as_array().expect("dependencies").iter();
+        all.filter(|it| it["kind"].is_null()).map(|it| text(&it["name"])).collect()
+    };
+    let packages = told["packages"].as_array().expect("packages").iter();
+    packages.map(|package| (text(&package["name"]), named(package))).collect()
+}
+
+/// The functions are the folders of `functions/` but the one that they share.
+fn functions() -> BTreeSet<String> {
+    let entries =
+        std::fs::read_dir(workspace().join("functions")).expect("the functions").map(|it| it.expect("a folder"));
+    let folders = entries.filter(|it| it.path().is_dir()).map(|it| it.file_name().to_string_lossy().into_owned());
+    folders.filter(|name| name != "shared").collect()
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    let (named, functions) = (named(), functions());
+    let ours: BTreeSet<String> = named.keys().cloned().collect();
+    let of_ours = |package: &str| named[package].intersection(&ours).cloned().collect::<Vec<_>>();
+    for function in &functions {
+        let allowed = ["guichet-core".to_owned(), "guichet-http".to_owned()];
+        assert!(of_ours(function).iter().all(|it| allowed.contains(it)), "{function} knows {:?}", of_ours(function));
+    }
+    assert_eq!(of_ours("guichet-http"), ["guichet-core"]);
+    assert_eq!(of_ours("guichet-core"), [""; 0], "the core knows none of the others");
+    for (dependency, allowed) in [
+        ("aws-sdk-sesv2", &["mailer"][..]),
+        ("argon2", &["guichet-core"]),
+        ("aws-sdk-secretsmanager", &["guichet-core"]),
+        ("aws-config", &["guichet-admin"]),
+        ("dynoxide-rs", &["guichet-local"]),
+    ] {
+        let who =
+            named.iter().filter(|(package, names)| !package.starts_with("guichet-tests") && names.contains(dependency));
+        let who: Vec<_> = who.map(|(package, _)| package.as_str()).filter(|it| *it != "guichet-floors").collect();
+        assert_eq!(who, allowed, "{dependency}");
+    }
+    for crate_of_lambda in ["lambda_http", "lambda_runtime"] {
+        assert!(!named["guichet-core"].contains(crate_of_lambda), "the core knows no Lambda");
+    }
+}
+
+#[test]
+fn what_a_table_is_asked_is_spelled_in_the_store_alone() {
+    for (file, text) in sources(&["functions", "infra"]) {
+        let spells = ["_expression(", "AttributeValue::"].iter().any(|word| text.contains(word));
+        let allowed = file.starts_with("functions/shared/core/src/store");
+        assert!(!spells || allowed, "{} spells an expression or an attribute", file.display());
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_one_reads_at_once() {
+    for (file, text) in sources(&["functions", "infra", "tests"]) {
+        let lines = text.lines().count();
+        assert!(lines <= LONGEST, "{} has {lines} lines", file.display());
+    }
+}
+
+/// The Rust files below these folders of the workspace, with their text.
+fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for folder in folders {
+        look(&workspace().join(folder), &mut found);
+    }
+    found.into_iter().map(|(path, text)| (path.strip_prefix(workspace()).expect("below").to_owned(), text)).collect()
+}
+
+fn look(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+        if path.is_dir() {
+            look(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = std::fs::read_to_string(&path).expect("a text");
+            found.push((path, text));
+        }
+    }
+}
