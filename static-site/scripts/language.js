@@ -10,4 +10,5 @@
   }
   const wanted = [kept, ...navigator.languages].map((tag) => locales[tag?.slice(0, 2).toLowerCase()]);
   document.documentElement.lang = wanted.find(Boolean) ?? locales.fr;
+  document.documentElement.dataset.locales = Object.values(locales).join(" ");
 }

@@ -123,9 +123,9 @@ async fn panics(ground: &mut Ground) {
     let people = [ground.asks().await, ground.asks().await, ground.asks().await, ground.asks().await];
     let key = ground.request_of(&people[1]).await["name_key"]["S"].as_str().expect("a key").to_owned();
     ground.portal.rehearse("mailer.after_claim", &format!("panic {}", &key[..12]));
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let panicked = async || ground.portal.is_rehearsed("mailer.after_claim").then_some(());
+    ground.portal.until("a mailer panics", panicked).await;
     ground.settle().await;
-    assert!(ground.portal.is_rehearsed("mailer.after_claim"));
     for person in &people {
         // One that was in SES's hands as its neighbour panicked is one of those that nobody can know of.
         ground.ambiguous(person, 1);

@@ -1,7 +1,6 @@
 //! `cargo dev` itself.
 
 use guichet_tests::{Person, Setup, binary};
-use std::time::Duration;
 
 fn refuses(setup: &Setup) -> (Option<i32>, String) {
     let output = setup.command(&binary("guichet-local")).output().expect("guichet-local runs");
@@ -35,13 +34,8 @@ async fn a_killed_stack_leaves_no_child() {
     let own = portal.stack()["pid"].as_u64().unwrap();
     guichet_tests::signal("KILL", u32::try_from(own).unwrap());
     for pid in pids {
-        for _ in 0..200 {
-            if !std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid), "{pid} is left");
+        let is_gone = || !std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid);
+        portal.until(&format!("{pid} ends"), async || is_gone().then_some(())).await;
     }
 }
 

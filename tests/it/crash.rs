@@ -2,7 +2,6 @@
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup, signal};
-use std::time::Duration;
 
 #[tokio::test]
 async fn a_killed_function_comes_back() {
@@ -46,13 +45,8 @@ async fn mails_that_are_queued_survive_their_killed_mailer() {
 }
 
 async fn first_mail(portal: &Portal, person: &Person) -> String {
-    for _ in 0..4000 {
-        if let Some(mail) = portal.mails_to(&person.email).await.last() {
-            return mail.token().to_owned();
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no mail to {}: {}", person.account, portal.log());
+    let first = async || portal.mails_to(&person.email).await.last().map(|mail| mail.token().to_owned());
+    portal.until(&format!("a mail to {}", person.account), first).await
 }
 
 #[tokio::test]

@@ -2,19 +2,12 @@
 
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Waits until the only request of a kind stands so.
 async fn comes_to(portal: &Portal, kind: &str, status: &str) -> Value {
-    for _ in 0..600 {
-        let requests = portal.items("MailRequests").await;
-        let found = requests.into_iter().find(|it| it["kind"]["S"] == kind && it["status"]["S"] == status);
-        if let Some(found) = found {
-            return found;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("no {kind} comes to {status}: {:#?}\n{}", portal.items("MailRequests").await, portal.log());
+    let stands_so = |it: &Value| it["kind"]["S"] == kind && it["status"]["S"] == status;
+    let found = async || portal.items("MailRequests").await.into_iter().find(stands_so);
+    portal.until(&format!("a {kind} comes to {status}"), found).await
 }
 
 /// Lets SES tell something and waits until the function has heard it.
@@ -23,13 +16,7 @@ async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
     let count = |log: &str| log.matches("SES told").count();
     let before = count(&heard());
     portal.tell(mail, event).await;
-    for _ in 0..600 {
-        if count(&heard()) > before {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    panic!("{event} is not heard: {}", heard());
+    portal.until(&format!("{event} is heard"), async || (count(&heard()) > before).then_some(())).await;
 }
 
 #[tokio::test]

@@ -21,13 +21,7 @@ fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
 }
 
 async fn until(portal: &Portal, account: &str, cause: &str) {
-    for _ in 0..60 {
-        if explained(portal, account).0 == cause {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-    panic!("{cause} is expected: {:?}", explained(portal, account));
+    portal.until(cause, async || (explained(portal, account).0 == cause).then_some(())).await;
 }
 
 #[tokio::test]

@@ -59,17 +59,16 @@ async fn a_mailbox_that_a_colleague_shares_gets_no_link_whichever_file_named_who
     for account in [&person.account, "intrus"] {
         visitor.register(account).await.expect(202, "");
     }
-    loop {
+    let both_are_refused = async || {
         let requests = portal.items("MailRequests").await;
-        if requests.iter().filter(|request| request["status"]["S"] == "shared-mailbox").count() == 2 {
-            break;
-        }
-        assert!(
-            requests.iter().all(|request| !matches!(request["status"]["S"].as_str(), Some("sent" | "delivered"))),
-            "{requests:#?}"
-        );
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+        let stands = |statuses: &[&str]| {
+            let so = |it: &&serde_json::Value| statuses.iter().any(|status| it["status"]["S"] == *status);
+            requests.iter().filter(so).count()
+        };
+        assert_eq!(stands(&["sent", "delivered"]), 0, "{requests:#?}");
+        (stands(&["shared-mailbox"]) == 2).then_some(())
+    };
+    portal.until("neither gets a mail", both_are_refused).await;
     assert!(portal.mails_to(&person.email).await.is_empty());
 
     // Once the other has an address of their own, both get mail again.

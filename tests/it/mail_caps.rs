@@ -7,16 +7,12 @@ use std::time::Duration;
 
 /// The words for where the requests stand, in no order; waits until none is in a mailer's hands.
 async fn states(portal: &Portal, settled: impl Fn(&[String]) -> bool) -> Vec<String> {
-    for _ in 0..3000 {
+    let states = async || {
         let requests = portal.items("MailRequests").await;
-        let states: Vec<_> =
-            requests.iter().map(|it| it["status"]["S"].as_str().unwrap_or_default().to_owned()).collect();
-        if settled(&states) {
-            return states;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("the requests do not settle: {:?}\n{}", portal.items("MailRequests").await, portal.log());
+        let status = |it: &serde_json::Value| it["status"]["S"].as_str().unwrap_or_default().to_owned();
+        Some(requests.iter().map(status).collect::<Vec<_>>()).filter(|states| settled(states))
+    };
+    portal.until("the requests settle", states).await
 }
 
 fn count(states: &[String], word: &str) -> usize {
@@ -112,9 +108,8 @@ async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterward
         visitor.register(&person.account).await.expect(202, "");
     }
     // More refusals than the attempts that one request has.
-    while portal.log().matches("ses SendEmail fails as asked").count() < 7 {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
+    let refused = async || (portal.log().matches("ses SendEmail fails as asked").count() >= 7).then_some(());
+    portal.until("SES refuses", refused).await;
     let requests = portal.items("MailRequests").await;
     assert_eq!(requests.len(), people.len());
     portal.mend();

@@ -123,10 +123,11 @@ async fn one_sees_what_happened_to_ones_account() {
     // A known device at a managed workstation is still at a managed workstation.
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(3, &person).await;
-    while visitor.get("/api/events").await.json()["events"].as_array().is_none_or(|events| events.len() < 5) {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
-    let events = visitor.get("/api/events").await.expect(200, "").json()["events"].as_array().unwrap().clone();
+    let events = async || {
+        let told = visitor.get("/api/events").await.expect(200, "").json();
+        told["events"].as_array().filter(|events| events.len() >= 5).cloned()
+    };
+    let events = portal.until("five events", events).await;
     let mut what: Vec<_> =
         events.iter().map(|event| (event["what"].as_str().unwrap(), event["network"].as_str().unwrap())).collect();
     assert!(events.is_sorted_by(|a, b| a["at"].as_str() >= b["at"].as_str()), "newest first: {events:#?}");

@@ -304,10 +304,9 @@ async fn no_permission_is_there_for_nothing() {
     there.sign_in(&person.account, "fleuve-8q").await.expect(200, "");
     let mail = portal.mails_to(&other.email).await.pop().expect("a mail");
     portal.tell(&mail, "bounce").await;
-    let bounced = async || portal.items("Directory").await.iter().any(|entry| entry["bounced_at"]["N"].is_string());
-    while !bounced().await {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let bounced =
+        async || portal.items("Directory").await.into_iter().find(|entry| entry["bounced_at"]["N"].is_string());
+    portal.until("the mailbox is known to bounce", bounced).await;
     for words in [
         &["find", &other.email][..],
         &["explain", &other.account],

@@ -35,9 +35,8 @@ async fn a_name_is_mailed_three_times_an_hour_known_or_not_and_a_stranger_silenc
     stranger.register(&person.account).await.expect(202, "");
     let before = portal.mails_to(&person.email).await.len();
     portal.visitor().request_reset(&person.account).await.expect(202, "");
-    while portal.mails_to(&person.email).await.len() == before {
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let one_more = async || (portal.mails_to(&person.email).await.len() > before).then_some(());
+    portal.until("another mail", one_more).await;
 }
 
 #[tokio::test]

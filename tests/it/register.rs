@@ -100,13 +100,8 @@ async fn an_impatient_click_sends_one_mail() {
 
 /// Waits until every request for a mail has come to its end.
 async fn all_ended(portal: &Portal) -> Vec<serde_json::Value> {
-    loop {
-        let requests = portal.items("MailRequests").await;
-        if requests.iter().all(|request| request.get("typed").is_none()) {
-            return requests;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    let ended = |requests: &Vec<serde_json::Value>| requests.iter().all(|request| request.get("typed").is_none());
+    portal.until("every request ends", async || Some(portal.items("MailRequests").await).filter(ended)).await
 }
 
 /// What ends where nobody can be mailed says so on the request, for the desk.

@@ -169,13 +169,8 @@ impl Ground {
 
     /// Waits until a person's request stands so.
     pub async fn comes_to(&self, person: &Person, status: &str) {
-        for _ in 0..400 {
-            if self.request_of(person).await["status"]["S"] == status {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-        panic!("{} is expected: {}", status, self.request_of(person).await);
+        let stands_so = async || (self.request_of(person).await["status"]["S"] == status).then_some(());
+        self.portal.until(&format!("the request of {} is {status}", person.account), stands_so).await;
     }
 
     /// The mailer's clock is right again.

@@ -61,12 +61,10 @@ impl Portal {
         for pid in &old {
             signal("KILL", *pid);
         }
-        loop {
+        let renewed = async || {
             let new = self.pids_of(function);
-            if new.len() == old.len() && new.iter().all(|pid| !old.contains(pid)) {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+            (new.len() == old.len() && new.iter().all(|pid| !old.contains(pid))).then_some(())
+        };
+        self.until("new instances", renewed).await;
     }
 }

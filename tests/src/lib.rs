@@ -17,6 +17,7 @@ mod keys;
 mod lambda;
 mod looks;
 mod mailbox;
+mod patience;
 mod portal;
 mod staff;
 mod tables;

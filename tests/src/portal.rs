@@ -11,14 +11,11 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// Start-up takes a few seconds; on a busy machine, with several at once, longer.
 const START: Duration = Duration::from_mins(3);
-/// A mail takes less than a second by the bell, a minute by the sweep, and three where a fault came in between (promise
-/// 6 of the security model).
-const MAIL: Duration = Duration::from_mins(3);
 
 /// A running local stack. It stops when it is dropped, or when this process ends.
 pub struct Portal {
@@ -238,16 +235,10 @@ impl Portal {
 
     /// Waits until a person has so many mails, and gives the newest.
     pub async fn mail_number(&self, count: usize, person: &Person) -> Mail {
-        let start = Instant::now();
-        loop {
-            let mails = self.mails_to(&person.email).await;
-            if mails.len() >= count {
-                assert_eq!(mails.len(), count, "no mail comes twice");
-                return mails.into_iter().next().expect("a mail");
-            }
-            assert!(start.elapsed() < MAIL, "mail {count} to {} came within {MAIL:?}:\n{}", person.account, self.log());
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let mails = async || Some(self.mails_to(&person.email).await).filter(|mails| mails.len() >= count);
+        let mails = self.until(&format!("mail {count} to {}", person.account), mails).await;
+        assert_eq!(mails.len(), count, "no mail comes twice");
+        mails.into_iter().next().expect("a mail")
     }
 
     /// Runs a desk command on this stack. Its exit code and what it printed.

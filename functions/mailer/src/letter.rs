@@ -1,11 +1,15 @@
 //! The letters: static texts with places to fill, in the language of the directory.
 
+mod en;
+mod fr;
+
 use guichet_core::clock::UnixTime;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::person::Language;
 use guichet_core::secret::PlainToken;
 use guichet_core::store::directory::Entry;
 use guichet_core::store::tokens::Purpose;
+use jiff::ZonedDateTime;
 use jiff::tz::TimeZone;
 
 /// A letter, ready to be sent.
@@ -24,6 +28,18 @@ pub(crate) struct Desk {
     time_zone: TimeZone,
 }
 
+/// What the letters say in one language.
+struct Words {
+    link: Wording,
+    notice: Wording,
+    /// What was asked for, in the middle of the link's letter.
+    asked: fn(Purpose) -> &'static str,
+    /// Ahead of the desk's telephone number.
+    phone: &'static str,
+    /// Day and hour, in the words of a letter.
+    when: fn(&ZonedDateTime) -> String,
+}
+
 struct Wording {
     subject: &'static str,
     /// What a list of mails shows beside the subject.
@@ -32,36 +48,18 @@ struct Wording {
     html: &'static str,
 }
 
+fn words(language: Language) -> &'static Words {
+    match language {
+        Language::Fr => &fr::WORDS,
+        Language::En => &en::WORDS,
+    }
+}
+
 /// What every letter's HTML stands in. Colours are inline for programs that leave style sheets out; the dark ones are for
 /// those that do not.
 const FRAME: &str = include_str!("../mails/frame.html");
 /// `--brand` of the site.
 const COLOR: &str = "#113a64";
-
-const LINK_FR: Wording = Wording {
-    subject: "Changement de mot de passe",
-    preview: "Le lien pour choisir votre mot de passe, valide jusqu’à {{until}}.",
-    text: include_str!("../mails/link.fr.txt"),
-    html: include_str!("../mails/link.fr.html"),
-};
-const LINK_EN: Wording = Wording {
-    subject: "Password change",
-    preview: "The link to choose your password, good until {{until}}.",
-    text: include_str!("../mails/link.en.txt"),
-    html: include_str!("../mails/link.en.html"),
-};
-const NOTICE_FR: Wording = Wording {
-    subject: "Votre mot de passe a été changé",
-    preview: "Si ce n’est pas vous, communiquez tout de suite avec nous.",
-    text: include_str!("../mails/notice.fr.txt"),
-    html: include_str!("../mails/notice.fr.html"),
-};
-const NOTICE_EN: Wording = Wording {
-    subject: "Your password was changed",
-    preview: "If it was not you, get in touch with us at once.",
-    text: include_str!("../mails/notice.en.txt"),
-    html: include_str!("../mails/notice.en.html"),
-};
 
 impl Desk {
     /// `DESK_NAME`, `BRAND_COLOR`, `DESK_PHONE`, `PORTAL_URL`, `DESK_TIME_ZONE`.
@@ -78,33 +76,24 @@ impl Desk {
 
     /// The letter with a link to set a password.
     pub(crate) fn link(&self, to: &Entry, purpose: Purpose, token: &PlainToken, expires_at: UnixTime) -> Letter {
-        let (wording, asked) = match (to.language, purpose) {
-            (Language::Fr, Purpose::Register) => (&LINK_FR, "Vous avez demandé de vous inscrire au service"),
-            (Language::Fr, Purpose::RequestReset) => (&LINK_FR, "Vous avez signalé avoir oublié votre mot de passe"),
-            (Language::En, Purpose::Register) => (&LINK_EN, "You asked to register for the service"),
-            (Language::En, Purpose::RequestReset) => (&LINK_EN, "You told us that you forgot your password"),
-        };
+        let words = words(to.language);
         let token = token.reveal();
         let link = format!("{}/changer-mon-mot-de-passe#{token}", self.portal);
         let until = self.local(expires_at, to.language);
-        self.fill(wording, to, &[("asked", asked), ("link", &link), ("until", &until), ("token", &token)])
+        let places = [("asked", (words.asked)(purpose)), ("link", &link), ("until", &until), ("token", &token)];
+        self.fill(&words.link, to, &places)
     }
 
     /// The notice after a change of the password.
     pub(crate) fn notice(&self, to: &Entry, changed_at: UnixTime) -> Letter {
-        let wording = match to.language {
-            Language::Fr => &NOTICE_FR,
-            Language::En => &NOTICE_EN,
-        };
-        self.fill(wording, to, &[("when", &self.local(changed_at, to.language))])
+        self.fill(&words(to.language).notice, to, &[("when", &self.local(changed_at, to.language))])
     }
 
     fn fill(&self, wording: &Wording, to: &Entry, places: &[(&str, &str)]) -> Letter {
         let name = to.name.display();
-        let phone = match (self.phone.as_str(), to.language) {
-            ("", _) => String::new(),
-            (phone, Language::Fr) => format!("Téléphone\u{a0}: {phone}"),
-            (phone, Language::En) => format!("Telephone: {phone}"),
+        let phone = match self.phone.as_str() {
+            "" => String::new(),
+            phone => format!("{}{phone}", words(to.language).phone),
         };
         let common = [
             ("name", name.as_str()),
@@ -131,51 +120,14 @@ impl Desk {
     /// Day and hour where the desk is: `10 h 14, le 25 novembre 2026` or `10:14 a.m. on November 25, 2026`.
     fn local(&self, time: UnixTime, language: Language) -> String {
         let moment = jiff::Timestamp::from_second(time.0).unwrap_or(jiff::Timestamp::MAX);
-        let local = jiff::ZonedDateTime::new(moment, self.time_zone.clone());
-        let month = usize::from(local.month().unsigned_abs()) - 1;
-        let (day, year, hour, minute) = (local.day(), local.year(), local.hour(), local.minute());
-        match language {
-            Language::Fr => {
-                let day = if day == 1 { "1er".to_owned() } else { day.to_string() };
-                format!("{hour}\u{a0}h\u{a0}{minute:02}, le {day} {} {year}", MONTHS_FR[month])
-            }
-            Language::En => {
-                let half = if hour < 12 { "a.m." } else { "p.m." };
-                let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
-                format!("{hour}:{minute:02} {half} on {} {day}, {year}", MONTHS_EN[month])
-            }
-        }
+        (words(language).when)(&ZonedDateTime::new(moment, self.time_zone.clone()))
     }
 }
 
-const MONTHS_FR: [&str; 12] = [
-    "janvier",
-    "février",
-    "mars",
-    "avril",
-    "mai",
-    "juin",
-    "juillet",
-    "août",
-    "septembre",
-    "octobre",
-    "novembre",
-    "décembre",
-];
-const MONTHS_EN: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
+/// The name of its month, of these twelve.
+fn month(local: &ZonedDateTime, names: &[&'static str; 12]) -> &'static str {
+    names[usize::from(local.month().unsigned_abs()) - 1]
+}
 
 /// Fills the `{{places}}` of a text, in one pass: what fills one is never read for others.
 fn fill(text: &str, places: &[(&str, &str)], write: impl Fn(&str) -> String) -> String {

@@ -3,12 +3,12 @@ import { text } from "/scripts/lib/text.js";
 import { translate } from "/scripts/lib/translate.js";
 
 const root = document.documentElement;
+const locales = root.dataset.locales.split(" ");
 const shown = () => root.lang.slice(0, 2);
 
 /** The person's own language, as `Content-Language` tells it: theirs from now on, unless they switched in this tab. */
 export function learnLanguage(tag) {
-  const language = tag?.slice(0, 2);
-  if (["fr", "en"].includes(language) && !switched()) keepLanguage(language);
+  if (locales.includes(tag) && !switched()) keepLanguage(tag.slice(0, 2));
 }
 
 /** Loads the page again where it is in another language than the one that was learnt. */
@@ -20,13 +20,13 @@ export function speakTheirs() {
 if (shown() !== "fr") translate();
 root.dataset.translated = "";
 
-const other = shown() === "fr" ? "en" : "fr";
+const other = locales[(locales.indexOf(root.lang) + 1) % locales.length];
 const button = document.getElementById("language");
-button.lang = `${other}-CA`;
+button.lang = other;
 button.textContent = text("language.other");
 button.addEventListener("click", () => {
   noteSwitch();
-  keepLanguage(other);
+  keepLanguage(other.slice(0, 2));
   speakTheirs();
 });
 // Where nothing can be kept there is nothing to switch.

@@ -18,6 +18,18 @@ pub enum Language {
 }
 
 impl Language {
+    /// All that there are.
+    pub const ALL: [Self; 2] = [Self::Fr, Self::En];
+
+    /// What directories call it, each [`fold`]ed.
+    #[must_use]
+    pub fn names(self) -> &'static [&'static str] {
+        match self {
+            Self::Fr => &["fr", "frca", "francais", "french", "f"],
+            Self::En => &["en", "enca", "anglais", "english", "a"],
+        }
+    }
+
     /// Its tag (RFC 5646).
     #[must_use]
     pub fn tag(self) -> &'static str {

@@ -41,8 +41,6 @@ const COLUMNS: [(&str, &[&str]); 6] = [
     ("langue", &["languedecorrespondance", "language", "preferredlanguage"]),
     ("actif", &["compteactif", "statut", "active", "enabled", "status"]),
 ];
-const FRENCH: &[&str] = &["fr", "frca", "francais", "french", "f"];
-const ENGLISH: &[&str] = &["en", "enca", "anglais", "english", "a"];
 const YES: &[&str] = &["oui", "o", "vrai", "1", "actif", "yes", "y", "true", "active", "enabled"];
 const NO: &[&str] = &["non", "n", "faux", "0", "inactif", "no", "false", "inactive", "disabled"];
 
@@ -256,15 +254,19 @@ fn entry(record: &StringRecord, width: usize, places: [usize; COLUMNS.len()]) ->
             return Err(format!("{column} {name:?} is no name"));
         }
     }
-    let one_of = |column: usize, this: &[&str], that: &[&str]| {
-        let (value, folded) = (field(column), fold(field(column)));
-        let is_this = this.contains(&folded.as_str());
-        let wanted = || format!("{} {value:?} is none of {}, {}", COLUMNS[column].0, this.join(", "), that.join(", "));
-        (is_this || that.contains(&folded.as_str())).then_some(is_this).ok_or_else(wanted)
-    };
-    let language = if one_of(4, FRENCH, ENGLISH)? { Language::Fr } else { Language::En };
-    let active = one_of(5, YES, NO)?;
+    let language = meant(4, field(4), &Language::ALL.map(|language| (language, language.names())))?;
+    let active = meant(5, field(5), &[(true, YES), (false, NO)])?;
     Ok(Entry { account, email, name, language, active, shared_mailbox: false, bounced_at: None })
+}
+
+/// Which of these a field means, by what each of them is called.
+fn meant<T: Copy>(column: usize, field: &str, of: &[(T, &[&str])]) -> Result<T, String> {
+    let folded = fold(field);
+    let found = of.iter().find(|(_, names)| names.contains(&folded.as_str()));
+    found.map(|(meant, _)| *meant).ok_or_else(|| {
+        let names: Vec<_> = of.iter().map(|(_, names)| names.join(", ")).collect();
+        format!("{} {field:?} is none of {}", COLUMNS[column].0, names.join(", "))
+    })
 }
 
 #[cfg(test)]
