@@ -1,7 +1,7 @@
 //! Requests in, responses out: what the HTTP functions share.
 //!
-//! Knows HTTP, JSON, cookies, the contract's codes, where a client comes from, and the door at which mails are asked
-//! for. What else a function reads and writes is its own story.
+//! Knows HTTP, JSON, cookies, the contract's codes, where a client comes from, which account it claims, and the door at
+//! which mails are asked for. What else a function reads and writes is its own story.
 
 mod caller;
 mod claim;
