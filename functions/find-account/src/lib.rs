@@ -8,7 +8,7 @@ use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{PersonName, is_name};
 use guichet_core::quota::SEARCHES;
 use guichet_core::store::Table;
-use guichet_core::store::directory::Directory;
+use guichet_core::store::directory::{Directory, Found};
 use guichet_core::store::throttles::Throttles;
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route};
 use lambda_http::{Request, tracing};
@@ -78,19 +78,23 @@ async fn find(context: &Context, request: &Request) -> Result<Response, ApiError
     if let Some(wait) = context.throttles.spend(&spendings, caller.now).await? {
         return Err(ApiError::TooManyAttempts(wait));
     }
-    let found = match form {
+    let found = search(&context.directory, form).await?;
+    tracing::info!(found = found.len(), device = caller.device, "searched");
+    let accounts = found.iter().map(|found| json!({ "account": found.account, "name": found.name.display() }));
+    Ok(json(&json!({ "accounts": accounts.collect::<Vec<_>>() })))
+}
+
+async fn search(directory: &Directory, form: Form) -> Result<Vec<Found>, ApiError> {
+    match form {
         Form::Name(NameForm { family_name, given_name }) => {
             if !is_name(&family_name) || !is_name(&given_name) {
                 return Err(ApiError::InvalidRequest);
             }
-            context.directory.accounts_named(&PersonName { given_name, family_name }).await?
+            Ok(directory.accounts_named(&PersonName { given_name, family_name }).await?)
         }
         Form::Email(EmailForm { email }) => {
             let email = MailAddress::parse(&email).ok_or(ApiError::InvalidRequest)?;
-            context.directory.accounts_with(&email).await?
+            Ok(directory.accounts_with(&email).await?)
         }
-    };
-    tracing::info!(found = found.len(), device = caller.device, "searched");
-    let accounts = found.iter().map(|found| json!({ "account": found.account, "name": found.name.display() }));
-    Ok(json(&json!({ "accounts": accounts.collect::<Vec<_>>() })))
+    }
 }

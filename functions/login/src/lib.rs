@@ -77,16 +77,16 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     rehearsal::point("login.after_verify", claim.key.as_str());
     let holder = counted.credential.as_ref().map(|credential| &credential.holder);
     let Some(holder) = holder.filter(|holder| right && holder.standing.active) else {
-        return refuse(context, &claim, &caller, counted.class).await;
+        return refuse(context, &claim, counted.class).await;
     };
-    let answer = open_session(context, &claim, &caller, &form, &counted, holder).await?;
+    let answer = open_session(context, &claim, &form, &counted, holder).await?;
     hash_anew(context, &hasher, &password, holder, stored.as_ref()).await;
     Ok(answer)
 }
 
-async fn refuse(context: &Context, claim: &Claim<'_>, caller: &Caller, class: Class) -> Result<Response, ApiError> {
+async fn refuse(context: &Context, claim: &Claim<'_>, class: Class) -> Result<Response, ApiError> {
     tell(claim, class, false);
-    context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
+    context.tables.events.note(&claim.key, &claim.caller.event(What::SignInRefused)).await?;
     Err(ApiError::InvalidCredentials)
 }
 
@@ -119,26 +119,17 @@ async fn hash_anew(
 async fn open_session(
     context: &Context,
     claim: &Claim<'_>,
-    caller: &Caller,
     form: &Form,
     counted: &Counted,
     holder: &Holder,
 ) -> Result<Response, ApiError> {
     tell(claim, counted.class, true);
-    let version = holder.standing.version;
-    let ticket = SessionTicket { account: holder.account.clone(), key: PlainSessionKey::from_random(chance::bytes()) };
-    let opening = Opening {
-        account: holder.account.clone(),
-        version,
-        remember: form.remember,
-        transport: form.transport,
-        device: caller.device.clone(),
-    };
-    let session = Session::open(opening, &ticket.key, caller.now);
+    let caller = claim.caller;
+    let (session, ticket) = new_session(caller, form, holder);
     let device = claim.device_after(counted.class);
     // A client without cookies has no place to keep a device's.
     let known = (form.transport == Transport::Cookie)
-        .then(|| Device::known(holder.account.clone(), &device, version, caller.now));
+        .then(|| Device::known(holder.account.clone(), &device, session.version, caller.now));
     let opened = Opened {
         session: &session,
         device: known.as_ref(),
@@ -153,6 +144,18 @@ async fn open_session(
         Transport::Cookie => claim.make_known(answer, &device),
         Transport::Bearer => answer,
     })
+}
+
+fn new_session(caller: &Caller, form: &Form, holder: &Holder) -> (Session, SessionTicket) {
+    let ticket = SessionTicket { account: holder.account.clone(), key: PlainSessionKey::from_random(chance::bytes()) };
+    let opening = Opening {
+        account: holder.account.clone(),
+        version: holder.standing.version,
+        remember: form.remember,
+        transport: form.transport,
+        device: caller.device.clone(),
+    };
+    (Session::open(opening, &ticket.key, caller.now), ticket)
 }
 
 /// The session's ticket goes where its transport has it: in a cookie or in the body.

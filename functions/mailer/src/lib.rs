@@ -14,7 +14,7 @@ use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::metrics::{self, Metric};
-use guichet_core::quota::MailBrake;
+use guichet_core::quota::{MailBrake, Spending};
 use guichet_core::secret::PlainToken;
 use guichet_core::store::credentials::{Credentials, Standing};
 use guichet_core::store::directory::{Directory, Entry};
@@ -251,11 +251,7 @@ impl Mailer {
         if by == By::Bell && self.mail_requests.are_held(lane, now).await? {
             return Ok(Came::Held(Why::OlderOnesWait));
         }
-        let brake = match lane {
-            Lane::Known => self.brake.known(),
-            Lane::Outside => self.brake.outside(),
-        };
-        let one_mail = brake.spending(BRAKE, now);
+        let one_mail = self.one_mail(lane, now);
         if !self.throttles.spend_common(&one_mail).await? {
             return Ok(Came::Held(Why::Brake));
         }
@@ -265,6 +261,15 @@ impl Mailer {
             self.throttles.give_back(&one_mail).await?;
         }
         came
+    }
+
+    /// One of the mails that this hour has for a lane.
+    fn one_mail(&self, lane: Lane, now: UnixTime) -> Spending {
+        let brake = match lane {
+            Lane::Known => self.brake.known(),
+            Lane::Outside => self.brake.outside(),
+        };
+        brake.spending(BRAKE, now)
     }
 
     /// Who gets the mail, or why nobody does.

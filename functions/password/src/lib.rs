@@ -71,7 +71,7 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
     let names = context.keys.names(caller.now).await?;
     let claim = Claim::of(&caller, session.account.clone(), &names);
-    let hasher = prove(context, &claim, &caller, &form.current).await?;
+    let hasher = prove(context, &claim, &form.current).await?;
 
     let device = PlainDeviceKey::from_random(chance::bytes());
     let hash = hasher.hash(&password, chance::bytes())?;
@@ -86,8 +86,9 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
 }
 
 /// Whether it is the account's owner who is there: the current password is counted, then tried. What it was tried with.
-async fn prove(context: &Context, claim: &Claim<'_>, caller: &Caller, current: &str) -> Result<Hasher, ApiError> {
+async fn prove(context: &Context, claim: &Claim<'_>, current: &str) -> Result<Hasher, ApiError> {
     // Without the peppers nothing can be tried, so nothing is counted either.
+    let caller = claim.caller;
     context.keys.hasher(caller.now).await?;
     let counted = claim.count(&context.attempts).await?;
     let stored = counted.credential.as_ref().and_then(Credential::hash);

@@ -16,7 +16,8 @@ use lambda_http::tracing;
 pub struct Claim<'a> {
     /// The account's keyed hash.
     pub key: AccountKey,
-    caller: &'a Caller,
+    /// Who claims it.
+    pub caller: &'a Caller,
     account: AccountName,
     /// What the cookie of the account's device is named by.
     tag: String,
