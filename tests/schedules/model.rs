@@ -4,10 +4,9 @@ mod behind;
 mod sessions;
 mod settle;
 
-use crate::steps::{Act, Step, TOLD};
+use crate::steps::{Act, Step};
 use crate::world::{Call, Came, Fault, Posted, World};
 use guichet_core::account::AccountName;
-use guichet_core::clock::UnixTime;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{Language, PersonName};
 use guichet_core::store::Table;

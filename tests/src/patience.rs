@@ -11,7 +11,10 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 impl Portal {
     /// Looks until there is what is looked for, and gives it; `what` says what that is, where it does not come.
-    pub async fn until<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    pub async fn until<T, Looking>(&self, what: &str, mut look: impl FnMut() -> Looking) -> T
+    where
+        Looking: Future<Output = Option<T>>,
+    {
         let start = Instant::now();
         loop {
             if let Some(found) = look().await {
