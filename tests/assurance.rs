@@ -1,26 +1,16 @@
 //! The assurance case of `.github/SECURITY.md` speaks of tests that are there.
 
+use guichet_tests::{sources, workspace};
 use std::collections::BTreeMap;
-use std::path::Path;
-
-/// The Rust files below a folder, by name; those of one name together.
-fn sources(folder: &Path, found: &mut BTreeMap<String, String>) {
-    for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()) {
-        if path.is_dir() {
-            sources(&path, found);
-        } else if let (Some(name), Ok(text)) = (path.file_name(), std::fs::read_to_string(&path)) {
-            found.entry(name.to_string_lossy().into_owned()).or_default().push_str(&text);
-        }
-    }
-}
 
 #[test]
 fn every_claim_names_tests_that_are_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let mut files = BTreeMap::new();
-    sources(&root.join("tests"), &mut files);
-    sources(&root.join("functions"), &mut files);
-    let document = std::fs::read_to_string(root.join(".github/SECURITY.md")).expect("the assurance case");
+    // Those of one name together.
+    let mut files = BTreeMap::<_, String>::new();
+    for (path, text) in sources(&["tests", "functions"]) {
+        files.entry(path.file_name().expect("a name").to_string_lossy().into_owned()).or_default().push_str(&text);
+    }
+    let document = std::fs::read_to_string(workspace().join(".github/SECURITY.md")).expect("the assurance case");
 
     let words = |text: &str| -> Vec<String> { text.split('`').skip(1).step_by(2).map(str::to_owned).collect() };
     let mut named = 0;

@@ -2,10 +2,9 @@
 
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
-use guichet_tests::workspace;
+use guichet_tests::{sources, workspace};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Lines of the longest file.
@@ -78,25 +77,5 @@ fn no_file_is_longer_than_one_reads_at_once() {
     for (file, text) in sources(&["functions", "infra", "tests"]) {
         let lines = text.lines().count();
         assert!(lines <= LONGEST, "{} has {lines} lines", file.display());
-    }
-}
-
-/// The Rust files below these folders of the workspace, with their text.
-fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    for folder in folders {
-        look(&workspace().join(folder), &mut found);
-    }
-    found.into_iter().map(|(path, text)| (path.strip_prefix(workspace()).expect("below").to_owned(), text)).collect()
-}
-
-fn look(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
-    for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-        if path.is_dir() {
-            look(&path, found);
-        } else if path.extension().is_some_and(|it| it == "rs") {
-            let text = std::fs::read_to_string(&path).expect("a text");
-            found.push((path, text));
-        }
     }
 }

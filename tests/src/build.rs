@@ -1,4 +1,4 @@
-//! The binaries under test.
+//! The binaries under test, and the sources.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -24,4 +24,26 @@ pub fn binary(name: &str) -> PathBuf {
         test.parent().and_then(Path::parent).expect("target/debug").to_owned()
     });
     folder.join(name)
+}
+
+/// The Rust files below these folders of the workspace, each with its text; the paths begin at the workspace.
+#[must_use]
+pub fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    for folder in folders {
+        look(Path::new(folder), &mut found);
+    }
+    found
+}
+
+fn look(folder: &Path, found: &mut Vec<(PathBuf, String)>) {
+    for entry in std::fs::read_dir(workspace().join(folder)).expect("a folder") {
+        let path = folder.join(entry.expect("an entry").file_name());
+        if workspace().join(&path).is_dir() {
+            look(&path, found);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            let text = std::fs::read_to_string(workspace().join(&path)).expect("a text");
+            found.push((path, text));
+        }
+    }
 }

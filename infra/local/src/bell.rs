@@ -51,12 +51,8 @@ impl Bell {
                     if news.is_empty() {
                         tokio::time::sleep(PAUSE).await;
                     }
-                    for mut records in news {
-                        // What the filter leaves out takes up no room in a batch.
-                        records.retain(|record| is_named(&self.stream, record));
-                        for batch in records.chunks(self.stream.batch_size) {
-                            self.bring(batch.to_vec(), &mut passed_by).await;
-                        }
+                    for batch in news.into_iter().flat_map(|records| batches(&self.stream, records)) {
+                        self.bring(batch, &mut passed_by).await;
                     }
                 }
                 Err(error) => {
@@ -129,9 +125,11 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
     }
 }
 
-/// Whether a record passes the filter.
-fn is_named(stream: &Stream, record: &Value) -> bool {
-    stream.event_names.as_ref().is_none_or(|names| names.iter().any(|name| record["eventName"] == **name))
+/// What of a shard's records passes the filter, in batches: what the filter leaves out takes up no room in them.
+fn batches(stream: &Stream, mut records: Vec<Value>) -> Vec<Vec<Value>> {
+    let named = |record: &Value, names: &Vec<String>| names.iter().any(|name| record["eventName"] == **name);
+    records.retain(|record| stream.event_names.as_ref().is_none_or(|names| named(record, names)));
+    records.chunks(stream.batch_size).map(<[Value]>::to_vec).collect()
 }
 
 fn is_young(stream: &Stream, record: &Value, now: i64) -> bool {
@@ -154,7 +152,7 @@ fn with_source(record: &Value, arn: &str) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_named, is_young, with_source};
+    use super::{batches, is_young, with_source};
     use crate::template::Stream;
     use serde_json::json;
     use std::time::Duration;
@@ -170,7 +168,9 @@ mod tests {
             event_names: Some(vec!["INSERT".into()]),
         };
         let record = |name: &str, at: i64| json!({"eventName": name, "dynamodb": {"ApproximateCreationDateTime": at}});
-        assert!(is_named(&stream, &record("INSERT", 1000)) && !is_named(&stream, &record("MODIFY", 1000)));
+        let records = (0..36).map(|n| record(if n % 3 == 0 { "INSERT" } else { "MODIFY" }, 1000));
+        let sizes: Vec<_> = batches(&stream, records.collect()).iter().map(Vec::len).collect();
+        assert_eq!(sizes, [10, 2], "full of what passes the filter, and of nothing else");
         assert!(is_young(&stream, &record("INSERT", 1000), 1059) && !is_young(&stream, &record("INSERT", 1000), 1060));
         assert_eq!(with_source(&record("INSERT", 1), "arn:s")["eventSourceARN"], "arn:s");
     }
