@@ -1,18 +1,10 @@
 //! What Lighthouse says of every page, on a telephone.
 
-use guichet_tests::{Person, Setup, lighthouse};
+use guichet_tests::{Person, Setup, lighthouse, pages};
 use serde_json::Value;
 
-const PAGES: [&str; 8] = [
-    "/",
-    "/inscription",
-    "/mot-de-passe-oublie",
-    "/changer-mon-mot-de-passe",
-    "/trouver-mon-compte",
-    "/mon-compte",
-    "/accessibilite",
-    "/nulle-part",
-];
+/// Where there is no page.
+const NOWHERE: &str = "/nulle-part";
 /// Bytes on the line, all told.
 const WEIGHT: f64 = 50_000.0;
 /// How fast it was is told by a machine that does other things as well: the best of so many counts.
@@ -32,7 +24,7 @@ async fn every_page_is_all_that_lighthouse_wishes() {
     let invited = Person::english();
     visitor.register(&invited.account).await.expect(202, "");
     let link = format!("/changer-mon-mot-de-passe#{}", portal.mail_number(1, &invited).await.token());
-    for path in PAGES.into_iter().chain([link.as_str()]) {
+    for path in pages().into_iter().chain([NOWHERE.to_owned(), link]) {
         let url = format!("{}{path}", portal.url());
         let ticket = (path == "/mon-compte").then_some(ticket.as_str());
         let mut tries = 0;
@@ -47,7 +39,7 @@ async fn every_page_is_all_that_lighthouse_wishes() {
         assert_eq!(report["finalDisplayedUrl"].as_str(), url.split('#').next(), "it stayed on the page");
         for category in ["performance", "accessibility", "best-practices"] {
             // That a page is not there is an error in the console, and that costs a page points.
-            let counts = (path, category) != ("/nulle-part", "best-practices");
+            let counts = (path.as_str(), category) != (NOWHERE, "best-practices");
             assert!(
                 hundred(&report, category) || !counts,
                 "{path}: {category}: {:#}",

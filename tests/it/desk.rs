@@ -241,10 +241,8 @@ async fn who_is_forgotten_has_never_been_here() {
     let (mine, others) = (key(&person.account).await, key(&other.account).await);
     let traces = async |account: &str, key: &str| {
         let mut traces = Vec::new();
-        for table in
-            ["Directory", "Credentials", "MailRequests", "Tokens", "Sessions", "Devices", "Throttles", "Events"]
-        {
-            let items = portal.items(table).await;
+        for table in portal.tables() {
+            let items = portal.items(&table).await;
             let here = items.iter().map(Value::to_string).filter(|it| it.contains(account) || it.contains(key));
             traces.extend(here.map(|item| format!("{table}: {item}")));
         }

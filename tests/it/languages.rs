@@ -1,15 +1,13 @@
 //! French of Québec first, English second: whose language a page speaks, and that it speaks no other.
 
-use guichet_tests::{Browser, Person, Portal};
-use serde_json::Value;
+use guichet_tests::{Browser, Person, Portal, pages};
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every text of the markup by its key, every key of both catalogues with its text, and what stands outside of them.
+/// Every text of the markup by its key, every key of both catalogues with its text, and what stands outside of them; `PAGES` is the site's.
 const TEXTS: &str = r"
     const done = arguments[0];
     (async () => {
-        const files = ['/', '/inscription', '/mot-de-passe-oublie', '/changer-mon-mot-de-passe', '/trouver-mon-compte',
-            '/mon-compte', '/accessibilite', '/nulle-part'];
         const markup = [], outside = [];
         const read = (root, page) => {
             for (const element of root.querySelectorAll('[data-text]')) {
@@ -32,7 +30,7 @@ const TEXTS: &str = r"
             }
             for (const template of root.querySelectorAll('template')) read(template.content, page);
         };
-        for (const file of files) {
+        for (const file of [...PAGES, '/nulle-part']) {
             // As it is served: no script runs in it.
             const page = await new Promise((given) => {
                 const request = new XMLHttpRequest();
@@ -64,8 +62,8 @@ fn places(text: &str) -> Vec<String> {
 #[tokio::test]
 async fn both_languages_say_all_of_it_and_nothing_stands_outside_of_them() {
     let Some(browser) = Browser::open(Portal::shared()).await else { return };
-    let told = browser.evaluate_later(TEXTS).await;
-    assert_eq!(told["outside"], serde_json::json!([]), "no page has words outside of the catalogues");
+    let told = browser.evaluate_later(&format!("const PAGES = {};{TEXTS}", json!(pages()))).await;
+    assert_eq!(told["outside"], json!([]), "no page has words outside of the catalogues");
     let (scripts, english) = (catalogue(&told["fr"]), catalogue(&told["en"]));
     let mut markup = BTreeMap::new();
     for pair in told["markup"].as_array().unwrap() {

@@ -1,23 +1,13 @@
 //! The pages, before any script runs.
 
-use guichet_tests::Portal;
-
-const PAGES: [&str; 7] = [
-    "/",
-    "/inscription",
-    "/mot-de-passe-oublie",
-    "/changer-mon-mot-de-passe",
-    "/trouver-mon-compte",
-    "/mon-compte",
-    "/accessibilite",
-];
+use guichet_tests::{Portal, pages};
 
 #[tokio::test]
 async fn every_page_is_french_and_strict() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
-    for path in PAGES {
-        let page = visitor.get(path).await.expect(200, "");
+    for path in pages() {
+        let page = visitor.get(&path).await.expect(200, "");
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8", "{path}");
         assert!(page.text.contains("<html lang=\"fr"), "{path}");
         let policy = page.header("content-security-policy");
@@ -67,8 +57,8 @@ async fn the_pages_know_the_desk() {
         .with("--set=BrandColor=#ffd400")
         .with("--set=SiteLogo=/images/logo.svg")
         .start();
-    for path in PAGES {
-        let page = portal.visitor().get(path).await.expect(200, "").text;
+    for path in pages() {
+        let page = portal.visitor().get(&path).await.expect(200, "").text;
         assert_eq!(page.matches(">Le guichet des soins</span>").count(), 2, "{path}: above and below");
         assert!(page.contains("<a href=\"tel:5145550123\">514 555-0123</a>"), "{path}");
     }

@@ -26,6 +26,18 @@ pub fn binary(name: &str) -> PathBuf {
     folder.join(name)
 }
 
+/// The addresses of the site's pages, the front page first; that which says that there is none is not among them.
+#[must_use]
+pub fn pages() -> Vec<String> {
+    let files = std::fs::read_dir(workspace().join("static-site")).expect("the site");
+    let names = files.map(|file| file.expect("a file").file_name().to_string_lossy().into_owned());
+    let pages = names.filter_map(|name| Some(name.strip_suffix(".html")?.to_owned())).filter(|page| page != "404");
+    let mut pages: Vec<_> = pages.map(|page| if page == "index" { "/".into() } else { format!("/{page}") }).collect();
+    pages.sort();
+    assert!(pages.len() >= 7 && pages[0] == "/", "{pages:?}");
+    pages
+}
+
 /// The Rust files below these folders of the workspace, each with its text; the paths begin at the workspace.
 #[must_use]
 pub fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {

@@ -131,8 +131,8 @@ impl Ground {
     /// I9: no item is kept for ever, or for no time at all, and what decides is a moment in seconds.
     async fn expiries_are_of_their_kind(&self) {
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
-        for table in ["MailRequests", "Tokens", "Sessions", "Devices", "Throttles", "Events"] {
-            for item in self.portal.items(table).await {
+        for table in self.portal.expiring_tables() {
+            for item in self.portal.items(&table).await {
                 let ttl = number(&item["ttl"]);
                 assert!(ttl > now - LONGEST_KEPT && ttl < now + LONGEST_KEPT, "I9: {table}: {item}");
             }

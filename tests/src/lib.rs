@@ -25,7 +25,7 @@ mod traces;
 mod visitor;
 
 pub use browser::Browser;
-pub use build::{binary, sources, workspace};
+pub use build::{binary, pages, sources, workspace};
 pub use engine::dynamodb;
 pub use ground::Ground;
 pub use looks::{has_axe, lighthouse};

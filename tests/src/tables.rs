@@ -3,7 +3,24 @@
 use crate::portal::Portal;
 use serde_json::{Value, json};
 
+/// The tables whose items have no end of their own: a person's go when the person is forgotten.
+const KEPT: [&str; 2] = ["Credentials", "Directory"];
+
 impl Portal {
+    /// The logical names of the template's tables.
+    #[must_use]
+    pub fn tables(&self) -> Vec<String> {
+        self.stack()["tables"].as_object().expect("tables").keys().cloned().collect()
+    }
+
+    /// Those whose items expire.
+    #[must_use]
+    pub fn expiring_tables(&self) -> Vec<String> {
+        let mut tables = self.tables();
+        tables.retain(|table| !KEPT.contains(&table.as_str()));
+        tables
+    }
+
     /// Calls DynamoDB as the desk does, with the wire's own JSON. `table` is the template's logical name.
     pub async fn dynamodb(&self, operation: &str, table: &str, mut request: Value) -> Value {
         request["TableName"] = self.stack()["tables"][table].clone();

@@ -37,7 +37,7 @@ impl Context {
         Ok(Self {
             site,
             keys: keys.ready_to_hash(),
-            policy: config::password_policy()?,
+            policy: config::password_policy()?.with_context_words(config::context_words()?),
             sessions: Sessions(Table::from_env(client, "SESSIONS_TABLE")?),
             attempts: Attempts::from_env(client)?,
             change: PasswordChange::from_env(client)?,

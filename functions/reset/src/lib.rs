@@ -40,7 +40,7 @@ impl Context {
         Ok(Self {
             site,
             keys,
-            policy: config::password_policy()?,
+            policy: config::password_policy()?.with_context_words(config::context_words()?),
             tokens: Tokens(Table::from_env(client, "TOKENS_TABLE")?),
             change: PasswordChange::from_env(client)?,
         })

@@ -32,17 +32,14 @@ pub fn parsed<T>(name: &'static str, parse: impl FnOnce(&str) -> Result<T, Strin
     parse(&text(name)?).map_err(|problem| ConfigError { name, problem })
 }
 
-/// `PASSWORD_MIN_LENGTH`, in code points.
-pub fn password_min_length() -> Result<usize, ConfigError> {
-    parsed("PASSWORD_MIN_LENGTH", |text| text.parse().map_err(|_| "a whole number is wanted".into()))
+/// `PASSWORD_POLICY`, as JSON.
+pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
+    parsed("PASSWORD_POLICY", |text| serde_json::from_str(text).map_err(|error| error.to_string()))
 }
 
-/// `PASSWORD_MIN_LENGTH`, `PASSWORD_NEEDS_LETTER_AND_DIGIT` and `CONTEXT_WORDS` (separated by commas).
-pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
-    let both =
-        parsed("PASSWORD_NEEDS_LETTER_AND_DIGIT", |text| text.parse().map_err(|_| "true or false is wanted".into()))?;
-    let words = text("CONTEXT_WORDS")?;
-    Ok(PasswordPolicy::new(password_min_length()?, both).with_context_words(words.split(',').map(str::to_owned)))
+/// `CONTEXT_WORDS`, separated by commas: the organisation's own words, which are no passwords.
+pub fn context_words() -> Result<Vec<String>, ConfigError> {
+    Ok(text("CONTEXT_WORDS")?.split(',').map(str::to_owned).collect())
 }
 
 /// `HASH_MEMORY_KIB` and `HASH_PASSES`; `HASH_COST_BEFORE`, which is `MEMORY,PASSES` in the same units, or empty. None

@@ -8,6 +8,7 @@ use guichet_core::person::PersonName;
 use guichet_core::quota::{DEAD_LINKS, MAILS_FROM_AN_ADDRESS, MAILS_OF_A_NAME, SEARCHES};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use serde_json::json;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use unicode_normalization::UnicodeNormalization;
 
@@ -60,7 +61,9 @@ proptest! {
         let bytes: usize = typed.nfkc().map(char::len_utf8).sum();
         let account = AccountName::parse(&"z".repeat(64)).unwrap();
         let nobody = PersonName { given_name: String::new(), family_name: String::new() };
-        let found = PasswordPolicy::new(min, false).violations(&Password::typed(&typed), &account, &nobody);
+        let policy = json!({ "min_length": min, "needs_letter": false, "needs_digit": false });
+        let policy: PasswordPolicy = serde_json::from_value(policy).unwrap();
+        let found = policy.violations(&Password::typed(&typed), &account, &nobody);
         prop_assert_eq!(found.contains(&Violation::TooShort), length < min);
         prop_assert_eq!(found.contains(&Violation::TooLong), length > MAX_LENGTH || bytes > 512);
     }

@@ -3,7 +3,7 @@
 use super::{Password, blocklist};
 use crate::account::AccountName;
 use crate::person::{PersonName, fold};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// The longest password, in code points: twice what OWASP ASVS 5.0 6.2.9 asks for.
@@ -13,15 +13,23 @@ const MAX_BYTES: usize = 512;
 /// A name this long (in letters) may not stand anywhere in a password; a shorter one may not be all its letters.
 const LONG_NAME: usize = 4;
 
-/// What a new password must have. Serializes to the contract's `policy`.
-#[derive(Clone, Copy, Debug, Serialize)]
+/// What a new password must have. Serializes to the contract's `policy`, and deserializes from it without `max_length`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PasswordPolicy {
-    min_length: usize,
+    /// In code points.
+    pub min_length: usize,
+    /// In code points.
+    #[serde(skip_deserializing, default = "max_length")]
     max_length: usize,
     needs_letter: bool,
     needs_digit: bool,
     #[serde(skip)]
     context_words: &'static [String],
+}
+
+fn max_length() -> usize {
+    MAX_LENGTH
 }
 
 /// What a new password lacks. Serializes to the contract's `violations`.
@@ -45,18 +53,6 @@ pub enum Violation {
 }
 
 impl PasswordPolicy {
-    /// At least this many code points and, where asked for, a letter and a digit.
-    #[must_use]
-    pub fn new(min_length: usize, needs_letter_and_digit: bool) -> Self {
-        Self {
-            min_length,
-            max_length: MAX_LENGTH,
-            needs_letter: needs_letter_and_digit,
-            needs_digit: needs_letter_and_digit,
-            context_words: &[],
-        }
-    }
-
     /// The same policy with the organisation's own words, which count like those of `data/context-words.txt`.
     #[must_use]
     pub fn with_context_words(self, words: impl IntoIterator<Item = String>) -> Self {
@@ -114,6 +110,13 @@ fn gives_away(password: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+
+    fn of(min_length: usize, needs_letter_and_digit: bool) -> PasswordPolicy {
+        let [needs_letter, needs_digit] = [needs_letter_and_digit; 2];
+        let rule = json!({ "min_length": min_length, "needs_letter": needs_letter, "needs_digit": needs_digit });
+        serde_json::from_value(rule).unwrap()
+    }
 
     fn violations(policy: PasswordPolicy, password: &str) -> Vec<Violation> {
         let name = PersonName { given_name: "Marie-Ève".into(), family_name: "Roy".into() };
@@ -122,7 +125,7 @@ mod tests {
 
     #[test]
     fn the_default_rule_is_four_characters_a_letter_and_a_digit() {
-        let policy = PasswordPolicy::new(4, true);
+        let policy = of(4, true);
         for good in ["oie7", "é1é2", "٣abc", "    a1", "a1🙂🙂", &"a1".repeat(64)] {
             assert_eq!(violations(policy, good), [], "{good:?}");
         }
@@ -138,20 +141,20 @@ mod tests {
 
     #[test]
     fn the_conforming_profile_asks_for_length_alone() {
-        let policy = PasswordPolicy::new(15, false);
+        let policy = of(15, false);
         assert_eq!(violations(policy, "quinze lettres!"), []);
         assert_eq!(violations(policy, "quatorze      "), [Violation::TooShort]);
     }
 
     #[test]
     fn what_many_would_choose_is_too_common() {
-        let policy = PasswordPolicy::new(4, true);
+        let policy = of(4, true);
         for common in ["abc1", "ABC1", "ａｂｃ１", "Montréal2026", "hiver-26!"] {
             assert_eq!(violations(policy, common), [Violation::TooCommon], "{common:?}");
         }
         assert_eq!(violations(policy, "password"), [Violation::NeedsDigit, Violation::TooCommon]);
 
-        let profile = PasswordPolicy::new(15, false);
+        let profile = of(15, false);
         for common in ["PasswordPassword", "123456789012345", "Mot de passe 2026"] {
             assert_eq!(violations(profile, common), [Violation::TooCommon], "{common:?}");
         }
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn who_one_is_is_no_password() {
-        let policy = PasswordPolicy::new(4, true);
+        let policy = of(4, true);
         assert_eq!(violations(policy, "xTremblaM9"), [Violation::ContainsAccount]);
         assert_eq!(violations(policy, "marié2026"), [Violation::ContainsName]);
         // "Roy" and "Ève" are short: refused where they are all the letters, not where they happen to stand in a word.

@@ -90,7 +90,7 @@ impl Attempts {
             credentials: Credentials(table("CREDENTIALS_TABLE")?),
             devices: Devices(table("DEVICES_TABLE")?),
             throttles: Throttles(table("THROTTLES_TABLE")?),
-            min_length: config::password_min_length()?,
+            min_length: config::password_policy()?.min_length,
             brake: config::brake()?,
         })
     }

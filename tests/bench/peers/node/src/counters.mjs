@@ -1,7 +1,7 @@
 // What may be tried: the budgets of an account, of an address outside and of all of outside.
 import { DAY, HOUR, MINUTE, env, number, text } from "./shared.mjs";
 
-const minLength = Number(env.PASSWORD_MIN_LENGTH);
+const { min_length: minLength } = JSON.parse(env.PASSWORD_POLICY);
 const GUESSES = minLength <= 5 ? 20 : minLength <= 7 ? 50 : 100;
 const BUDGETS = {
   M: {

@@ -1,5 +1,6 @@
 """What may be tried: the budgets of an account, of an address outside and of all of outside."""
 
+import json
 import os
 from dataclasses import dataclass
 
@@ -35,7 +36,7 @@ _BUDGETS = {
         short=((5, 15 * MINUTE), (10, DAY)),
         longest=DAY,
         kept=365 * DAY,
-        guesses=_guesses(int(os.environ["PASSWORD_MIN_LENGTH"])),
+        guesses=_guesses(json.loads(os.environ["PASSWORD_POLICY"])["min_length"]),
     ),
 }
 
