@@ -2,6 +2,7 @@
 
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
+mod accessibility;
 mod attempts;
 mod authorizer;
 mod browser;
@@ -34,6 +35,5 @@ mod refusals;
 mod register;
 mod sign_in;
 mod smuggling;
-mod states;
 mod traces;
 mod workstation;

@@ -18,7 +18,7 @@ use reqwest::{Method, Url};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// More than a page, its scripts and a password hash take on a busy machine.
@@ -269,8 +269,15 @@ impl Browser {
     }
 
     async fn locate(&self, locator: Locator<'_>, what: &str) -> Element {
-        let wait = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(50));
-        self.held(wait.for_element(locator).await, what).await
+        let start = Instant::now();
+        loop {
+            let wait = self.client.wait().at_most(PATIENCE).every(Duration::from_millis(50));
+            match wait.for_element(locator).await {
+                // The page was left while it was looked at: the next one may have it.
+                Err(error) if error.to_string().contains("aborted by navigation") && start.elapsed() < PATIENCE => {}
+                found => return self.held(found, what).await,
+            }
+        }
     }
 
     /// What a command gave; where it gave an error the story ends with a picture.
