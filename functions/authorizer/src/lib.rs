@@ -8,9 +8,9 @@ use guichet_core::aws::Aws;
 use guichet_core::clock;
 use guichet_core::config::ConfigError;
 use guichet_core::session::{SessionTicket, SignedIn, Transport};
+use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::sessions::Sessions;
-use guichet_core::store::{StoreError, Table};
 use guichet_http::{bearer, chain};
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use serde_json::{Value, json};
@@ -25,8 +25,7 @@ impl Authorizer {
     /// As the template's variables say.
     pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
-        let table = |variable| Table::from_env(client, variable);
-        Ok(Self { sessions: Sessions(table("SESSIONS_TABLE")?), credentials: Credentials(table("CREDENTIALS_TABLE")?) })
+        Ok(Self { sessions: Sessions::from_env(client)?, credentials: Credentials::from_env(client)? })
     }
 
     /// Answers whose session's ticket the event's `Authorization` header brings: `isAuthorized`, and `context` with

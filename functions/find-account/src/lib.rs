@@ -7,7 +7,6 @@ use guichet_core::keys::{FOR_EVER, Secret};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{PersonName, is_name};
 use guichet_core::quota::SEARCHES;
-use guichet_core::store::Table;
 use guichet_core::store::directory::{Directory, Found};
 use guichet_core::store::throttles::Throttles;
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route};
@@ -28,12 +27,11 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,
-            directory: Directory(table("DIRECTORY_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
+            directory: Directory::from_env(&aws.dynamodb)?,
+            throttles: Throttles::from_env(&aws.dynamodb)?,
         })
     }
 }

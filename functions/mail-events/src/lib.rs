@@ -6,7 +6,6 @@ use guichet_core::aws::Aws;
 use guichet_core::clock;
 use guichet_core::config::ConfigError;
 use guichet_core::metrics::{self, Metric};
-use guichet_core::store::Table;
 use guichet_core::store::directory::Directory;
 use guichet_core::store::mail_request::Status;
 use guichet_core::store::mail_requests::MailRequests;
@@ -23,11 +22,7 @@ impl MailEvents {
     /// As the template's variables say.
     pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
-        let table = |variable| Table::from_env(client, variable);
-        Ok(Self {
-            mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
-            directory: Directory(table("DIRECTORY_TABLE")?),
-        })
+        Ok(Self { mail_requests: MailRequests::from_env(client)?, directory: Directory::from_env(client)? })
     }
 
     /// Takes one event of SES off the bus. Told again it does the same again, so that a failure may be repeated.

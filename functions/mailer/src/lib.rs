@@ -16,6 +16,7 @@ use guichet_core::mailbox::MailAddress;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::quota::{MailBrake, Spending};
 use guichet_core::secret::PlainToken;
+use guichet_core::store::StoreError;
 use guichet_core::store::credentials::{Credentials, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use guichet_core::store::events::{Event, Events, Origin, What};
@@ -23,7 +24,6 @@ use guichet_core::store::mail_request::{Kind, Lane, MailRequest, RequestId, Stat
 use guichet_core::store::mail_requests::{Claim, Counted, End, MAX_ATTEMPTS, MailRequests};
 use guichet_core::store::throttles::Throttles;
 use guichet_core::store::tokens::{Purpose, Token, Tokens};
-use guichet_core::store::{StoreError, Table};
 use guichet_core::{chance, rehearsal};
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use letter::{Desk, Letter};
@@ -102,14 +102,13 @@ impl Mailer {
     /// As the template's variables say.
     pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
-        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
-            mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
-            directory: Directory(table("DIRECTORY_TABLE")?),
-            credentials: Credentials(table("CREDENTIALS_TABLE")?),
-            tokens: Tokens(table("TOKENS_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
-            events: Events(table("EVENTS_TABLE")?),
+            mail_requests: MailRequests::from_env(client)?,
+            directory: Directory::from_env(client)?,
+            credentials: Credentials::from_env(client)?,
+            tokens: Tokens::from_env(client)?,
+            throttles: Throttles::from_env(client)?,
+            events: Events::from_env(client)?,
             brake: config::mail_brake()?,
             link_lifetime: config::link_lifetime()?,
             desk: Desk::from_env()?,

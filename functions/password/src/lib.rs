@@ -8,7 +8,6 @@ use guichet_core::keys::Keys;
 use guichet_core::password::{Hasher, Password, PasswordPolicy};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
-use guichet_core::store::Table;
 use guichet_core::store::attempts::Attempts;
 use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
@@ -38,7 +37,7 @@ impl Context {
             site,
             keys: keys.ready_to_hash(),
             policy: config::password_policy()?.with_context_words(config::context_words()?),
-            sessions: Sessions(Table::from_env(client, "SESSIONS_TABLE")?),
+            sessions: Sessions::from_env(client)?,
             attempts: Attempts::from_env(client)?,
             change: PasswordChange::from_env(client)?,
         })

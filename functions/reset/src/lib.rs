@@ -9,10 +9,10 @@ use guichet_core::keys::{KeyRing, Keys};
 use guichet_core::password::{Password, PasswordPolicy};
 use guichet_core::quota::{DEAD_LINKS, Spending};
 use guichet_core::secret::{PlainDeviceKey, PlainToken};
+use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Holder;
 use guichet_core::store::password_change::{Changed, PasswordChange};
 use guichet_core::store::tokens::{Repeat, Token, Tokens};
-use guichet_core::store::{StoreError, Table};
 use guichet_core::{chance, rehearsal};
 use guichet_http::{
     ApiError, Caller, Claim, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
@@ -41,7 +41,7 @@ impl Context {
             site,
             keys,
             policy: config::password_policy()?.with_context_words(config::context_words()?),
-            tokens: Tokens(Table::from_env(client, "TOKENS_TABLE")?),
+            tokens: Tokens::from_env(client)?,
             change: PasswordChange::from_env(client)?,
         })
     }

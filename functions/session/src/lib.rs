@@ -6,7 +6,6 @@ use guichet_core::config::ConfigError;
 use guichet_core::keys::{AccountKey, FOR_EVER, Secret};
 use guichet_core::secret::SessionKeyHash;
 use guichet_core::session::SignedIn;
-use guichet_core::store::Table;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::events::{Events, What};
 use guichet_core::store::sessions::Sessions;
@@ -30,13 +29,12 @@ impl Context {
     /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,
-            sessions: Sessions(table("SESSIONS_TABLE")?),
-            credentials: Credentials(table("CREDENTIALS_TABLE")?),
-            events: Events(table("EVENTS_TABLE")?),
+            sessions: Sessions::from_env(&aws.dynamodb)?,
+            credentials: Credentials::from_env(&aws.dynamodb)?,
+            events: Events::from_env(&aws.dynamodb)?,
         })
     }
 

@@ -1,6 +1,7 @@
 //! Quotas: how much is done for one name or one address in an hour or a day, whoever asks.
 
 use crate::clock::UnixTime;
+use crate::throttle::Counter;
 use std::time::Duration;
 
 /// At most so many in each stretch of so long.
@@ -56,7 +57,7 @@ impl MailBrake {
 /// What is spent of one quota: the name of its counter, which begins with the function's own prefix.
 #[derive(Clone, Debug)]
 pub struct Spending {
-    pub(crate) counter: String,
+    pub(crate) counter: Counter,
     pub(crate) count: u32,
     pub(crate) ends_at: UnixTime,
 }
@@ -68,7 +69,7 @@ impl Quota {
         let length = i64::try_from(self.length.as_secs()).unwrap_or(i64::MAX);
         let stretch = now.0.div_euclid(length);
         Spending {
-            counter: format!("{subject}#{length}#{stretch}"),
+            counter: Counter::of_quota(format!("{subject}#{length}#{stretch}")),
             count: self.count,
             ends_at: UnixTime((stretch + 1) * length),
         }

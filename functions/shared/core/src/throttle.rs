@@ -3,7 +3,6 @@
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
-use crate::quota::Spending;
 use crate::secret::DeviceKeyHash;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -180,10 +179,10 @@ impl Counter {
         Self("login#brake".to_owned())
     }
 
-    /// What is spent of a quota.
+    /// What is spent of a quota, under this name.
     #[must_use]
-    pub(crate) fn of_spending(spending: &Spending) -> Self {
-        Self(spending.counter.clone())
+    pub(crate) fn of_quota(name: String) -> Self {
+        Self(name)
     }
 
     /// The counter's key.

@@ -9,7 +9,6 @@ use guichet_core::config::ConfigError;
 use guichet_core::device;
 use guichet_core::keys::{AccountKey, FOR_EVER, KeyRing, Secret};
 use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, Spending};
-use guichet_core::store::Table;
 use guichet_core::store::devices::Devices;
 use guichet_core::store::mail_request::{Kind, MailRequest, quotas_of_a_name};
 use guichet_core::store::mail_requests::{Accepted, MailRequests};
@@ -36,13 +35,12 @@ impl Door {
     /// Opens the door of this function.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
-        let table = |variable| Table::from_env(&aws.dynamodb, variable);
         Ok(Self {
             site,
             names,
-            mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
-            devices: Devices(table("DEVICES_TABLE")?),
+            mail_requests: MailRequests::from_env(&aws.dynamodb)?,
+            throttles: Throttles::from_env(&aws.dynamodb)?,
+            devices: Devices::from_env(&aws.dynamodb)?,
         })
     }
 

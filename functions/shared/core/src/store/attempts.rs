@@ -2,8 +2,8 @@
 
 use super::credentials::{Credential, Credentials, keys as credential_keys};
 use super::devices::{Devices, keys as device_keys};
-use super::throttles::{Counts, Reservation, Reserving, Throttles, keys as counter_keys};
-use super::{StoreError, Table, failed, read};
+use super::throttles::{ByCounter, Counts, Reservation, Reserving, Throttles, keys as counter_keys};
+use super::{StoreError, Table, read, read_at_once};
 use crate::account::AccountName;
 use crate::class::Class;
 use crate::clock::UnixTime;
@@ -85,11 +85,10 @@ struct Known {
 impl Attempts {
     /// As the template's variables say.
     pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
-        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
-            credentials: Credentials(table("CREDENTIALS_TABLE")?),
-            devices: Devices(table("DEVICES_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
+            credentials: Credentials::from_env(client)?,
+            devices: Devices::from_env(client)?,
+            throttles: Throttles::from_env(client)?,
             min_length: config::password_policy()?.min_length,
             brake: config::brake()?,
         })
@@ -131,7 +130,6 @@ impl Attempts {
     }
 
     async fn read(&self, attempted: &Attempted<'_>) -> Result<Known, StoreError> {
-        const DOING: &str = "read what an attempt needs";
         let Attempted { account, account_key, network, address_key, device, now } = *attempted;
         let by_network = Counter::sign_in(account_key, network);
         let by_device = device.map(|device| Counter::sign_in_on(account_key, device));
@@ -140,40 +138,31 @@ impl Attempts {
         let counters: Vec<_> =
             [Some(&by_network), by_device.as_ref(), Some(&address), Some(&brake)].into_iter().flatten().collect();
 
-        let mut call = self
-            .credentials
-            .0
-            .client
-            .batch_get_item()
-            .request_items(&self.credentials.0.name, credential_keys(account, None)?)
-            .request_items(&self.throttles.0.name, counter_keys(&counters)?);
+        let mut keys =
+            vec![(&self.credentials.0, credential_keys(account, None)?), (&self.throttles.0, counter_keys(&counters)?)];
         if let Some(device) = device {
-            call = call.request_items(&self.devices.0.name, device_keys(account, device)?);
+            keys.push((&self.devices.0, device_keys(account, device)?));
         }
-        let mut answer = call.send().await.map_err(failed(DOING))?;
-        if answer.unprocessed_keys.as_ref().is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::new(DOING, "a part of the batch was not processed"));
-        }
-        let mut take =
-            |table: &str| answer.responses.as_mut().and_then(|tables| tables.remove(table)).unwrap_or_default();
-        let credential: Option<Credential> = take(&self.credentials.0.name).pop().map(read).transpose()?;
-        let known: Option<Device> = take(&self.devices.0.name).pop().map(read).transpose()?;
-        let found = Throttles::by_counter(take(&self.throttles.0.name))?;
+        let mut items = read_at_once(&self.credentials.0.client, keys, "read what an attempt needs").await?;
+        let mut take = |table: &Table| items.remove(&table.name).unwrap_or_default();
+        let credential: Option<Credential> = take(&self.credentials.0).pop().map(read).transpose()?;
+        let known: Option<Device> = take(&self.devices.0).pop().map(read).transpose()?;
+        let found = ByCounter::of(take(&self.throttles.0))?;
 
         let version = credential.as_ref().map(|credential| credential.holder.standing.version);
         let is_known = known.zip(version).is_some_and(|(device, version)| device.is_known(version, now));
         let on_device = Budget::of_sign_in(Class::D, self.min_length);
         let (class, counter) = match by_device {
             // A device whose long budget is spent is a stranger from then on.
-            Some(counter) if is_known && !on_device.is_spent_for_good(&found.tries(&counter)?) => (Class::D, counter),
+            Some(counter) if is_known && !on_device.is_spent_for_good(&found.get(&counter)?) => (Class::D, counter),
             _ => (network, by_network),
         };
         let outside = class == Class::U;
         let counts = Counts {
-            tries: found.tries(&counter)?,
-            unresolved: if outside { found.unresolved(&address)? } else { Unresolved::default() },
+            tries: found.get(&counter)?,
+            unresolved: if outside { found.get(&address)? } else { Unresolved::default() },
         };
-        let braking = if outside { found.braking()? } else { Braking::default() };
+        let braking = if outside { found.get(&brake)? } else { Braking::default() };
         Ok(Known { credential, class, counter, counts, braking })
     }
 

@@ -4,9 +4,10 @@ use super::directory::Entry;
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::password::StoredHash;
 use crate::person::{Language, PersonName};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use serde_dynamo::to_attribute_value;
@@ -18,6 +19,14 @@ pub struct Standing {
     pub version: u64,
     /// Whether the account may be used.
     pub active: bool,
+}
+
+impl Standing {
+    /// Whether what was made for this version lets its bearer in.
+    #[must_use]
+    pub fn is_good_for(&self, version: u64) -> bool {
+        self.active && self.version == version
+    }
 }
 
 /// The standing and the name: what may be known without the hash.
@@ -58,6 +67,11 @@ impl Credential {
 pub struct Credentials(pub Table);
 
 impl Credentials {
+    /// That which `CREDENTIALS_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "CREDENTIALS_TABLE").map(Self)
+    }
+
     /// The standing of an account, read consistently.
     pub async fn standing(&self, account: &AccountName) -> Result<Option<Standing>, StoreError> {
         self.project(account, "account, version, active").await
@@ -124,7 +138,7 @@ impl Credentials {
             .expression_attribute_values(":raise", number(u8::from(was.active && !entry.active)))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, DOING).map(drop)
+        if_held(answer, DOING).map(drop)
     }
 
     /// Keeps the same password in a hash of today, if it is still the one that was `verified`.
@@ -142,7 +156,7 @@ impl Credentials {
             .expression_attribute_values(":verified", text(&verified.phc))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "hash a password anew").map(drop)
+        if_held(answer, "hash a password anew").map(drop)
     }
 
     /// In a transaction: the new hash and the next version, if the account is active and at this version.
@@ -182,6 +196,6 @@ pub(super) fn keys(account: &AccountName, attributes: Option<&str>) -> Result<Ke
 /// The attributes of a [`Holder`]: all but the hash.
 pub(super) const HOLDER: &str = "account, version, active, given_name, family_name, speaks";
 
-fn key(account: &AccountName) -> Item {
+pub(super) fn key(account: &AccountName) -> Item {
     [("account".to_owned(), text(account.as_str()))].into()
 }

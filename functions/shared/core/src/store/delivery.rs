@@ -3,10 +3,9 @@
 
 use super::mail_request::{RequestId, Status};
 use super::mail_requests::{DESK, MailRequests};
-use super::{StoreError, failed, number, read, text};
+use super::{StoreError, new_or_old, number, read, text};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use serde::Deserialize;
@@ -38,13 +37,9 @@ impl MailRequests {
         // Nothing comes before what only ever comes first.
         let mut under_way = earlier(told.status).is_empty();
         for _ in 0..TRIES {
-            let answer = self.telling(id, told, under_way, now).send().await;
-            let old = match answer {
-                Ok(new) => return Ok(read::<Known>(new.attributes.unwrap_or_default())?.account),
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => refused.item().cloned(),
-                    _ => return Err(failed(DOING)(error)),
-                },
+            let old = match new_or_old(self.telling(id, told, under_way, now).send().await, DOING)? {
+                Ok(new) => return Ok(read::<Known>(new)?.account),
+                Err(old) => old,
             };
             // Of a request that is not kept any more nothing is written down.
             let Some(Known { status, account }) = old.and_then(|old| read(old).ok()) else { return Ok(None) };

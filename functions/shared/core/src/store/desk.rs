@@ -6,22 +6,20 @@ mod hindrance;
 
 pub use hindrance::{Counters, Hindrance};
 
-use super::credentials::Credentials;
+use super::credentials::{self, Credentials};
 use super::devices::Devices;
-use super::directory::{Directory, Entry};
-use super::events::{Event, Events};
+use super::directory::{self, Directory, Entry};
+use super::events::{Event, Events, at_id};
 use super::mail_request::{Kind, MailRequest, RequestId, Status};
 use super::mail_requests::{DESK, MailRequests, key as request_key};
 use super::tokens::Tokens;
 use super::transaction::{Outcome, write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
-use crate::chance;
 use crate::class::Class;
-use crate::clock::{self, UnixTime};
+use crate::clock::UnixTime;
 use crate::device::Device;
 use crate::keys::AccountKey;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -170,12 +168,12 @@ impl Directory {
         let answer = client
             .update_item()
             .table_name(name)
-            .key("account", text(account.as_str()))
+            .set_key(Some(directory::key(account)))
             .update_expression("REMOVE bounced_at")
             .condition_expression("attribute_exists(bounced_at)")
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "forget a bounce").map(drop)
+        if_held(answer, "forget a bounce").map(drop)
     }
 }
 
@@ -193,7 +191,7 @@ impl Credentials {
         let mut call = client
             .update_item()
             .table_name(name)
-            .key("account", text(account.as_str()))
+            .set_key(Some(credentials::key(account)))
             .condition_expression("attribute_exists(account)")
             .expression_attribute_values(":one", number(1));
         call = if deactivate {
@@ -203,7 +201,7 @@ impl Credentials {
             call.update_expression(update)
         };
         let answer = call.send().await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "end sessions").map(drop)
+        if_held(answer, "end sessions").map(drop)
     }
 }
 
@@ -289,8 +287,7 @@ impl Events {
     /// Notes what is about to be done at the desk, to an account or to none.
     pub async fn note_act(&self, account: Option<&AccountKey>, act: &Act) -> Result<(), StoreError> {
         let account_key = account.map_or_else(|| ACTS.to_owned(), acts_on);
-        let at_id = format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()));
-        let item = write(&NewAct { account_key, at_id, ttl: act.happened_at + ACTS_KEPT, act })?;
+        let item = write(&NewAct { account_key, at_id: at_id(), ttl: act.happened_at + ACTS_KEPT, act })?;
         let Table { client, name } = &self.0;
         let answer = client.put_item().table_name(name).set_item(Some(item)).send().await;
         answer.map(drop).map_err(failed("note what the desk does"))

@@ -2,14 +2,21 @@
 
 use super::{Item, StoreError, Table, failed, number, read, text, write};
 use crate::account::AccountName;
+use crate::config::ConfigError;
 use crate::device::{Device, LIFETIME};
 use crate::secret::DeviceKeyHash;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{KeysAndAttributes, Put, TransactWriteItem};
 
 /// The Devices table.
 pub struct Devices(pub Table);
 
 impl Devices {
+    /// That which `DEVICES_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "DEVICES_TABLE").map(Self)
+    }
+
     /// The device of an account with this cookie, if there is one; whether it is still known is another question.
     pub async fn find(&self, account: &AccountName, hash: &DeviceKeyHash) -> Result<Option<Device>, StoreError> {
         let Table { client, name } = &self.0;

@@ -3,9 +3,10 @@
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::mailbox::MailAddress;
 use crate::person::{Language, PersonName};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::KeysAndAttributes;
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +68,15 @@ pub struct Found {
 pub struct Directory(pub Table);
 
 impl Directory {
+    /// That which `DIRECTORY_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "DIRECTORY_TABLE").map(Self)
+    }
+
     /// The entry of an account, read consistently.
     pub async fn entry(&self, account: &AccountName) -> Result<Option<Entry>, StoreError> {
         let Table { client, name } = &self.0;
-        let call = client.get_item().table_name(name).key("account", text(account.as_str())).consistent_read(true);
+        let call = client.get_item().table_name(name).set_key(Some(key(account))).consistent_read(true);
         call.send().await.map_err(failed("read the directory"))?.item.map(read).transpose()
     }
 
@@ -86,14 +92,14 @@ impl Directory {
         let answer = client
             .update_item()
             .table_name(name)
-            .key("account", text(account.as_str()))
+            .set_key(Some(key(account)))
             .update_expression("SET bounced_at = :now")
             .condition_expression("email = :email")
             .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":email", text(address.as_str()))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, DOING).map(drop)
+        if_held(answer, DOING).map(drop)
     }
 
     /// When an import last came to its end.
@@ -138,8 +144,8 @@ impl Directory {
     /// The entries of up to 100 accounts, those that there are.
     pub async fn entries(&self, accounts: &[AccountName]) -> Result<Vec<Entry>, StoreError> {
         const DOING: &str = "read the directory";
-        let keys = accounts.iter().map(|account| [("account".to_owned(), text(account.as_str()))].into());
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys.collect())).consistent_read(true).build();
+        let keys = accounts.iter().map(key).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
         self.0.read_batch(keys.map_err(failed(DOING))?, DOING).await
     }
 
@@ -147,6 +153,10 @@ impl Directory {
     pub async fn put(&self, entries: &[Entry]) -> Result<(), StoreError> {
         self.0.write_batch(entries.iter().map(item).collect::<Result<_, _>>()?, "write the directory").await
     }
+}
+
+pub(super) fn key(account: &AccountName) -> Item {
+    [("account".to_owned(), text(account.as_str()))].into()
 }
 
 fn item(entry: &Entry) -> Result<Item, StoreError> {

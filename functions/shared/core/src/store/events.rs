@@ -4,7 +4,9 @@ use super::{StoreError, Table, failed, read, text, write};
 use crate::chance;
 use crate::class::Class;
 use crate::clock::{self, UnixTime};
+use crate::config::ConfigError;
 use crate::keys::AccountKey;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -57,7 +59,6 @@ pub struct Event {
 #[derive(Serialize)]
 struct NewItem<'a> {
     account_key: &'a AccountKey,
-    /// In the order in which they were noted; random at its end, so that two events of a millisecond are two.
     at_id: String,
     ttl: UnixTime,
     #[serde(flatten)]
@@ -68,6 +69,11 @@ struct NewItem<'a> {
 pub struct Events(pub Table);
 
 impl Events {
+    /// That which `EVENTS_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "EVENTS_TABLE").map(Self)
+    }
+
     /// Notes an event.
     pub async fn note(&self, account: &AccountKey, event: &Event) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
@@ -99,7 +105,11 @@ impl Events {
     }
 }
 
+/// What orders the notes as they were taken; random at its end, so that two of a millisecond are two.
+pub(super) fn at_id() -> String {
+    format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()))
+}
+
 fn item(account_key: &AccountKey, event: &Event) -> Result<super::Item, StoreError> {
-    let at_id = format!("{:015}#{:08x}", clock::now_millis(), u32::from_be_bytes(chance::bytes()));
-    write(&NewItem { account_key, at_id, ttl: event.happened_at + KEPT, event })
+    write(&NewItem { account_key, at_id: at_id(), ttl: event.happened_at + KEPT, event })
 }

@@ -3,12 +3,13 @@
 use super::mail_request::{LAYOUT, LIFE, Lane, MailRequest, RequestId, Status};
 use super::throttles::{Throttles, wait};
 use super::transaction::{Outcome, write_all};
-use super::{Item, StoreError, Table, failed, if_held, number, read, text};
+use super::{Item, StoreError, Table, failed, if_held, new_or_old, number, read, text};
 use crate::account::AccountName;
 use crate::chance;
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::quota::Spending;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{
     AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
@@ -22,6 +23,8 @@ use std::time::Duration;
 const LEASE: Duration = Duration::from_mins(1);
 /// Mails of one request at most, whatever goes wrong.
 pub const MAX_ATTEMPTS: u32 = 3;
+/// The request still bears the mark of this mailer.
+const OURS: &str = "claim = :claim AND #status = :sending";
 /// The partition of the due index that the desk looks at.
 pub(super) const DESK: &str = "desk";
 
@@ -82,6 +85,11 @@ pub enum Accepted {
 pub struct MailRequests(pub Table);
 
 impl MailRequests {
+    /// That which `MAIL_REQUESTS_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "MAIL_REQUESTS_TABLE").map(Self)
+    }
+
     /// Accepts a request and spends its quotas; a second one of its kind within two minutes is the first, and spends
     /// nothing.
     pub async fn accept(
@@ -134,21 +142,13 @@ impl MailRequests {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        let (taken, old) = match answer {
-            Ok(taken) => (true, taken.attributes.unwrap_or_default()),
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                    (false, refused.item().cloned().unwrap_or_default())
-                }
-                _ => return Err(failed("take a mail request")(error)),
-            },
-        };
+        let item = new_or_old(answer, "take a mail request")?.unwrap_or_else(Option::unwrap_or_default);
         // This very call may have taken it at its first try, whose answer was lost on the way.
-        let taken = taken || old.get("claim") == Some(&text(&claim));
-        match read::<MailRequest>(old.clone()) {
+        let taken = item.get("claim") == Some(&text(&claim));
+        match read::<MailRequest>(item.clone()) {
             Ok(request) if taken => Ok(Claim::Taken(Box::new(request))),
-            Ok(request) if is_exhausted(&old, now) => Ok(Claim::Exhausted(Box::new(request))),
-            Err(_) if taken || cannot_be_taken(&old) => self.condemn(id, old.get("claim"), now).await,
+            Ok(request) if is_exhausted(&item, now) => Ok(Claim::Exhausted(Box::new(request))),
+            Err(_) if taken || cannot_be_taken(&item) => self.condemn(id, item.get("claim"), now).await,
             _ => Ok(Claim::NotDue),
         }
     }
@@ -175,13 +175,8 @@ impl MailRequests {
             }
             None => call.condition_expression("attribute_exists(name_key) AND attribute_not_exists(claim)"),
         };
-        let answer = call.send().await;
-        let ended = if_held(
-            answer,
-            UpdateItemError::is_conditional_check_failed_exception,
-            "end a mail request that cannot be read",
-        )?;
-        Ok(if ended.is_some() { Claim::Unreadable } else { Claim::NotDue })
+        let ended = if_held(call.send().await, "end a mail request that cannot be read")?;
+        Ok(if ended { Claim::Unreadable } else { Claim::NotDue })
     }
 
     /// Brings a request to its end; the typed name goes. Nothing happens where another mailer has taken it since, or where
@@ -249,7 +244,7 @@ impl MailRequests {
     /// down again would not tell who has it.
     fn ours(&self, request: &MailRequest, update: &str) -> UpdateItemFluentBuilder {
         self.update(&request.id, update)
-            .condition_expression("claim = :claim AND #status = :sending")
+            .condition_expression(OURS)
             .expression_attribute_values(":claim", text(request.claim()))
             .expression_attribute_values(":sending", text(Status::Sending.as_str()))
     }
@@ -274,7 +269,7 @@ impl MailRequests {
             .table_name(&self.0.name)
             .set_key(Some(key(&request.id)))
             .update_expression("SET counted = :yes")
-            .condition_expression("claim = :claim AND #status = :sending")
+            .condition_expression(OURS)
             .expression_attribute_names("#status", "status")
             .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":claim", text(request.claim()))
@@ -325,7 +320,7 @@ impl MailRequests {
 }
 
 async fn settled(call: UpdateItemFluentBuilder, doing: &'static str) -> Result<(), StoreError> {
-    if_held(call.send().await, UpdateItemError::is_conditional_check_failed_exception, doing).map(drop)
+    if_held(call.send().await, doing).map(drop)
 }
 
 fn is_exhausted(item: &Item, now: UnixTime) -> bool {

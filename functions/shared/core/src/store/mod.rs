@@ -21,6 +21,7 @@ mod transaction;
 use crate::config::{self, ConfigError};
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, PutRequest, WriteRequest};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -48,20 +49,40 @@ fn failed<E: Into<Box<dyn Error + Send + Sync>>>(doing: &'static str) -> impl Fn
     move |source| StoreError::new(doing, source)
 }
 
-/// The answer of a conditional write; `None` where its condition did not hold.
-fn if_held<T, E>(
-    answer: Result<T, SdkError<E>>,
-    refused: fn(&E) -> bool,
+/// Whether a conditional update was made; it was not where its condition did not hold.
+fn if_held(
+    answer: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
     doing: &'static str,
-) -> Result<Option<T>, StoreError>
-where
-    E: Error + Send + Sync + 'static,
-{
+) -> Result<bool, StoreError> {
+    new_or_old(answer, doing).map(|item| item.is_ok())
+}
+
+/// The item as a conditional update left it, or as it stood in its way, where the update asks to be told.
+fn new_or_old(
+    answer: Result<UpdateItemOutput, SdkError<UpdateItemError>>,
+    doing: &'static str,
+) -> Result<Result<Item, Option<Item>>, StoreError> {
     match answer {
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) if error.as_service_error().is_some_and(refused) => Ok(None),
-        Err(error) => Err(failed(doing)(error)),
+        Ok(new) => Ok(Ok(new.attributes.unwrap_or_default())),
+        Err(error) => match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(refused)) => Ok(Err(refused.item().cloned())),
+            _ => Err(failed(doing)(error)),
+        },
     }
+}
+
+/// Items of several tables in one call, by the tables' names. A part that is left is asked for no more: somebody waits.
+async fn read_at_once(
+    client: &Client,
+    keys: impl IntoIterator<Item = (&Table, KeysAndAttributes)>,
+    doing: &'static str,
+) -> Result<HashMap<String, Vec<Item>>, StoreError> {
+    let keys = keys.into_iter().map(|(table, keys)| (table.name.clone(), keys)).collect();
+    let answer = client.batch_get_item().set_request_items(Some(keys)).send().await.map_err(failed(doing))?;
+    if answer.unprocessed_keys.is_some_and(|left| !left.is_empty()) {
+        return Err(StoreError::new(doing, "a part of the batch was not processed"));
+    }
+    Ok(answer.responses.unwrap_or_default())
 }
 
 /// Tries of a batch of which a part was left; the pauses between them add up to about 3 s.
@@ -97,8 +118,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table whose name stands in this environment variable.
-    pub fn from_env(client: &Client, variable: &'static str) -> Result<Self, ConfigError> {
+    fn from_env(client: &Client, variable: &'static str) -> Result<Self, ConfigError> {
         Ok(Self::new(client, config::text(variable)?))
     }
 

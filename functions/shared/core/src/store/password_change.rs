@@ -68,13 +68,12 @@ pub struct PasswordChange {
 impl PasswordChange {
     /// As the template's variables say.
     pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
-        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
-            credentials: Credentials(table("CREDENTIALS_TABLE")?),
-            mail_requests: MailRequests(table("MAIL_REQUESTS_TABLE")?),
-            throttles: Throttles(table("THROTTLES_TABLE")?),
-            devices: Devices(table("DEVICES_TABLE")?),
-            events: Events(table("EVENTS_TABLE")?),
+            credentials: Credentials::from_env(client)?,
+            mail_requests: MailRequests::from_env(client)?,
+            throttles: Throttles::from_env(client)?,
+            devices: Devices::from_env(client)?,
+            events: Events::from_env(client)?,
         })
     }
 

@@ -1,18 +1,24 @@
 //! Sessions: who is signed in, and where.
 
 use super::credentials::{Credentials, HOLDER, Holder, keys as credential_keys};
-use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use super::{Item, StoreError, Table, failed, if_held, number, read, read_at_once, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::secret::SessionKeyHash;
 use crate::session::{Session, SessionTicket, SignedIn, TOUCH_INTERVAL, Transport};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{Delete, KeysAndAttributes, Put, TransactWriteItem, Update};
 
 /// The Sessions table.
 pub struct Sessions(pub Table);
 
 impl Sessions {
+    /// That which `SESSIONS_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "SESSIONS_TABLE").map(Self)
+    }
+
     /// Who presents this ticket, if the session is open, of this transport, of an active account and of its
     /// credentials' version. One consistent batch read.
     pub async fn signed_in(
@@ -22,27 +28,17 @@ impl Sessions {
         transport: Transport,
         now: UnixTime,
     ) -> Result<Option<SignedIn>, StoreError> {
+        const DOING: &str = "read a session";
         let key =
             KeysAndAttributes::builder().keys(key(&ticket.account, &ticket.key.hash())).consistent_read(true).build();
-        let mut answer = self
-            .0
-            .client
-            .batch_get_item()
-            .request_items(&self.0.name, key.map_err(failed("read a session"))?)
-            .request_items(&credentials.0.name, credential_keys(&ticket.account, Some(HOLDER))?)
-            .send()
-            .await
-            .map_err(failed("read a session"))?;
-        if answer.unprocessed_keys.as_ref().is_some_and(|left| !left.is_empty()) {
-            return Err(StoreError::new("read a session", "a part of the batch was not processed"));
-        }
-        let mut take = |table: &str| answer.responses.as_mut().and_then(|tables| tables.remove(table)?.pop());
-        let (Some(session), Some(holder)) = (take(&self.0.name), take(&credentials.0.name)) else { return Ok(None) };
+        let keys =
+            [(&self.0, key.map_err(failed(DOING))?), (&credentials.0, credential_keys(&ticket.account, Some(HOLDER))?)];
+        let mut found = read_at_once(&self.0.client, keys, DOING).await?;
+        let mut take = |table: &Table| found.remove(&table.name)?.pop();
+        let (Some(session), Some(holder)) = (take(&self.0), take(&credentials.0)) else { return Ok(None) };
         let (session, holder): (Session, Holder) = (read(session)?, read(holder)?);
-        let good = session.transport == transport
-            && session.is_open(now)
-            && holder.standing.active
-            && holder.standing.version == session.version;
+        let good =
+            session.transport == transport && session.is_open(now) && holder.standing.is_good_for(session.version);
         Ok(good.then_some(SignedIn { session, name: holder.name, speaks: holder.speaks }))
     }
 
@@ -64,7 +60,7 @@ impl Sessions {
             .expression_attribute_values(":idle_ends_at", number(session.idle_ends_at.0))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "note the use of a session").map(drop)
+        if_held(answer, "note the use of a session").map(drop)
     }
 
     /// The open sessions of an account at this version of its credentials, newest first.

@@ -1,10 +1,10 @@
 //! What a sign-in writes.
 
+use super::StoreError;
 use super::attempts::{Attempts, Counted};
 use super::events::{Event, Events};
 use super::sessions::Sessions;
 use super::transaction::{Outcome, write_all};
-use super::{StoreError, Table};
 use crate::config::ConfigError;
 use crate::device::Device;
 use crate::keys::AccountKey;
@@ -38,11 +38,10 @@ pub struct Opened<'a> {
 impl SignIn {
     /// As the template's variables say.
     pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
-        let table = |variable| Table::from_env(client, variable);
         Ok(Self {
             attempts: Attempts::from_env(client)?,
-            sessions: Sessions(table("SESSIONS_TABLE")?),
-            events: Events(table("EVENTS_TABLE")?),
+            sessions: Sessions::from_env(client)?,
+            events: Events::from_env(client)?,
         })
     }
 

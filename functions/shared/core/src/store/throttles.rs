@@ -9,10 +9,11 @@ pub(super) use quotas::wait;
 use super::transaction::{Outcome, try_to_write_all};
 use super::{Item, StoreError, Table, failed, if_held, number, read, text};
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::keys::AccountKey;
-use crate::outside::{Braking, Unresolved};
+use crate::outside::Unresolved;
 use crate::throttle::{Budget, Counter, Tries};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, KeysAndAttributes, TransactWriteItem, Update};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -24,6 +25,7 @@ use std::time::Duration;
 const TRIES: u32 = 4;
 /// Where the race was lost each time: the counter is busy, not spent.
 const BUSY: Duration = Duration::from_secs(1);
+
 /// Whether a try may go on.
 #[must_use]
 pub(super) enum Reservation {
@@ -61,20 +63,17 @@ impl Reserving<'_> {
 pub(super) struct ByCounter(HashMap<String, Item>);
 
 impl ByCounter {
+    pub(super) fn of(items: Vec<Item>) -> Result<Self, StoreError> {
+        #[derive(Deserialize)]
+        struct Named {
+            counter: String,
+        }
+        let named = |item: Item| read::<Named>(item.clone()).map(|named| (named.counter, item));
+        items.into_iter().map(named).collect::<Result<_, _>>().map(Self)
+    }
+
     pub(super) fn get<T: DeserializeOwned + Default>(&self, counter: &Counter) -> Result<T, StoreError> {
         Ok(self.0.get(counter.as_str()).cloned().map(read).transpose()?.unwrap_or_default())
-    }
-
-    pub(super) fn tries(&self, counter: &Counter) -> Result<Tries, StoreError> {
-        self.get(counter)
-    }
-
-    pub(super) fn unresolved(&self, address: &Counter) -> Result<Unresolved, StoreError> {
-        self.get(address)
-    }
-
-    pub(super) fn braking(&self) -> Result<Braking, StoreError> {
-        self.get(&Counter::brake())
     }
 }
 
@@ -82,13 +81,9 @@ impl ByCounter {
 pub struct Throttles(pub Table);
 
 impl Throttles {
-    pub(super) fn by_counter(items: Vec<Item>) -> Result<ByCounter, StoreError> {
-        #[derive(Deserialize)]
-        struct Named {
-            counter: String,
-        }
-        let named = |item: Item| read::<Named>(item.clone()).map(|named| (named.counter, item));
-        items.into_iter().map(named).collect::<Result<_, _>>().map(ByCounter)
+    /// That which `THROTTLES_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "THROTTLES_TABLE").map(Self)
     }
 
     /// Counts a try before it is made, on all of its counters or on none. The condition is that nobody counted on any
@@ -124,9 +119,9 @@ impl Throttles {
         let Reserving { counter, address, .. } = reserving;
         let counters: Vec<_> = [Some(counter), address.as_ref()].into_iter().flatten().collect();
         let items = self.0.batch(keys(&counters)?, "read a counter").await?;
-        let counted = Self::by_counter(items)?;
-        let unresolved = address.as_ref().map(|address| counted.unresolved(address)).transpose()?;
-        Ok(Counts { tries: counted.tries(counter)?, unresolved: unresolved.unwrap_or_default() })
+        let counted = ByCounter::of(items)?;
+        let unresolved = address.as_ref().map(|address| counted.get(address)).transpose()?;
+        Ok(Counts { tries: counted.get(counter)?, unresolved: unresolved.unwrap_or_default() })
     }
 
     fn advance(
@@ -205,7 +200,7 @@ impl Throttles {
             .set_expression_attribute_names(Some(names))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "take failures away").map(drop)
+        if_held(answer, "take failures away").map(drop)
     }
 
     /// In a transaction: after a success, forgives what a counter holds, if it still stands as it was `left`.
@@ -248,6 +243,6 @@ fn moments(moments: &[UnixTime]) -> AttributeValue {
     AttributeValue::L(moments.iter().map(|moment| number(moment.0)).collect())
 }
 
-fn key(counter: &Counter) -> Item {
+pub(super) fn key(counter: &Counter) -> Item {
     [("counter".to_owned(), text(counter.as_str()))].into()
 }

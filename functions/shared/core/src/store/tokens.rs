@@ -3,8 +3,9 @@
 use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
+use crate::config::ConfigError;
 use crate::secret::TokenHash;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -70,6 +71,11 @@ pub enum Repeat {
 pub struct Tokens(pub Table);
 
 impl Tokens {
+    /// That which `TOKENS_TABLE` names.
+    pub fn from_env(client: &Client) -> Result<Self, ConfigError> {
+        Table::from_env(client, "TOKENS_TABLE").map(Self)
+    }
+
     /// Puts a new link. Random as its secret is, it can only be there already by an earlier try of this same call.
     pub async fn put(&self, token: &Token) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
@@ -106,9 +112,8 @@ impl Tokens {
             .expression_attribute_values(":max", number(MAX_REPEATS))
             .send()
             .await;
-        let counted =
-            if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "count a repeated answer")?;
-        Ok(if counted.is_some() { Repeat::Granted } else { Repeat::Refused })
+        let counted = if_held(answer, "count a repeated answer")?;
+        Ok(if counted { Repeat::Granted } else { Repeat::Refused })
     }
 
     /// In a transaction: uses the link, if it is unused, unexpired and still this account's at this version.

@@ -3,15 +3,15 @@
 use super::Counters;
 use crate::account::AccountName;
 use crate::keys::AccountKey;
-use crate::store::credentials::Credentials;
+use crate::store::credentials::{self, Credentials};
 use crate::store::devices::Devices;
-use crate::store::directory::Directory;
+use crate::store::directory::{self, Directory};
 use crate::store::events::Events;
 use crate::store::mail_requests::MailRequests;
 use crate::store::sessions::Sessions;
-use crate::store::throttles::Throttles;
+use crate::store::throttles::{self, Throttles};
 use crate::store::tokens::Tokens;
-use crate::store::{Item, StoreError, Table, failed, text};
+use crate::store::{Item, StoreError, Table, failed};
 
 impl Table {
     async fn delete(&self, key: Item) -> Result<(), StoreError> {
@@ -32,14 +32,14 @@ impl Table {
 impl Directory {
     /// Takes an account out.
     pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
+        self.0.delete(directory::key(account)).await
     }
 }
 
 impl Credentials {
     /// Takes an account out.
     pub async fn take_out(&self, account: &AccountName) -> Result<(), StoreError> {
-        self.0.delete([("account".to_owned(), text(account.as_str()))].into()).await
+        self.0.delete(credentials::key(account)).await
     }
 }
 
@@ -78,14 +78,14 @@ impl Throttles {
     /// Forgets the counters of an account.
     pub async fn take_out(&self, counters: &Counters) -> Result<(), StoreError> {
         for counter in counters.names() {
-            self.0.delete([("counter".to_owned(), text(counter.as_str()))].into()).await?;
+            self.0.delete(throttles::key(&counter)).await?;
         }
         Ok(())
     }
 }
 
 impl Events {
-    /// Takes out what happened to an account; how much it was. What the desk did stays.
+    /// Takes out what happened to an account. What the desk did stays.
     pub async fn take_out(&self, account: &AccountKey) -> Result<(), StoreError> {
         self.0.delete_partition("account_key", account.as_str(), "at_id").await
     }

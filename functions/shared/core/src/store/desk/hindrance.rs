@@ -10,7 +10,7 @@ use crate::quota::Spending;
 use crate::secret::DeviceKeyHash;
 use crate::store::StoreError;
 use crate::store::mail_request::{Kind, Lane, quotas_of_a_mailbox, quotas_of_a_name};
-use crate::store::throttles::{Throttles, keys as counter_keys};
+use crate::store::throttles::{ByCounter, Throttles, keys as counter_keys};
 use crate::throttle::{Budget, Counter, Tries};
 use serde::Deserialize;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Counters {
 
     pub(super) fn names(&self) -> impl Iterator<Item = Counter> {
         let spent = self.mails.iter().map(|(_, spending)| spending).chain(&self.mailbox);
-        let spent = spent.map(Counter::of_spending);
+        let spent = spent.map(|spending| spending.counter.clone());
         self.sign_in.iter().map(|(_, counter)| counter.clone()).chain(spent)
     }
 }
@@ -85,14 +85,14 @@ impl Throttles {
             let keys = counter_keys(&chunk.iter().collect::<Vec<_>>())?;
             items.extend(self.0.batch(keys, "read counters").await?);
         }
-        let items = Self::by_counter(items)?;
+        let items = ByCounter::of(items)?;
         let mut hindrances = Vec::new();
         for (class, counter) in &counters.sign_in {
             let tries: Tries = items.get(counter)?;
             hindrances.push(Hindrance::SignIn(*class, Budget::of_sign_in(*class, min_length).wait(&tries, now)));
         }
         for (class, spending) in &counters.mails {
-            let spent: Spent = items.get(&Counter::of_spending(spending))?;
+            let spent: Spent = items.get(&spending.counter)?;
             if spent.spent >= spending.count {
                 let wait = Duration::from_secs(now.seconds_until(spending.ends_at));
                 hindrances.push(Hindrance::Mails(*class, wait));

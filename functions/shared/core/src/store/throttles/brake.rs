@@ -4,9 +4,8 @@ use super::{BUSY, TRIES, Throttles, key};
 use crate::clock::UnixTime;
 use crate::metrics::{self, Metric};
 use crate::outside::{Brake, Braking};
-use crate::store::{StoreError, Table, failed, if_held, number, read};
+use crate::store::{StoreError, Table, if_held, new_or_old, number, read};
 use crate::throttle::Counter;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 use std::time::Duration;
@@ -40,7 +39,7 @@ impl Throttles {
                 .expression_attribute_values(":hour_from", number(seen.hour_from.0))
                 .expression_attribute_values(":day_from", number(seen.day_from.0))
                 .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-            match call.send().await {
+            match new_or_old(call.send().await, "count on the brake")? {
                 Ok(_) => {
                     if next.until > seen.until {
                         tracing::error!(brake.in_hour = next.in_hour, brake.in_day = next.in_day, "brake pulled");
@@ -48,12 +47,7 @@ impl Throttles {
                     }
                     return Ok(Ok(next));
                 }
-                Err(error) => match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(refused)) => {
-                        seen = refused.item().cloned().map(read).transpose()?.unwrap_or_default();
-                    }
-                    _ => return Err(failed("count on the brake")(error)),
-                },
+                Err(old) => seen = old.map(read).transpose()?.unwrap_or_default(),
             }
         }
         Ok(Err(BUSY))
@@ -116,6 +110,6 @@ impl Throttles {
             .expression_attribute_values(":in_day", number(in_day))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "release the brake").map(drop)
+        if_held(answer, "release the brake").map(drop)
     }
 }

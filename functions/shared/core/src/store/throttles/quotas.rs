@@ -1,11 +1,10 @@
 //! Quotas: how many there were of something, in so long by the clock.
 
-use super::Throttles;
+use super::{Throttles, key};
 use crate::clock::UnixTime;
 use crate::quota::Spending;
 use crate::store::transaction::{Outcome, write_all};
-use crate::store::{StoreError, Table, failed, if_held, number, read, text};
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use crate::store::{StoreError, Table, failed, if_held, number, read};
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use serde::Deserialize;
 use std::time::Duration;
@@ -31,7 +30,7 @@ impl Throttles {
         let answer = client
             .update_item()
             .table_name(name)
-            .key("counter", text(&spending.counter))
+            .set_key(Some(key(&spending.counter)))
             .update_expression(SPEND)
             .condition_expression(ONE_IS_LEFT)
             .expression_attribute_names("#ttl", "ttl")
@@ -40,8 +39,7 @@ impl Throttles {
             .expression_attribute_values(":count", number(spending.count))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "spend a quota")
-            .map(|held| held.is_some())
+        if_held(answer, "spend a quota")
     }
 
     /// Gives back what was spent of such a quota for nothing.
@@ -50,14 +48,14 @@ impl Throttles {
         let answer = client
             .update_item()
             .table_name(name)
-            .key("counter", text(&spending.counter))
+            .set_key(Some(key(&spending.counter)))
             .update_expression("ADD spent :less")
             .condition_expression("spent > :none")
             .expression_attribute_values(":less", number(-1))
             .expression_attribute_values(":none", number(0))
             .send()
             .await;
-        if_held(answer, UpdateItemError::is_conditional_check_failed_exception, "give a quota back").map(drop)
+        if_held(answer, "give a quota back").map(drop)
     }
 
     /// Whether a quota is used up, and for how long.
@@ -67,8 +65,8 @@ impl Throttles {
             spent: u32,
         }
         let Table { client, name } = &self.0;
-        let key = [("counter".to_owned(), text(&spending.counter))].into();
-        let answer = client.get_item().table_name(name).set_key(Some(key)).consistent_read(true).send().await;
+        let call = client.get_item().table_name(name).set_key(Some(key(&spending.counter)));
+        let answer = call.consistent_read(true).send().await;
         let spent: Option<Spent> = answer.map_err(failed("read a quota"))?.item.map(read).transpose()?;
         let used_up = spent.is_some_and(|spent| spent.spent >= spending.count);
         Ok(used_up.then(|| Duration::from_secs(now.seconds_until(spending.ends_at))))
@@ -78,7 +76,7 @@ impl Throttles {
     pub(in crate::store) fn take(&self, spending: &Spending) -> Result<TransactWriteItem, StoreError> {
         let update = Update::builder()
             .table_name(&self.0.name)
-            .key("counter", text(&spending.counter))
+            .set_key(Some(key(&spending.counter)))
             .update_expression(SPEND)
             .condition_expression(ONE_IS_LEFT)
             .expression_attribute_names("#ttl", "ttl")
