@@ -2,16 +2,17 @@
 //! with payload format 2.0 and simple responses
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>).
 //!
-//! It reads and writes nothing: a use elsewhere does not move a session's idle end, so it may do less than `session`.
+//! It reads, and writes nothing: a use elsewhere does not move a session's idle end, so it may do less than `session`.
 
 use guichet_core::aws::Aws;
 use guichet_core::clock;
 use guichet_core::config::ConfigError;
+use guichet_core::log::chain;
 use guichet_core::session::{SessionTicket, SignedIn, Transport};
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::sessions::Sessions;
-use guichet_http::{bearer, chain};
+use guichet_http::bearer;
 use lambda_runtime::{Error, LambdaEvent, tracing};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
-use guichet_core::keys::{FOR_EVER, Secret};
+use guichet_core::keys::{READ_ONCE, Secret};
 use guichet_core::mailbox::MailAddress;
 use guichet_core::person::{PersonName, is_name};
 use guichet_core::quota::SEARCHES;
@@ -26,7 +26,7 @@ pub struct Context {
 impl Context {
     /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
+        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", READ_ONCE))?;
         Ok(Self {
             site,
             names,

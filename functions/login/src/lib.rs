@@ -3,22 +3,21 @@
 
 use guichet_core::account::AccountName;
 use guichet_core::aws::Aws;
-use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device::Device;
 use guichet_core::keys::Keys;
+use guichet_core::log::chain;
 use guichet_core::metrics::{self, Metric};
-use guichet_core::password::{Hasher, Password, StoredHash};
 use guichet_core::secret::PlainSessionKey;
 use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
 use guichet_core::store::attempts::Counted;
-use guichet_core::store::credentials::{Credential, Holder};
+use guichet_core::store::credentials::Holder;
 use guichet_core::store::events::What;
 use guichet_core::store::sign_in::{Opened, SignIn};
 use guichet_core::{chance, rehearsal};
 use guichet_http::{
-    ApiError, Caller, Claim, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie, with_cookie,
-    word,
+    ApiError, Caller, Claim, Guess, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie,
+    with_cookie, word,
 };
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
@@ -64,45 +63,26 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let caller = Caller::of(request, &context.site).await?;
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
-    // Without the peppers nobody can be let in, so nothing is counted either.
     let names = context.keys.names(caller.now).await?;
-    context.keys.hasher(caller.now).await?;
     let claim = Claim::of(&caller, account, &names);
-    let counted = claim.count(&context.tables.attempts).await?;
-    rehearsal::point("login.after_reserve", claim.key.as_str());
-    let stored = counted.credential.as_ref().and_then(Credential::hash);
-    let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
-    let password = Password::typed(&form.password);
-    let right = hasher.verify(&password, stored.as_ref())?;
-    rehearsal::point("login.after_verify", claim.key.as_str());
-    let holder = counted.credential.as_ref().map(|credential| &credential.holder);
-    let Some(holder) = holder.filter(|holder| right && holder.standing.active) else {
-        return refuse(context, &claim, counted.class).await;
+    let guess = claim.guess(&context.tables.attempts, &context.keys, &form.password).await?;
+    let holder = guess.counted.credential.as_ref().map(|credential| &credential.holder);
+    let holder = holder.filter(|holder| guess.right && holder.standing.active);
+    let class = guess.counted.class;
+    tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), ok = holder.is_some(), "sign-in");
+    let Some(holder) = holder else {
+        metrics::count(Metric::SignInRefused);
+        context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
+        return Err(ApiError::InvalidCredentials);
     };
-    let answer = open_session(context, &claim, &form, &counted, holder).await?;
-    hash_anew(context, &hasher, &password, holder, stored.as_ref()).await;
+    metrics::count(Metric::SignedIn);
+    let answer = open_session(context, &claim, &form, &guess.counted, holder).await?;
+    hash_anew(context, &guess, holder).await;
     Ok(answer)
 }
 
-async fn refuse(context: &Context, claim: &Claim<'_>, class: Class) -> Result<Response, ApiError> {
-    tell(claim, class, false);
-    context.tables.events.note(&claim.key, &claim.caller.event(What::SignInRefused)).await?;
-    Err(ApiError::InvalidCredentials)
-}
-
-fn tell(claim: &Claim<'_>, class: Class, ok: bool) {
-    tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), ok, "sign-in");
-    metrics::count(if ok { Metric::SignedIn } else { Metric::SignInRefused });
-}
-
 /// Once the pepper or the cost is another. The person is in, so that it could not be done keeps them out of nothing.
-async fn hash_anew(
-    context: &Context,
-    hasher: &Hasher,
-    password: &Password,
-    holder: &Holder,
-    stored: Option<&StoredHash>,
-) {
+async fn hash_anew(context: &Context, Guess { hasher, password, stored, .. }: &Guess, holder: &Holder) {
     let done = async {
         let Some(stored) = stored else { return Ok(()) };
         if hasher.is_of_today(stored)? {
@@ -112,7 +92,7 @@ async fn hash_anew(
         context.tables.attempts.credentials.rehash(holder, stored, &today).await.map_err(ApiError::from)
     };
     if let Err(error) = done.await {
-        tracing::error!(?error, "hash not made anew");
+        tracing::error!(error.chain = chain(&error), "hash not made anew");
     }
 }
 
@@ -123,13 +103,11 @@ async fn open_session(
     counted: &Counted,
     holder: &Holder,
 ) -> Result<Response, ApiError> {
-    tell(claim, counted.class, true);
     let caller = claim.caller;
     let (session, ticket) = new_session(caller, form, holder);
-    let device = claim.device_after(counted.class);
     // A client without cookies has no place to keep a device's.
-    let known = (form.transport == Transport::Cookie)
-        .then(|| Device::known(holder.account.clone(), &device, session.version, caller.now));
+    let device = (form.transport == Transport::Cookie).then(|| claim.device_after(counted.class));
+    let known = device.as_ref().map(|it| Device::known(holder.account.clone(), it, session.version, caller.now));
     let opened = Opened {
         session: &session,
         device: known.as_ref(),
@@ -140,10 +118,7 @@ async fn open_session(
     context.tables.open_session(counted, &opened).await?;
     rehearsal::point("login.after_session_put", claim.key.as_str());
     let answer = answer(&session, holder, &ticket);
-    Ok(match form.transport {
-        Transport::Cookie => claim.make_known(answer, &device),
-        Transport::Bearer => answer,
-    })
+    Ok(device.iter().fold(answer, |answer, device| claim.make_known(answer, device)))
 }
 
 fn new_session(caller: &Caller, form: &Form, holder: &Holder) -> (Session, SessionTicket) {

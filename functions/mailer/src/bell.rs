@@ -6,14 +6,9 @@ use serde_json::Value;
 /// The requests that a stream event names; `None` where the event is not of a stream. A record that is not the
 /// insertion of a request rings for nothing.
 pub(crate) fn requests(event: &Value) -> Option<Vec<RequestId>> {
+    let of_record = |record: &Value| RequestId::of_stream(&record["dynamodb"]["Keys"]);
     let records = event.get("Records")?.as_array()?;
-    Some(records.iter().filter(|record| record["eventName"] == "INSERT").filter_map(request).collect())
-}
-
-fn request(record: &Value) -> Option<RequestId> {
-    let keys = &record["dynamodb"]["Keys"];
-    let id = serde_json::json!({ "name_key": keys["name_key"]["S"], "request": keys["request"]["S"] });
-    serde_json::from_value(id).ok()
+    Some(records.iter().filter(|record| record["eventName"] == "INSERT").filter_map(of_record).collect())
 }
 
 #[cfg(test)]

@@ -91,10 +91,7 @@ impl Desk {
 
     fn fill(&self, wording: &Wording, to: &Entry, places: &[(&str, &str)]) -> Letter {
         let name = to.name.display();
-        let phone = match self.phone.as_str() {
-            "" => String::new(),
-            phone => format!("{}{phone}", words(to.language).phone),
-        };
+        let phone = self.phone_in(to.language);
         let common = [
             ("name", name.as_str()),
             ("account", to.account.as_str()),
@@ -115,6 +112,13 @@ impl Desk {
         let (before, after) = FRAME.split_once("{{letter}}").unwrap_or_default();
         let html = [before, wording.html, after].map(|part| fill(part, &places, escape)).concat();
         Letter { subject: wording.subject, text, html }
+    }
+
+    fn phone_in(&self, language: Language) -> String {
+        match self.phone.as_str() {
+            "" => String::new(),
+            phone => format!("{}{phone}", words(language).phone),
+        }
     }
 
     /// Day and hour where the desk is: `10 h 14, le 25 novembre 2026` or `10:14 a.m. on November 25, 2026`.

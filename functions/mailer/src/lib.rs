@@ -12,6 +12,7 @@ use guichet_core::account::AccountName;
 use guichet_core::aws::Aws;
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
+use guichet_core::log::chain;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::quota::{MailBrake, Spending};
@@ -55,8 +56,8 @@ enum By {
 
 /// What a request came to.
 enum Came {
-    /// Its end; where it failed, why.
-    To(Status, Option<String>),
+    /// Its end.
+    To(End),
     /// The mail may have gone out or not: it is to be tried again after a while.
     Again,
     /// Nothing was mailed, for sure; it waits, and this attempt does not count.
@@ -137,13 +138,7 @@ impl Mailer {
         let outside = self.mail_requests.due(Lane::Outside, now, SWEEP).await?;
         let oldest = known.iter().chain(&outside).map(|due| due.due_at).min();
         metrics::measured(Metric::OldestRequestSeconds, oldest.map_or(0, |due_at| due_at.seconds_until(now)));
-        // That it cannot be told keeps no mail back.
-        match self.directory.imported_at().await {
-            Ok(imported_at) => imported_at
-                .into_iter()
-                .for_each(|at| metrics::measured(Metric::ImportAgeSeconds, at.seconds_until(now))),
-            Err(error) => tracing::error!(error = ?error, "the age of the import is not known"),
-        }
+        self.tell_age_of_import(now).await;
         for lane in [known, outside] {
             for due in lane.chunks(AT_ONCE) {
                 if !in_time() {
@@ -158,6 +153,15 @@ impl Mailer {
         Ok(())
     }
 
+    /// That it cannot be told keeps no mail back.
+    async fn tell_age_of_import(&self, now: UnixTime) {
+        match self.directory.imported_at().await {
+            Ok(Some(at)) => metrics::measured(Metric::ImportAgeSeconds, at.seconds_until(now)),
+            Ok(None) => {}
+            Err(error) => tracing::error!(error.chain = chain(&error), "the age of the import is not known"),
+        }
+    }
+
     /// What became of the request, where that is known. One that makes us panic takes none of its neighbours along.
     async fn work(&self, id: &RequestId, by: By) -> Option<Came> {
         let request = id.brief();
@@ -166,20 +170,18 @@ impl Mailer {
             return None;
         };
         match &came {
-            Ok(Came::To(status, reason)) => {
+            Ok(Came::To(End { status, reason, .. })) => {
                 tracing::info!(mail.request = request, mail.status = ?status, mail.reason = reason, "mail request ended");
-                match status {
-                    Status::Sent => metrics::count(Metric::MailsSent),
-                    Status::Failed | Status::Expired => metrics::count(Metric::MailsFailed),
-                    _ => {}
-                }
+                count_end(*status);
             }
             Ok(Came::Held(why)) => {
                 tracing::warn!(mail.request = request, mail.held = ?why, "mail request held");
                 metrics::count(Metric::MailsHeld);
             }
             Ok(Came::Again | Came::NotOurs) => {}
-            Err(error) => tracing::error!(mail.request = request, error = ?error, "mail request left for later"),
+            Err(error) => {
+                tracing::error!(mail.request = request, error.chain = chain(&error), "mail request left for later");
+            }
         }
         came.ok()
     }
@@ -189,12 +191,11 @@ impl Mailer {
         let request = match self.mail_requests.claim(id, now).await? {
             Claim::Taken(request) => request,
             Claim::NotDue => return Ok(Came::NotOurs),
-            Claim::Unreadable => return Ok(Came::To(Status::Failed, Some("unreadable".into()))),
+            Claim::Unreadable => return Ok(failed(None, "unreadable")),
             Claim::Exhausted(request) => return self.give_up(&request, now).await,
         };
         rehearsal::point("mailer.after_claim", &request.id.brief());
-        let mut known = None;
-        let came = match self.mail(&request, by, &mut known, now).await {
+        let came = match self.mail(&request, by, now).await {
             Ok(came) => came,
             // The store did not answer: nothing is known of the account, and nothing was mailed.
             Err(error) => {
@@ -203,47 +204,31 @@ impl Mailer {
             }
         };
         rehearsal::point("mailer.before_mark", &request.id.brief());
-        self.mark(&request, &came, known.as_ref(), now).await?;
+        self.mark(&request, &came, now).await?;
         Ok(came)
     }
 
     async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Came, StoreError> {
         let known = self.directory.entry(&request.typed).await?.map(|entry| entry.account);
-        let came = failed("unfinished");
-        self.mark(request, &came, known.as_ref(), now).await?;
+        let came = failed(known, "unfinished");
+        self.mark(request, &came, now).await?;
         Ok(came)
     }
 
     /// Writes down what a request came to.
-    async fn mark(
-        &self,
-        request: &MailRequest,
-        came: &Came,
-        account: Option<&AccountName>,
-        now: UnixTime,
-    ) -> Result<(), StoreError> {
+    async fn mark(&self, request: &MailRequest, came: &Came, now: UnixTime) -> Result<(), StoreError> {
         match came {
-            Came::To(status, reason) => {
-                let end = End { status: *status, account, reason: reason.as_deref() };
-                self.mail_requests.finish(request, &end, now).await
-            }
+            Came::To(end) => self.mail_requests.finish(request, end, now).await,
             Came::Again => self.mail_requests.put_back(request, now + BACK_OFF * request.attempts).await,
             Came::Held(_) => self.mail_requests.hold(request).await,
             Came::NotOurs => Ok(()),
         }
     }
 
-    /// Whose account it is goes into `known` as soon as that is known.
-    async fn mail(
-        &self,
-        request: &MailRequest,
-        by: By,
-        known: &mut Option<AccountName>,
-        now: UnixTime,
-    ) -> Result<Came, StoreError> {
-        let to = match self.addressee(request, known, now).await? {
+    async fn mail(&self, request: &MailRequest, by: By, now: UnixTime) -> Result<Came, StoreError> {
+        let to = match self.addressee(request, now).await? {
             Ok(addressee) => addressee,
-            Err(status) => return Ok(Came::To(status, None)),
+            Err(end) => return Ok(Came::To(end)),
         };
         // Only what would be mailed comes so far: names that nobody bears spend nothing, and none of them is held.
         let lane = request.id.lane();
@@ -254,9 +239,9 @@ impl Mailer {
         if !self.throttles.spend_common(&one_mail).await? {
             return Ok(Came::Held(Why::Brake));
         }
-        let came = self.count_and_post(request, &to, now).await;
+        let came = self.post(request, &to, now).await;
         // What was not handed to SES, for sure, was not spent.
-        if let Err(_) | Ok(Came::Held(_) | Came::To(Status::Capped, _) | Came::NotOurs) = came {
+        if let Err(_) | Ok(Came::Held(_) | Came::To(End { status: Status::Capped, .. }) | Came::NotOurs) = came {
             self.throttles.give_back(&one_mail).await?;
         }
         came
@@ -271,54 +256,63 @@ impl Mailer {
         brake.spending(BRAKE, now)
     }
 
-    /// Who gets the mail, or why nobody does.
-    async fn addressee(
-        &self,
-        request: &MailRequest,
-        known: &mut Option<AccountName>,
-        now: UnixTime,
-    ) -> Result<Result<Addressee, Status>, StoreError> {
-        let nobody = if request.is_too_old(now) { Status::Expired } else { Status::NoAccount };
+    /// Who gets the mail; or how the request ends, where nobody does.
+    async fn addressee(&self, request: &MailRequest, now: UnixTime) -> Result<Result<Addressee, End>, StoreError> {
+        let too_old = request.is_too_old(now);
+        let status = if too_old { Status::Expired } else { Status::NoAccount };
+        let nobody = End { status, account: None, reason: None };
         // A name that nobody bears costs one read.
         let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Err(nobody)) };
         let Some(Standing { version, active }) = self.credentials.standing(&request.typed).await? else {
             return Ok(Err(nobody));
         };
-        *known = Some(entry.account.clone());
-        Ok(match &entry.email {
-            _ if request.is_too_old(now) => Err(Status::Expired),
-            _ if !active => Err(Status::Inactive),
-            None => Err(Status::NoMailbox),
-            Some(_) if request.kind != Kind::Notice && entry.shared_mailbox => Err(Status::SharedMailbox),
-            Some(_) if entry.bounced_at.is_some() => Err(Status::Suppressed),
-            Some(address) => Ok(Addressee { address: address.clone(), entry, version }),
+        let status = match &entry.email {
+            _ if too_old => Status::Expired,
+            _ if !active => Status::Inactive,
+            None => Status::NoMailbox,
+            Some(_) if request.kind != Kind::Notice && entry.shared_mailbox => Status::SharedMailbox,
+            Some(_) if entry.bounced_at.is_some() => Status::Suppressed,
+            Some(address) => return Ok(Ok(Addressee { address: address.clone(), entry, version })),
+        };
+        Ok(Err(End { status, account: Some(entry.account), reason: None }))
+    }
+
+    /// The letter; a link is counted on the mailbox before it is made.
+    async fn letter(
+        &self,
+        request: &MailRequest,
+        to: &Addressee,
+        now: UnixTime,
+    ) -> Result<Result<Letter, Came>, StoreError> {
+        let Some(purpose) = request.kind.purpose() else {
+            return Ok(Ok(self.desk.notice(&to.entry, request.created_at)));
+        };
+        let spendings = quotas_of_a_mailbox(&to.address, request.id.lane(), now);
+        Ok(match self.mail_requests.count(request, &self.throttles, &spendings).await? {
+            Counted::Yes => Ok(self.letter_with_link(request, purpose, to, now).await?),
+            Counted::Capped => Err(ended(to, Status::Capped)),
+            Counted::NotOurs => Err(Came::NotOurs),
         })
     }
 
-    async fn count_and_post(&self, request: &MailRequest, to: &Addressee, now: UnixTime) -> Result<Came, StoreError> {
-        let letter = match request.kind.purpose() {
-            None => self.desk.notice(&to.entry, request.created_at),
-            Some(purpose) => {
-                let spendings = quotas_of_a_mailbox(&to.address, request.id.lane(), now);
-                match self.mail_requests.count(request, &self.throttles, &spendings).await? {
-                    Counted::Yes => self.letter_with_link(request, purpose, to, now).await?,
-                    Counted::Capped => return Ok(Came::To(Status::Capped, None)),
-                    Counted::NotOurs => return Ok(Came::NotOurs),
-                }
-            }
+    async fn post(&self, request: &MailRequest, to: &Addressee, now: UnixTime) -> Result<Came, StoreError> {
+        let letter = match self.letter(request, to, now).await? {
+            Ok(letter) => letter,
+            Err(came) => return Ok(came),
         };
         rehearsal::point("mailer.before_ses", &request.id.brief());
         let posted = self.post.send(&to.address, &letter, &request.id).await;
         rehearsal::point("mailer.after_ses", &request.id.brief());
-        if posted == Posted::Accepted {
-            self.note(request).await;
-        }
+        let account = Some(to.entry.account.clone());
         Ok(match posted {
-            Posted::Accepted => Came::To(Status::Sent, None),
+            Posted::Accepted => {
+                self.note(request).await;
+                ended(to, Status::Sent)
+            }
             Posted::NotNow => Came::Held(Why::Ses),
             Posted::TryAgain if request.attempts < MAX_ATTEMPTS => Came::Again,
-            Posted::TryAgain => failed("unanswered"),
-            Posted::Refused(code) => failed(&code),
+            Posted::TryAgain => failed(account, "unanswered"),
+            Posted::Refused(code) => failed(account, &code),
         })
     }
 
@@ -354,11 +348,23 @@ impl Mailer {
         let origin = Origin { client_class: request.client_class, device: request.device.clone() };
         let event = Event { happened_at: clock::now(), what: What::LinkMailed, origin };
         if let Err(error) = self.events.note(&request.id.name_key, &event).await {
-            tracing::error!(mail.request = request.id.brief(), error = ?error, "event not noted");
+            tracing::error!(mail.request = request.id.brief(), error.chain = chain(&error), "event not noted");
         }
     }
 }
 
-fn failed(reason: &str) -> Came {
-    Came::To(Status::Failed, Some(reason.to_owned()))
+fn count_end(status: Status) {
+    match status {
+        Status::Sent => metrics::count(Metric::MailsSent),
+        Status::Failed | Status::Expired => metrics::count(Metric::MailsFailed),
+        _ => {}
+    }
+}
+
+fn ended(to: &Addressee, status: Status) -> Came {
+    Came::To(End { status, account: Some(to.entry.account.clone()), reason: None })
+}
+
+fn failed(account: Option<AccountName>, reason: &str) -> Came {
+    Came::To(End { status: Status::Failed, account, reason: Some(reason.to_owned()) })
 }

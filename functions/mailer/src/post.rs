@@ -3,11 +3,13 @@
 use crate::letter::Letter;
 use aws_sdk_sesv2::config::retry::RetryConfig;
 use aws_sdk_sesv2::config::timeout::TimeoutConfig;
-use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata};
+use aws_sdk_sesv2::error::{BuildError, DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sesv2::operation::send_email::SendEmailError;
 use aws_sdk_sesv2::types::{Body, Content, Destination, EmailContent, Message, MessageTag};
 use aws_smithy_runtime_api::client::dns::ResolveDnsError;
 use guichet_core::aws::Aws;
 use guichet_core::config::{self, ConfigError};
+use guichet_core::log::chain;
 use guichet_core::mailbox::MailAddress;
 use guichet_core::store::mail_request::RequestId;
 use lambda_runtime::tracing;
@@ -75,7 +77,7 @@ impl Post {
         let (content, name, request) = match made {
             Ok(made) => made,
             Err(error) => {
-                tracing::error!(%error, "a mail could not be made");
+                tracing::error!(error.chain = chain(&error), "a mail could not be made");
                 return Posted::Refused("unmakeable".into());
             }
         };
@@ -90,20 +92,22 @@ impl Post {
             .email_tags(request)
             .send()
             .await;
-        let Err(error) = sent else { return Posted::Accepted };
-        if never_connected(&error) {
-            tracing::error!(mail.request = id.brief(), "SES cannot be reached");
-            return Posted::NotNow;
-        }
-        // The address is not logged; SES's own words may quote it, so only the code is.
-        let code = error.as_service_error().map_or_else(
-            || DisplayErrorContext(&error).to_string(),
-            |error| error.code().unwrap_or("unnamed").to_owned(),
-        );
-        let posted = Posted::refused_with(&code);
-        tracing::error!(mail.request = id.brief(), ses.error = code, mail.came_to = ?posted, "a mail was not taken");
-        posted
+        sent.map_or_else(|error| not_taken(&error, id), |_| Posted::Accepted)
     }
+}
+
+fn not_taken(error: &SdkError<SendEmailError>, id: &RequestId) -> Posted {
+    if never_connected(error) {
+        tracing::error!(mail.request = id.brief(), "SES cannot be reached");
+        return Posted::NotNow;
+    }
+    // The address is not logged; SES's own words may quote it, so only the code is.
+    let code = error
+        .as_service_error()
+        .map_or_else(|| DisplayErrorContext(error).to_string(), |error| error.code().unwrap_or("unnamed").to_owned());
+    let posted = Posted::refused_with(&code);
+    tracing::error!(mail.request = id.brief(), ses.error = code, mail.came_to = ?posted, "a mail was not taken");
+    posted
 }
 
 impl Posted {

@@ -5,11 +5,10 @@ use guichet_core::aws::Aws;
 use guichet_core::chance;
 use guichet_core::config::{self, ConfigError};
 use guichet_core::keys::Keys;
-use guichet_core::password::{Hasher, Password, PasswordPolicy};
+use guichet_core::password::{Hasher, PasswordPolicy};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::SignedIn;
 use guichet_core::store::attempts::Attempts;
-use guichet_core::store::credentials::Credential;
 use guichet_core::store::events::What;
 use guichet_core::store::password_change::{Changed, PasswordChange};
 use guichet_core::store::sessions::Sessions;
@@ -84,18 +83,13 @@ async fn change(context: &Context, request: &Request) -> Result<Response, ApiErr
     }
 }
 
-/// Whether it is the account's owner who is there: the current password is counted, then tried. What it was tried with.
+/// Whether it is the account's owner who is there, by the current password. What it was tried with.
 async fn prove(context: &Context, claim: &Claim<'_>, current: &str) -> Result<Hasher, ApiError> {
-    // Without the peppers nothing can be tried, so nothing is counted either.
-    let caller = claim.caller;
-    context.keys.hasher(caller.now).await?;
-    let counted = claim.count(&context.attempts).await?;
-    let stored = counted.credential.as_ref().and_then(Credential::hash);
-    let hasher = context.keys.hasher_for(stored.as_ref(), caller.now).await?;
-    if !hasher.verify(&Password::typed(current), stored.as_ref())? {
-        context.change.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
+    let guess = claim.guess(&context.attempts, &context.keys, current).await?;
+    if !guess.right {
+        context.change.events.note(&claim.key, &claim.caller.event(What::SignInRefused)).await?;
         return Err(ApiError::InvalidCredentials);
     }
-    context.attempts.resolve(&counted).await?;
-    Ok(hasher)
+    context.attempts.resolve(&guess.counted).await?;
+    Ok(guess.hasher)
 }

@@ -144,7 +144,8 @@ async fn reset(context: &Context, caller: &Caller, form: &ResetForm, link: Link)
     let (names, hasher) = (context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
     let holder = match refuse_dead(&link, caller.now) {
         Ok(holder) => holder,
-        Err(dead) => return repeated(context, caller, form, &link, hasher.peppers()).await.unwrap_or(Err(dead)),
+        Err(_) if is_repeated(context, caller, form, &link, hasher.peppers()).await? => return Ok(no_content()),
+        Err(dead) => return Err(dead),
     };
     let Link { plain, token, .. } = &link;
     let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
@@ -174,29 +175,27 @@ fn refuse_dead(link: &Link, now: UnixTime) -> Result<&Holder, ApiError> {
     if token.expires_at <= now {
         return Err(ApiError::LinkExpired);
     }
-    let holder = holder.as_ref().filter(|holder| holder.standing.active && holder.standing.version == token.version);
+    let holder = holder.as_ref().filter(|holder| holder.standing.is_good_for(token.version));
     holder.ok_or(ApiError::LinkUsed)
 }
 
-/// The same POST again, its answer lost on the way: within ten minutes, and only while the password that it set is still
-/// the last one. Three tries at most, each counted before it is compared, or a used link would be a way to guess the
-/// password. `None` where this is none.
-async fn repeated(
+/// Whether this is the same POST again, its answer lost on the way: within ten minutes, and only while the password that it
+/// set is still the last one. Three tries at most, each counted before it is compared, or a used link would be a way to
+/// guess the password.
+async fn is_repeated(
     context: &Context,
     caller: &Caller,
     form: &ResetForm,
     Link { plain, token, holder }: &Link,
     peppers: &KeyRing,
-) -> Option<Result<Response, ApiError>> {
-    let is_last =
-        holder.as_ref().is_some_and(|holder| holder.standing.active && holder.standing.version == token.version + 1);
-    let receipt = token.receipt.as_ref().filter(|_| is_last && token.may_repeat(caller.now))?;
-    match context.tokens.count_repeat(&token.token_hash).await {
-        Ok(Repeat::Granted) => {}
-        Ok(Repeat::Refused) => return None,
-        Err(error) => return Some(Err(error.into())),
+) -> Result<bool, StoreError> {
+    let is_last = holder.as_ref().is_some_and(|holder| holder.standing.is_good_for(token.version + 1));
+    let receipt = token.receipt.as_ref().filter(|_| is_last && token.may_repeat(caller.now));
+    let Some(receipt) = receipt else { return Ok(false) };
+    if let Repeat::Refused = context.tokens.count_repeat(&token.token_hash).await? {
+        return Ok(false);
     }
     let password = Password::typed(&form.password);
     let is_ours = peppers.accepted().any(|pepper| plain.receipt(&password, pepper) == *receipt);
-    (is_ours && form.password == form.confirmation).then(|| Ok(no_content()))
+    Ok(is_ours && password == Password::typed(&form.confirmation))
 }

@@ -3,7 +3,8 @@
 
 use guichet_core::aws::Aws;
 use guichet_core::config::ConfigError;
-use guichet_core::keys::{AccountKey, FOR_EVER, Secret};
+use guichet_core::keys::{AccountKey, READ_ONCE, Secret};
+use guichet_core::log::chain;
 use guichet_core::secret::SessionKeyHash;
 use guichet_core::session::SignedIn;
 use guichet_core::store::credentials::Credentials;
@@ -28,7 +29,7 @@ pub struct Context {
 impl Context {
     /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
+        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", READ_ONCE))?;
         Ok(Self {
             site,
             names,
@@ -62,7 +63,7 @@ impl Context {
             self.events.note(&key, &caller.event(what)).await.map_err(ApiError::from)
         };
         if let Err(error) = noted.await {
-            tracing::error!(?error, "event not noted");
+            tracing::error!(error.chain = chain(&error), "event not noted");
         }
     }
 }

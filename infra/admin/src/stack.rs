@@ -5,7 +5,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
 use guichet_core::aws::{self, Aws};
-use guichet_core::keys::{FOR_EVER, Secret};
+use guichet_core::keys::{READ_ONCE, Secret};
 use guichet_core::store::Table;
 use serde::Deserialize;
 use serde_json::Value;
@@ -141,7 +141,7 @@ impl Stack {
     /// The secret with this logical name.
     pub(crate) fn secret(&self, logical: &'static str) -> Result<Secret, StackError> {
         let name = self.secrets.get(logical).ok_or(StackError::Lacks("secret", logical))?;
-        Ok(Secret::new(&self.aws, name.clone(), FOR_EVER))
+        Ok(Secret::new(&self.aws, name.clone(), READ_ONCE))
     }
 
     /// The value of this parameter.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// The class of a client (SECURITY-MODEL, "Three classes of client, three budgets").
+/// The class of a client: each has budgets of its own (`.github/SECURITY.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Class {
     /// On a device that the account knows, wherever it is.

@@ -39,7 +39,7 @@ pub fn now() -> UnixTime {
 
 /// The time now in milliseconds since 1970-01-01 UTC: the order of events within a second.
 #[must_use]
-pub fn now_millis() -> u64 {
+pub(crate) fn now_millis() -> u64 {
     u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -4,6 +4,7 @@ use crate::class::ManagedNetworks;
 use crate::outside::Brake;
 use crate::password::{Cost, Costs, PasswordPolicy};
 use crate::quota::MailBrake;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// A variable is missing or says what it cannot.
@@ -32,6 +33,10 @@ pub fn parsed<T>(name: &'static str, parse: impl FnOnce(&str) -> Result<T, Strin
     parse(&text(name)?).map_err(|problem| ConfigError { name, problem })
 }
 
+fn number<T: FromStr>(name: &'static str) -> Result<T, ConfigError> {
+    parsed(name, |text| text.parse().map_err(|_| "a whole number is wanted".into()))
+}
+
 /// `PASSWORD_POLICY`, as JSON.
 pub fn password_policy() -> Result<PasswordPolicy, ConfigError> {
     parsed("PASSWORD_POLICY", |text| serde_json::from_str(text).map_err(|error| error.to_string()))
@@ -44,7 +49,7 @@ pub fn context_words() -> Result<Vec<String>, ConfigError> {
 
 /// `HASH_MEMORY_KIB` and `HASH_PASSES`; `HASH_COST_BEFORE`, which is `MEMORY,PASSES` in the same units, or empty. None
 /// is below [`Cost::LEAST`].
-pub fn hash_costs() -> Result<Costs, ConfigError> {
+pub(crate) fn hash_costs() -> Result<Costs, ConfigError> {
     let number = |text: &str, least: u32| {
         let wanted = || format!("a whole number, at least {least}, is wanted");
         text.parse().ok().filter(|given| *given >= least).ok_or_else(wanted)
@@ -61,21 +66,18 @@ pub fn hash_costs() -> Result<Costs, ConfigError> {
 }
 
 /// `BRAKE_PER_HOUR` and `BRAKE_PER_DAY`: unresolved failures from outside.
-pub fn brake() -> Result<Brake, ConfigError> {
-    let limit = |name| parsed(name, |text| text.parse().map_err(|_| "a whole number is wanted".into()));
-    Ok(Brake { per_hour: limit("BRAKE_PER_HOUR")?, per_day: limit("BRAKE_PER_DAY")? })
+pub(crate) fn brake() -> Result<Brake, ConfigError> {
+    Ok(Brake { per_hour: number("BRAKE_PER_HOUR")?, per_day: number("BRAKE_PER_DAY")? })
 }
 
 /// `LINK_LIFETIME_MINUTES`: how long a mailed link works.
 pub fn link_lifetime() -> Result<Duration, ConfigError> {
-    let minutes: u64 =
-        parsed("LINK_LIFETIME_MINUTES", |text| text.parse().map_err(|_| "a whole number of minutes is wanted".into()))?;
-    Ok(Duration::from_mins(minutes))
+    number("LINK_LIFETIME_MINUTES").map(Duration::from_mins)
 }
 
 /// `MAIL_BRAKE_PER_HOUR`: mails an hour over all.
 pub fn mail_brake() -> Result<MailBrake, ConfigError> {
-    parsed("MAIL_BRAKE_PER_HOUR", |text| text.parse().map(MailBrake).map_err(|_| "a whole number is wanted".into()))
+    number("MAIL_BRAKE_PER_HOUR").map(MailBrake)
 }
 
 /// `MANAGED_NETWORKS`: CIDRs separated by commas.

@@ -8,7 +8,6 @@ use crate::clock::UnixTime;
 use crate::keys::KeyRing;
 use crate::secret::{DeviceKeyHash, PlainDeviceKey};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 use std::time::Duration;
 
 /// How long a device is known after its last success.
@@ -50,10 +49,6 @@ impl Device {
 /// What tells the cookies of colleagues on a shared workstation apart: 8 hexadecimal digits of a keyed hash.
 #[must_use]
 pub fn tag(account: &AccountName, names: &KeyRing) -> String {
-    let mac = names.current().mac(&[b"device", account.as_str().as_bytes()]);
-    mac[..4].iter().fold(String::new(), |mut tag, byte| {
-        // Writing to a String does not fail.
-        let _ = write!(tag, "{byte:02x}");
-        tag
-    })
+    let [a, b, c, d, ..] = names.current().mac(&[b"device", account.as_str().as_bytes()]);
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }

@@ -5,6 +5,7 @@ use crate::account::AccountName;
 use crate::aws::Aws;
 use crate::clock::{self, UnixTime};
 use crate::config::{self, ConfigError};
+use crate::log::chain;
 use crate::password::{Costs, Hasher, Memory, StoredHash};
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::error::DisplayErrorContext;
@@ -42,7 +43,7 @@ impl Key {
 
     /// HMAC-SHA256 over the fields, each with its length before it, so that no two lists of fields are the same text.
     #[must_use]
-    pub fn mac(&self, fields: &[&[u8]]) -> [u8; 32] {
+    pub(crate) fn mac(&self, fields: &[&[u8]]) -> [u8; 32] {
         let Ok(mut mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(self.as_bytes()) else {
             unreachable!("HMAC takes a key of any length")
         };
@@ -71,7 +72,7 @@ impl KeyRing {
 
     /// The key of this name, if it is still accepted.
     #[must_use]
-    pub fn by_id(&self, id: &str) -> Option<&Key> {
+    pub(crate) fn by_id(&self, id: &str) -> Option<&Key> {
         Some(&self.current).filter(|key| key.id == id).or_else(|| self.previous.as_ref().filter(|key| key.id == id))
     }
 
@@ -91,7 +92,7 @@ impl KeyRing {
 /// makes nothing with a key that was retired. It also is how long a rotation takes to be everywhere.
 pub const ROTATED: Duration = Duration::from_mins(5);
 /// A ring that is never rotated is read once.
-pub const FOR_EVER: Duration = Duration::MAX;
+pub const READ_ONCE: Duration = Duration::MAX;
 /// A key that is not on the ring is looked for again at most so often, or a stranger could make us ask for each request.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -127,7 +128,7 @@ impl Secret {
     pub async fn from_env(aws: &Aws, variable: &'static str, life: Duration) -> Result<Self, ConfigError> {
         let secret = Self::new(aws, config::text(variable)?, life);
         if let Err(error) = secret.ring(clock::now()).await {
-            tracing::warn!(%error, "a secret is not at hand yet");
+            tracing::warn!(error.chain = chain(&error), "a secret is not at hand yet");
         }
         Ok(secret)
     }
@@ -175,7 +176,7 @@ impl Keys {
     /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB`, `HASH_PASSES` and `HASH_COST_BEFORE`.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (names, pepper) = tokio::try_join!(
-            Secret::from_env(aws, "NAMES_SECRET", FOR_EVER),
+            Secret::from_env(aws, "NAMES_SECRET", READ_ONCE),
             Secret::from_env(aws, "PEPPER_SECRET", ROTATED)
         )?;
         Ok(Self { names, pepper, costs: config::hash_costs()?, memory: Arc::default() })
@@ -223,7 +224,7 @@ impl AccountKey {
 
     /// A hash that stands in a table.
     #[must_use]
-    pub fn kept(hash: &str) -> Self {
+    pub(crate) fn kept(hash: &str) -> Self {
         Self(hash.to_owned())
     }
 

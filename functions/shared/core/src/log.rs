@@ -1,6 +1,7 @@
 //! The log: lines on the standard output, which Lambda takes to CloudWatch with the time.
 
 use crate::config;
+use std::error::Error;
 use tracing_subscriber::filter::LevelFilter;
 
 /// Begins it. `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, is the least level (`INFO` by default); `AWS_LAMBDA_LOG_FORMAT`
@@ -14,4 +15,11 @@ pub fn begin() {
     } else {
         lines.init();
     }
+}
+
+/// An error and what it comes of, as one text.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| Error::source(*error));
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -15,8 +15,9 @@ use std::time::Duration;
 const FAILURES: [Window; 2] = [Window::of_minutes(10, 10), Window::of_hours(100, 24)];
 /// Accounts with unresolved failures at one address.
 const ACCOUNTS: Window = Window::of_hours(20, 1);
-/// So long an address is remembered after its last failure, and the brake holds once it is pulled.
+/// So long an address is remembered after its last failure, and the brake counts.
 const DAY: Duration = Duration::from_hours(24);
+/// So long the brake counts besides, and holds once it is pulled.
 const HOUR: Duration = Duration::from_hours(1);
 
 /// A failed sign-in that no success has taken away.

@@ -28,10 +28,10 @@ pub const MAILS_FROM_AN_ADDRESS: [Quota; 2] = [quota(60, TEN_MINUTES), quota(100
 /// Dead and unknown links tried from one address outside; over it no link is looked at from there.
 pub const DEAD_LINKS: Quota = quota(20, TEN_MINUTES);
 /// Mails with a link to one mailbox.
-pub const LINKS_TO_A_MAILBOX: Quota = quota(6, DAY);
+pub(crate) const LINKS_TO_A_MAILBOX: Quota = quota(6, DAY);
 /// Those of them that were asked for from outside: a stranger, or thousands of them, never take two of a day from who
 /// asks where they are known.
-pub const LINKS_TO_A_MAILBOX_FROM_OUTSIDE: Quota = quota(4, DAY);
+pub(crate) const LINKS_TO_A_MAILBOX_FROM_OUTSIDE: Quota = quota(4, DAY);
 /// Look-ups of accounts from one address.
 pub const SEARCHES: [Quota; 2] = [quota(60, Duration::from_mins(1)), quota(5000, DAY)];
 

@@ -11,10 +11,10 @@ const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 
 /// Sessions that one account may have open; the oldest goes.
-pub const MAX_SESSIONS: usize = 10;
+pub(crate) const MAX_SESSIONS: usize = 10;
 
 /// `last_used` moves at most this often, so that a busy page does not write at each request.
-pub const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
+pub(crate) const TOUCH_INTERVAL: Duration = Duration::from_mins(1);
 
 /// The choice at sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

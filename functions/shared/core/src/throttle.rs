@@ -7,8 +7,8 @@ use crate::secret::DeviceKeyHash;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// `Retry-After` where no waiting helps: only a success, or a mailed link, gives the budget back.
-pub const FOR_EVER: Duration = Duration::from_hours(24);
+/// What is told where no waiting helps: only a success, or a mailed link, gives the budget back.
+pub const UNTIL_A_LINK: Duration = Duration::from_hours(24);
 /// How long failures that no window counts any more are remembered for the cumulative limit.
 const REMEMBERED: Duration = Duration::from_hours(365 * 24);
 
@@ -40,7 +40,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget of failed sign-ins (SECURITY-MODEL, "Three classes of client, three budgets"). The organisation's
+    /// The budget of failed sign-ins (`.github/SECURITY.md`). The organisation's
     /// least length of a password says how many guesses its accounts can bear.
     #[must_use]
     pub fn of_sign_in(class: Class, min_length: usize) -> Self {
@@ -68,7 +68,7 @@ impl Budget {
     pub fn wait(&self, tries: &Tries, now: UnixTime) -> Duration {
         let short = self.short.iter().map(|window| window.wait(tries.unforgiven(), now));
         let long = match self.long {
-            Long::Cumulative(_) if self.is_spent_for_good(tries) => FOR_EVER,
+            Long::Cumulative(_) if self.is_spent_for_good(tries) => UNTIL_A_LINK,
             Long::Cumulative(_) => Duration::ZERO,
             Long::Window(window) => window.wait(&tries.failures, now),
         };
@@ -163,7 +163,7 @@ impl Counter {
 
     /// Failed sign-ins of an account on a device that it knows.
     #[must_use]
-    pub fn sign_in_on(account: &AccountKey, device: &DeviceKeyHash) -> Self {
+    pub(crate) fn sign_in_on(account: &AccountKey, device: &DeviceKeyHash) -> Self {
         Self(format!("login#{}#{}#{}", Class::D.letter(), account.as_str(), device.as_str()))
     }
 
@@ -233,7 +233,7 @@ mod tests {
             let budget = Budget::of_sign_in(Class::U, min_length);
             let long_ago = |total| Tries { failures: Vec::new(), total, forgiven: 0 };
             assert_eq!(budget.wait(&long_ago(limit - 1), UnixTime(0)), Duration::ZERO);
-            assert_eq!(budget.wait(&long_ago(limit), UnixTime(0)), FOR_EVER);
+            assert_eq!(budget.wait(&long_ago(limit), UnixTime(0)), UNTIL_A_LINK);
         }
     }
 

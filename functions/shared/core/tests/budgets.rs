@@ -2,7 +2,7 @@
 
 use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
-use guichet_core::throttle::{Budget, FOR_EVER, Long, Tries, Window};
+use guichet_core::throttle::{Budget, Long, Tries, UNTIL_A_LINK, Window};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use std::time::Duration;
@@ -46,7 +46,7 @@ proptest! {
             now = now + pause.map_or(wait, Duration::from_secs);
             let spent = budget.is_spent_for_good(&tries);
             prop_assert!(pause.is_some() || spent || budget.wait(&tries, now).is_zero(), "to wait as told is enough");
-            prop_assert!(!spent || wait >= FOR_EVER);
+            prop_assert!(!spent || wait >= UNTIL_A_LINK);
             if budget.wait(&tries, now).is_zero() {
                 tries = budget.with_one_more(&tries, now);
                 granted.push(now);

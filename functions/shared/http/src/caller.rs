@@ -8,6 +8,7 @@ use guichet_core::clock::{self, UnixTime};
 use guichet_core::config::{self, ConfigError};
 use guichet_core::device;
 use guichet_core::keys::{ROTATED, Secret};
+use guichet_core::log::chain;
 use guichet_core::metrics::{self, Metric};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::session::{SessionTicket, Transport};
@@ -53,7 +54,7 @@ impl Site {
                 Err(ApiError::CrossSite)
             }
             Err(error) => {
-                tracing::error!(%error, "edge secret not at hand");
+                tracing::error!(error.chain = chain(&error), "edge secret not at hand");
                 Ok("")
             }
         }

@@ -2,14 +2,15 @@
 
 use crate::{ApiError, Caller, Response};
 use guichet_core::account::AccountName;
-use guichet_core::chance;
 use guichet_core::class::Class;
 use guichet_core::device::{self, Device};
-use guichet_core::keys::{AccountKey, KeyRing};
-use guichet_core::password::StoredHash;
+use guichet_core::keys::{AccountKey, KeyRing, Keys};
+use guichet_core::password::{Hasher, Password, StoredHash};
 use guichet_core::secret::PlainDeviceKey;
 use guichet_core::store::attempts::{Attempt, Attempted, Attempts, Counted};
+use guichet_core::store::credentials::Credential;
 use guichet_core::store::password_change::Change;
+use guichet_core::{chance, rehearsal};
 use lambda_http::tracing;
 
 /// The account that is claimed, by whom and on which device, in the forms in which these may be kept and told.
@@ -22,6 +23,21 @@ pub struct Claim<'a> {
     /// What the cookie of the account's device is named by.
     tag: String,
     address_key: String,
+}
+
+/// A password that was tried.
+#[must_use]
+pub struct Guess {
+    /// Whether it is the account's.
+    pub right: bool,
+    /// The attempt, and the account's credentials.
+    pub counted: Box<Counted>,
+    /// What it was verified with.
+    pub hasher: Hasher,
+    /// The password.
+    pub password: Password,
+    /// The hash that it was compared with.
+    pub stored: Option<StoredHash>,
 }
 
 impl<'a> Claim<'a> {
@@ -37,8 +53,23 @@ impl<'a> Claim<'a> {
         }
     }
 
-    /// Counts a guess at the account's password, before it is made. Refuses it where the budget is spent.
-    pub async fn count(&self, attempts: &Attempts) -> Result<Box<Counted>, ApiError> {
+    /// Tries what was typed as the account's password: counted first, then verified at the same cost for every account.
+    pub async fn guess(&self, attempts: &Attempts, keys: &Keys, typed: &str) -> Result<Guess, ApiError> {
+        let now = self.caller.now;
+        // Without the peppers nothing can be tried, so nothing is counted either.
+        keys.hasher(now).await?;
+        let counted = self.count(attempts).await?;
+        rehearsal::point("guess.after_count", self.key.as_str());
+        let stored = counted.credential.as_ref().and_then(Credential::hash);
+        let hasher = keys.hasher_for(stored.as_ref(), now).await?;
+        let password = Password::typed(typed);
+        let right = hasher.verify(&password, stored.as_ref())?;
+        rehearsal::point("guess.after_verify", self.key.as_str());
+        Ok(Guess { right, counted, hasher, password, stored })
+    }
+
+    /// Refuses where the budget is spent.
+    async fn count(&self, attempts: &Attempts) -> Result<Box<Counted>, ApiError> {
         let device = self.caller.device_key(&self.tag).map(|device| device.hash());
         let attempted = Attempted {
             account: &self.account,

@@ -7,7 +7,7 @@ use guichet_core::aws::Aws;
 use guichet_core::class::Class;
 use guichet_core::config::ConfigError;
 use guichet_core::device;
-use guichet_core::keys::{AccountKey, FOR_EVER, KeyRing, Secret};
+use guichet_core::keys::{AccountKey, KeyRing, READ_ONCE, Secret};
 use guichet_core::quota::{MAILS_FROM_AN_ADDRESS, Spending};
 use guichet_core::store::devices::Devices;
 use guichet_core::store::mail_request::{Kind, MailRequest, quotas_of_a_name};
@@ -34,7 +34,7 @@ struct Form {
 impl Door {
     /// Opens the door of this function.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", FOR_EVER))?;
+        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", READ_ONCE))?;
         Ok(Self {
             site,
             names,

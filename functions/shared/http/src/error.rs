@@ -5,12 +5,11 @@ use guichet_core::account::NotAnAccountName;
 use guichet_core::keys::KeyError;
 use guichet_core::password::{HashingError, Violation};
 use guichet_core::store::StoreError;
+use guichet_core::throttle::UNTIL_A_LINK;
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::time::Duration;
 
-/// `Retry-After` where just a mailed link helps: a day.
-const A_DAY: Duration = Duration::from_hours(24);
 /// `Retry-After` of what is down.
 const A_MOMENT: Duration = Duration::from_secs(5);
 
@@ -95,7 +94,7 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) => Some((*wait).clamp(Duration::from_secs(1), A_DAY)),
+            Self::TooManyAttempts(wait) => Some((*wait).clamp(Duration::from_secs(1), UNTIL_A_LINK)),
             Self::Unavailable(_) => Some(A_MOMENT),
             _ => None,
         }

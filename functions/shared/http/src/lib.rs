@@ -14,12 +14,12 @@ mod serve;
 mod user_agent;
 
 pub use caller::{Caller, Site, bearer};
-pub use claim::Claim;
+pub use claim::{Claim, Guess};
 pub use door::Door;
 pub use error::ApiError;
 pub use read::{json_body, new_password, path_parameter, route, word};
 pub use reply::{Response, accepted, for_one_who_speaks, json, no_content, session_cookie, signed_out, with_cookie};
-pub use serve::{chain, serve};
+pub use serve::serve;
 
 /// What the fuzz targets reach that nobody else does.
 #[doc(hidden)]

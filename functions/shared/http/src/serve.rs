@@ -2,7 +2,7 @@
 
 use crate::{ApiError, Response};
 use futures_util::FutureExt;
-use guichet_core::log;
+use guichet_core::log::{self, chain};
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -111,13 +111,6 @@ fn refuse(route: &str, refusal: &ApiError) -> Response {
         tracing::info!(route, code = refusal.code(), "refused");
     }
     refusal.response()
-}
-
-/// An error and what it comes of, for the log.
-#[must_use]
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use guichet_core::store::desk::{Hindrance, Kept};
 use guichet_core::store::directory::Entry;
 use guichet_core::store::events::{Event, What};
 use guichet_core::store::mail_request::{Kind, Status};
-use guichet_core::throttle::FOR_EVER;
+use guichet_core::throttle::UNTIL_A_LINK;
 
 /// How much something stands in the way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -341,7 +341,7 @@ impl Desk {
                 let refused = known.events.iter().filter(|event| event.what == What::SignInRefused);
                 let since = refused.map(|event| event.happened_at).max().unwrap_or(self.now);
                 let place = self.place(*class);
-                let (until_fr, until_en) = if *wait >= FOR_EVER {
+                let (until_fr, until_en) = if *wait >= UNTIL_A_LINK {
                     ("tant qu’un nouveau n’est pas choisi par un lien".to_owned(), "until a new one is chosen through a link".to_owned())
                 } else {
                     let before = until.trim_start_matches("à ").trim_start_matches("at ");

@@ -99,7 +99,7 @@ impl Credentials {
         answer.map_err(failed("read credentials"))?.item.map(read).transpose()
     }
 
-    /// The standing and names of up to 100 accounts, those that there are.
+    /// The standing and names of up to [`READ_AT_ONCE`](super::READ_AT_ONCE) accounts, those that there are.
     pub async fn holders(&self, accounts: &[AccountName]) -> Result<Vec<Holder>, StoreError> {
         const DOING: &str = "read credentials";
         let keys = KeysAndAttributes::builder()
@@ -110,7 +110,7 @@ impl Credentials {
         self.0.read_batch(keys.map_err(failed(DOING))?, DOING).await
     }
 
-    /// Makes room for up to 25 accounts that had none: version 0, no password.
+    /// Makes room for up to [`WRITTEN_AT_ONCE`](super::WRITTEN_AT_ONCE) accounts that had none: version 0, no password.
     pub async fn admit(&self, holders: &[Holder]) -> Result<(), StoreError> {
         self.0.write_batch(holders.iter().map(write).collect::<Result<_, _>>()?, "admit accounts").await
     }

@@ -14,7 +14,7 @@ use super::mail_request::{Kind, MailRequest, RequestId, Status};
 use super::mail_requests::{DESK, MailRequests, key as request_key};
 use super::tokens::Tokens;
 use super::transaction::{Outcome, write_all};
-use super::{Item, StoreError, Table, failed, if_held, number, read, text, write};
+use super::{Item, READ_AT_ONCE, StoreError, Table, failed, if_held, number, read, text, write};
 use crate::account::AccountName;
 use crate::class::Class;
 use crate::clock::UnixTime;
@@ -27,8 +27,6 @@ use std::time::Duration;
 
 /// How long it is kept who did what at the desk.
 const ACTS_KEPT: Duration = Duration::from_hours(365 * 24);
-/// Items that are read at once: the most that `BatchGetItem` takes.
-const BATCH: usize = 100;
 /// What a partition of the Events table begins with that holds acts of the desk.
 const ACTS: &str = "desk";
 
@@ -232,7 +230,7 @@ impl MailRequests {
         let ids: Vec<RequestId> =
             ids.map_err(failed(DOING))?.into_iter().map(read).collect::<Result<_, StoreError>>()?;
         let mut requests = HashMap::new();
-        for chunk in ids.chunks(BATCH) {
+        for chunk in ids.chunks(READ_AT_ONCE) {
             let keys = KeysAndAttributes::builder()
                 .set_keys(Some(chunk.iter().map(request_key).collect()))
                 .consistent_read(true)

@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::types::KeysAndAttributes;
 use serde::{Deserialize, Serialize};
 
 /// Most accounts that a look-up answers.
-pub const MAX_FOUND: i32 = 20;
+const MAX_FOUND: i32 = 20;
 
 /// A line of the directory.
 #[derive(Clone, PartialEq, Hash, Serialize, Deserialize)]
@@ -141,7 +141,7 @@ impl Directory {
         answer.map_err(failed("search the directory"))?.items.unwrap_or_default().into_iter().map(read).collect()
     }
 
-    /// The entries of up to 100 accounts, those that there are.
+    /// The entries of up to [`READ_AT_ONCE`](super::READ_AT_ONCE) accounts, those that there are.
     pub async fn entries(&self, accounts: &[AccountName]) -> Result<Vec<Entry>, StoreError> {
         const DOING: &str = "read the directory";
         let keys = accounts.iter().map(key).collect();
@@ -149,7 +149,7 @@ impl Directory {
         self.0.read_batch(keys.map_err(failed(DOING))?, DOING).await
     }
 
-    /// Writes up to 25 entries over what was there.
+    /// Writes up to [`WRITTEN_AT_ONCE`](super::WRITTEN_AT_ONCE) entries over what was there.
     pub async fn put(&self, entries: &[Entry]) -> Result<(), StoreError> {
         self.0.write_batch(entries.iter().map(item).collect::<Result<_, _>>()?, "write the directory").await
     }

@@ -10,6 +10,7 @@ use crate::keys::AccountKey;
 use crate::mailbox::MailAddress;
 use crate::quota::{LINKS_TO_A_MAILBOX, LINKS_TO_A_MAILBOX_FROM_OUTSIDE, MAILS_OF_A_NAME, Spending};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// One request for a name and kind in so long; what comes within is the same request.
@@ -59,7 +60,7 @@ impl Kind {
 
 /// Where a request stands. `Pending` and `Sending` are under way, all else is an end; after `Sent`, what SES tells of the
 /// mail only ever goes on from one to a later one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     /// Waits for a mailer.
@@ -119,7 +120,7 @@ impl Status {
 
     /// Whether somebody has to lend a hand: such requests stand on the desk's list.
     #[must_use]
-    pub fn needs_a_hand(self) -> bool {
+    pub(super) fn needs_a_hand(self) -> bool {
         matches!(
             self,
             Self::NoMailbox
@@ -153,6 +154,13 @@ impl RequestId {
     #[must_use]
     pub fn of_tags(name_key: AccountKey, tag: &str) -> Self {
         Self { name_key, request: tag.replace('.', "#") }
+    }
+
+    /// The request that these keys name, as a stream's record carries them.
+    #[must_use]
+    pub fn of_stream(keys: &Value) -> Option<Self> {
+        let id = json!({ "name_key": keys["name_key"]["S"], "request": keys["request"]["S"] });
+        serde_json::from_value(id).ok()
     }
 
     /// What follows a request from the door to the mail in the log.
@@ -245,41 +253,14 @@ impl MailRequest {
         now: UnixTime,
     ) -> Self {
         let request = format!("{}#{}#{}", kind.as_str(), door_of(class), now.0 / BUCKET);
-        Self {
-            id: RequestId { name_key, request },
-            typed,
-            kind,
-            client_class: from.client_class,
-            device: from.device,
-            created_at: now,
-            attempts: 0,
-            counted: false,
-            claim: None,
-        }
+        Self::new(RequestId { name_key, request }, typed, kind, from, now)
     }
 
     /// The notice of the change that made this version.
     #[must_use]
-    pub fn notice(
-        account: AccountName,
-        name_key: AccountKey,
-        version: u64,
-        class: Class,
-        device: String,
-        now: UnixTime,
-    ) -> Self {
+    pub fn notice(account: AccountName, name_key: AccountKey, version: u64, from: Origin, now: UnixTime) -> Self {
         let request = format!("{}#{version}", Kind::Notice.as_str());
-        Self {
-            id: RequestId { name_key, request },
-            typed: account,
-            kind: Kind::Notice,
-            client_class: class,
-            device,
-            created_at: now,
-            attempts: 0,
-            counted: false,
-            claim: None,
-        }
+        Self::new(RequestId { name_key, request }, account, Kind::Notice, from, now)
     }
 
     /// What the desk puts instead of a request that needed a hand: once of each, and where those wait who are known.
@@ -287,12 +268,17 @@ impl MailRequest {
     pub fn instead_of(ended: &RequestId, kind: Kind, account: AccountName, device: String, now: UnixTime) -> Self {
         let [outside, known] = [Class::U, Class::M].map(|class| format!("#{}#", door_of(class)));
         let request = ended.request.replacen(&outside, &known, 1) + "#again";
+        let from = Origin { client_class: Class::M, device };
+        Self::new(RequestId { name_key: ended.name_key.clone(), request }, account, kind, from, now)
+    }
+
+    fn new(id: RequestId, typed: AccountName, kind: Kind, from: Origin, now: UnixTime) -> Self {
         Self {
-            id: RequestId { name_key: ended.name_key.clone(), request },
-            typed: account,
+            id,
+            typed,
             kind,
-            client_class: Class::M,
-            device,
+            client_class: from.client_class,
+            device: from.device,
             created_at: now,
             attempts: 0,
             counted: false,

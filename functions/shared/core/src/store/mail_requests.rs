@@ -52,13 +52,14 @@ pub enum Claim {
 }
 
 /// How a request ends.
-pub struct End<'a> {
+#[derive(Debug)]
+pub struct End {
     /// As what.
     pub status: Status,
     /// Whose it was, where the directory knows; the name that was typed goes.
-    pub account: Option<&'a AccountName>,
+    pub account: Option<AccountName>,
     /// Why it failed.
-    pub reason: Option<&'a str>,
+    pub reason: Option<String>,
 }
 
 /// Whether a request is counted on its mailbox.
@@ -181,7 +182,7 @@ impl MailRequests {
 
     /// Brings a request to its end; the typed name goes. Nothing happens where another mailer has taken it since, or where
     /// it is at its end already.
-    pub async fn finish(&self, request: &MailRequest, end: &End<'_>, now: UnixTime) -> Result<(), StoreError> {
+    pub async fn finish(&self, request: &MailRequest, end: &End, now: UnixTime) -> Result<(), StoreError> {
         let (mut set, mut remove) =
             ("SET #status = :status, ended_at = :now".to_owned(), " REMOVE typed, claim".to_owned());
         if end.account.is_some() {
@@ -199,10 +200,10 @@ impl MailRequests {
             .ours(request, &(set + &remove))
             .expression_attribute_values(":status", text(end.status.as_str()))
             .expression_attribute_values(":now", number(now.0));
-        if let Some(account) = end.account {
+        if let Some(account) = &end.account {
             call = call.expression_attribute_values(":account", text(account.as_str()));
         }
-        if let Some(reason) = end.reason {
+        if let Some(reason) = &end.reason {
             call = call.expression_attribute_values(":reason", text(reason));
         }
         if end.status.needs_a_hand() {

@@ -85,6 +85,10 @@ async fn read_at_once(
     Ok(answer.responses.unwrap_or_default())
 }
 
+/// The most items that `BatchGetItem` takes.
+pub const READ_AT_ONCE: usize = 100;
+/// The most items that `BatchWriteItem` takes.
+pub const WRITTEN_AT_ONCE: usize = 25;
 /// Tries of a batch of which a part was left; the pauses between them add up to about 3 s.
 const BATCH_TRIES: u32 = 6;
 
@@ -136,7 +140,7 @@ impl Table {
         items.map_err(failed("read what is kept under a key"))
     }
 
-    /// Reads up to 100 items, those that there are.
+    /// Reads up to [`READ_AT_ONCE`] items, those that there are.
     async fn read_batch<T: DeserializeOwned>(
         &self,
         keys: KeysAndAttributes,
@@ -161,7 +165,7 @@ impl Table {
         Err(StoreError::new(doing, "a part of the batch was left each time"))
     }
 
-    /// Writes up to 25 items over what was there.
+    /// Writes up to [`WRITTEN_AT_ONCE`] items over what was there.
     async fn write_batch(&self, items: Vec<Item>, doing: &'static str) -> Result<(), StoreError> {
         let put = |item| {
             PutRequest::builder()

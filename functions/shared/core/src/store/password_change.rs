@@ -1,6 +1,7 @@
 //! The one way a password changes: hash, version, notice and event in one transaction, with the link that is used or
 //! the session that is kept. All or nothing.
 
+use super::StoreError;
 use super::credentials::Credentials;
 use super::devices::Devices;
 use super::events::{Event, Events, Origin, What};
@@ -10,7 +11,6 @@ use super::sessions::Sessions;
 use super::throttles::Throttles;
 use super::tokens::{Token, Tokens};
 use super::transaction::{Outcome, write_all};
-use super::{StoreError, Table};
 use crate::account::AccountName;
 use crate::class::Class;
 use crate::clock::UnixTime;
@@ -87,7 +87,7 @@ impl PasswordChange {
     ) -> Result<Changed, StoreError> {
         let mut items = vec![tokens.spend(token, receipt, change.now)?];
         items.extend(self.items(change, What::PasswordSet)?);
-        self.write(&tokens.0, items).await
+        self.write(items).await
     }
 
     /// Changes the password of somebody signed in and keeps their session, alone.
@@ -99,20 +99,13 @@ impl PasswordChange {
     ) -> Result<Changed, StoreError> {
         let mut items = vec![sessions.keep(session)?];
         items.extend(self.items(change, What::PasswordChanged)?);
-        self.write(&sessions.0, items).await
+        self.write(items).await
     }
 
     fn items(&self, change: &Change<'_>, what: What) -> Result<Vec<TransactWriteItem>, StoreError> {
         let Change { account, account_key, version, hash, now, ref origin, ref device } = *change;
         let event = Event { happened_at: now, what, origin: origin.clone() };
-        let notice = MailRequest::notice(
-            account.clone(),
-            account_key.clone(),
-            version + 1,
-            origin.client_class,
-            origin.device.clone(),
-            now,
-        );
+        let notice = MailRequest::notice(account.clone(), account_key.clone(), version + 1, origin.clone(), now);
         Ok(vec![
             self.credentials.set_password(account, version, hash, now)?,
             self.mail_requests.put(&notice)?,
@@ -123,8 +116,8 @@ impl PasswordChange {
         ])
     }
 
-    async fn write(&self, table: &Table, items: Vec<TransactWriteItem>) -> Result<Changed, StoreError> {
-        Ok(match write_all(&table.client, "change a password", items).await? {
+    async fn write(&self, items: Vec<TransactWriteItem>) -> Result<Changed, StoreError> {
+        Ok(match write_all(&self.credentials.0.client, "change a password", items).await? {
             Outcome::Committed => Changed::Yes,
             Outcome::Refused(_) => Changed::No,
         })

@@ -2,14 +2,13 @@
 
 use super::credentials::{Credentials, Holder};
 use super::tokens::Tokens;
-use super::{Item, StoreError, Table, failed, number, read};
+use super::{Item, StoreError, Table, WRITTEN_AT_ONCE, failed, number, read};
 use crate::account::AccountName;
 use crate::clock::UnixTime;
 use std::collections::HashMap;
 
 const DOING: &str = "copy a restored table back";
-/// Items in one call: the most that `BatchWriteItem` takes, of a page that `BatchGetItem` takes.
-const WRITE: usize = 25;
+/// Items that are read in one call.
 const PAGE: i32 = 100;
 /// So far above all that was is the version of every account that nothing of before has one that comes again.
 const RAISE: u64 = 1_000_000;
@@ -30,7 +29,7 @@ impl Table {
     }
 
     async fn write_all(&self, items: Vec<Item>) -> Result<(), StoreError> {
-        for chunk in items.chunks(WRITE) {
+        for chunk in items.chunks(WRITTEN_AT_ONCE) {
             self.write_batch(chunk.to_vec(), DOING).await?;
         }
         Ok(())

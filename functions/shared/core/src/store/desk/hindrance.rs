@@ -1,6 +1,5 @@
 //! What keeps somebody from signing in, or from getting a link.
 
-use super::BATCH;
 use crate::class::Class;
 use crate::clock::UnixTime;
 use crate::keys::AccountKey;
@@ -8,9 +7,9 @@ use crate::mailbox::MailAddress;
 use crate::outside::Braking;
 use crate::quota::Spending;
 use crate::secret::DeviceKeyHash;
-use crate::store::StoreError;
 use crate::store::mail_request::{Kind, Lane, quotas_of_a_mailbox, quotas_of_a_name};
 use crate::store::throttles::{ByCounter, Throttles, keys as counter_keys};
+use crate::store::{READ_AT_ONCE, StoreError};
 use crate::throttle::{Budget, Counter, Tries};
 use serde::Deserialize;
 use std::time::Duration;
@@ -81,7 +80,7 @@ impl Throttles {
         let names: Vec<_> = counters.names().chain([Counter::brake()]).collect();
         let mut items = Vec::new();
         // A person of many workstations has many devices.
-        for chunk in names.chunks(BATCH) {
+        for chunk in names.chunks(READ_AT_ONCE) {
             let keys = counter_keys(&chunk.iter().collect::<Vec<_>>())?;
             items.extend(self.0.batch(keys, "read counters").await?);
         }
