@@ -181,6 +181,16 @@ async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
 }
 
 #[tokio::test]
+async fn the_same_post_again_is_the_same_however_its_accents_are_typed() {
+    let portal = Portal::shared();
+    let (person, visitor) = (Person::new(), portal.visitor());
+    let token = visitor.become_a_user(portal, &person, "\u{e9}t\u{e9}-indien7").await;
+    let again =
+        json!({ "token": token, "password": "e\u{301}t\u{e9}-indien7", "confirmation": "\u{e9}te\u{301}-indien7" });
+    visitor.post("/api/reset", again).await.expect(204, "");
+}
+
+#[tokio::test]
 async fn a_used_link_is_no_way_to_guess_the_password() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
