@@ -12,7 +12,7 @@ mod site;
 mod stack;
 
 pub use aws_cli::AwsError;
-pub use desk::{Act, Desk, DeskError, Lang, List, Told};
+pub use desk::{Act, Desk, DeskError, List, Told};
 pub use doctor::{Finding, State, doctor};
 pub use import::{Difference, FileError, How as ImportHow, ImportError, Refusal, Report, Stopped, import};
 pub use restore::{Restorable, RestoreError, restore};

@@ -1,10 +1,11 @@
 //! `cargo admin`: what the desk and the directory's nightly job run.
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use guichet_admin::{
-    Act, Desk, DeskError, Directions, Finding, ImportHow, Lang, List, Restorable, State, Told, doctor, import, restore,
-    site,
+    Act, Desk, DeskError, Directions, Finding, ImportHow, List, Restorable, State, Told, doctor, import, restore, site,
 };
+use guichet_core::person::Language;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -130,8 +131,8 @@ enum Command {
 #[derive(Args)]
 struct How {
     /// The language of what is said.
-    #[arg(long, default_value = "fr")]
-    lang: Lang,
+    #[arg(long, default_value = "fr", value_parser = language())]
+    lang: Language,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -159,6 +160,10 @@ struct OneAccount {
 const NOTHING_THERE: u8 = 3;
 /// An import would take many accounts away.
 const STOPPED: u8 = 4;
+
+fn language() -> impl TypedValueParser<Value = Language> {
+    PossibleValuesParser::new(["fr", "en"]).map(|name| if name == "en" { Language::En } else { Language::Fr })
+}
 
 impl How {
     async fn desk(&self, directions: &Directions) -> Result<Desk, String> {
