@@ -7,9 +7,9 @@ use crate::tether;
 use std::path::Path;
 
 /// What was imported last, kept to be imported again where the engine lost its tables.
-const KEPT: &str = "personnel.csv";
+pub const KEPT: &str = "personnel.csv";
 /// What is imported for the first time; it gets the other name when that is done.
-const NEW: &str = "personnel-new.csv";
+pub const NEW: &str = "personnel-new.csv";
 const FICTITIOUS: &str = include_str!("personnel.csv");
 
 /// What guichet-admin ends with where it refused some lines and took the others.
@@ -38,11 +38,13 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), 
         // Under its own name a refused line is told with the file that the person knows.
         if let Some(file) = file {
             import(data, file).await?;
+            data.write_private(KEPT, &staff)?;
         } else {
+            let new = data.file(NEW);
             data.write_private(NEW, &staff)?;
-            import(data, &data.file(NEW)).await?;
+            import(data, &new).await?;
+            std::fs::rename(&new, &kept).or_fail(|| format!("{} cannot be written", kept.display()))?;
         }
-        data.write_private(KEPT, &staff)?;
     }
     if staff == FICTITIOUS.as_bytes() {
         eprintln!("{WHO}");
