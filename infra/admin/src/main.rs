@@ -6,6 +6,7 @@ use guichet_admin::{
     Act, Desk, DeskError, Directions, Finding, ImportHow, List, Restorable, State, Told, doctor, import, restore, site,
 };
 use guichet_core::person::Language;
+use guichet_local::running::SOME_REFUSED;
 use indicatif::ProgressBar;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -240,7 +241,7 @@ async fn run(directions: &Directions, command: Command) -> Result<u8, String> {
             }
             Ok(match (&report.stopped, report.refused.is_empty()) {
                 (Some(_), _) => STOPPED,
-                (None, false) => 2,
+                (None, false) => SOME_REFUSED,
                 (None, true) => 0,
             })
         }

@@ -1,7 +1,7 @@
 //! The folder that keeps a local stack's data from one start to the next.
 
 use crate::failure::{Failure, OrFail};
-use crate::staff;
+use crate::{running, staff};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -17,7 +17,7 @@ const KEPT: [&str; 9] = [
     staff::KEPT,
     staff::NEW,
     "secrets.json",
-    "stack.json",
+    running::FILE,
 ];
 
 /// The folder, held by this process alone.

@@ -26,6 +26,7 @@ pub mod package;
 mod pages;
 mod permission;
 mod portal;
+pub mod running;
 mod runtime_api;
 mod schedule;
 pub mod site;

@@ -3,6 +3,7 @@
 use crate::data::Data;
 use crate::failure::{Failure, OrFail};
 use crate::machine;
+use crate::running::SOME_REFUSED;
 use crate::tether;
 use std::path::Path;
 
@@ -11,9 +12,6 @@ pub const KEPT: &str = "personnel.csv";
 /// What is imported for the first time; it gets the other name when that is done.
 pub const NEW: &str = "personnel-new.csv";
 const FICTITIOUS: &str = include_str!("personnel.csv");
-
-/// What guichet-admin ends with where it refused some lines and took the others.
-const SOME_REFUSED: i32 = 2;
 
 /// Who one can try as, with the fictitious staff.
 const WHO: &str = "fictitious staff, to try as (their mails are in the inbox):
@@ -57,7 +55,7 @@ async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
     let status =
         tether::run(command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder()))
             .await?;
-    if status.success() || status.code() == Some(SOME_REFUSED) {
+    if status.success() || status.code() == Some(SOME_REFUSED.into()) {
         return Ok(());
     }
     Err(Failure::new(format!("the directory {} was not imported; the reason stands above", file.display())))

@@ -13,10 +13,11 @@ use crate::mailbox::Mailbox;
 use crate::pages::Pages;
 use crate::permission::Permissions;
 use crate::portal::{self, Doors, Portal};
+use crate::running::Running;
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
 use crate::template::{self, Choices, REGION, System};
-use crate::{bus, cargo_lambda, compile, embedded, machine, schedule, staff, tables};
+use crate::{bus, cargo_lambda, compile, embedded, machine, running, schedule, staff, tables};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -42,7 +43,7 @@ struct Children {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let folder = match &options.data {
         Some(folder) => folder.clone(),
-        None => machine::workspace()?.join("target/guichet").join(options.port.to_string()),
+        None => running::folder(options.port)?,
     };
     let data = Data::open(&folder)?;
     let (fatal, died) = channel(1);
@@ -60,12 +61,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         runtime_api.stop().await;
     }
     // It may not have been written yet.
-    let _ = std::fs::remove_file(data.file(STACK));
+    let _ = std::fs::remove_file(data.file(running::FILE));
     ended
 }
-
-/// What other programs read to find the running stack.
-const STACK: &str = "stack.json";
 
 async fn signalled() -> Result<(), Failure> {
     let listen = |kind| signal(kind).or_fail(|| "signals cannot be caught");
@@ -144,10 +142,22 @@ async fn live(
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency, Arc::clone(&faults));
     let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
     let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
-    let lambda = format!("http://{}", runtime_api.address);
-    let addresses =
-        [("aws", aws.as_str()), ("dynamodb", engine.url()), ("lambda", lambda.as_str()), ("api", api.as_str())];
-    write_stack(data, &system, &stack, port, addresses.into())?;
+    let tables = system.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone()));
+    let secrets_named = system.secrets.iter().map(|secret| (secret.logical_id.clone(), secret.arn.clone()));
+    let running = Running {
+        pid: std::process::id(),
+        portal: address(port),
+        api: api.clone(),
+        aws,
+        dynamodb: engine.url().to_owned(),
+        lambda: format!("http://{}", runtime_api.address),
+        region: REGION.to_owned(),
+        stack,
+        tables: tables.collect(),
+        secrets: secrets_named.collect(),
+        parameters: system.parameters.clone(),
+    };
+    running.write(data)?;
 
     let open = async {
         let empty = made.iter().any(|table| table == "Directory");
@@ -225,32 +235,6 @@ async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> 
         Err(Failure::new(format!("the function {} does not work: {said}. The end of its log:\n{log}", function.name)))
     });
     futures_util::future::try_join_all(asked).await.map(drop)
-}
-
-fn write_stack(
-    data: &Data,
-    system: &System,
-    stack: &str,
-    port: u16,
-    addresses: BTreeMap<&str, &str>,
-) -> Result<(), Failure> {
-    let tables: BTreeMap<&str, &str> =
-        system.tables.iter().map(|table| (table.logical_id.as_str(), table.name.as_str())).collect();
-    let secrets: BTreeMap<&str, &str> =
-        system.secrets.iter().map(|secret| (secret.logical_id.as_str(), secret.arn.as_str())).collect();
-    let mut running = json!({
-        "pid": std::process::id(),
-        "portal": address(port),
-        "region": REGION,
-        "stack": stack,
-        "tables": tables,
-        "secrets": secrets,
-        "parameters": system.parameters,
-    });
-    for (what, address) in addresses {
-        running[what] = address.into();
-    }
-    data.write_private(STACK, running.to_string().as_bytes())
 }
 
 fn address(port: u16) -> String {

@@ -13,7 +13,8 @@ pub use secrets::Secrets;
 
 use crate::bus::Bus;
 use crate::mailbox::Mailbox;
-use crate::permission::{OPERATOR, Permissions, Refusal};
+use crate::permission::{Permissions, Refusal};
+use crate::running::OPERATOR;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
