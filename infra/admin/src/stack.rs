@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// Which stack is meant.
 #[derive(Args, Debug)]
-pub struct Directions {
+pub(crate) struct Directions {
     /// The port of the local stack.
     #[arg(long, global = true, default_value_t = 3000)]
     port: u16,
@@ -29,7 +29,7 @@ pub struct Directions {
 
 /// The stack cannot be found.
 #[derive(Debug, thiserror::Error)]
-pub enum StackError {
+pub(crate) enum StackError {
     /// No local stack runs there.
     #[error("no portal is running here: {0} cannot be read ({1}). Start one with `cargo dev`, or name its --port.")]
     NotRunning(PathBuf, std::io::Error),
@@ -145,7 +145,7 @@ impl Stack {
 impl Directions {
     /// The name of the deployed stack that is meant, if one is.
     #[must_use]
-    pub fn deployed(&self) -> Option<&str> {
+    pub(crate) fn deployed(&self) -> Option<&str> {
         self.stack.as_deref()
     }
 

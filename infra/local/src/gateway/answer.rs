@@ -12,13 +12,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, thiserror::Error)]
 pub enum BadAnswer {
     /// Not the JSON of an answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// A status, header or body that HTTP does not have.
-    #[error("{0}")]
+    #[error(transparent)]
     Http(#[from] axum::http::Error),
     /// A body that is said to be base64 and is not.
-    #[error("{0}")]
+    #[error(transparent)]
     Base64(#[from] base64::DecodeError),
 }
 

@@ -7,7 +7,7 @@ mod routes;
 pub use event::Call;
 pub use routes::Routes;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, in_full};
 use crate::invoke::{Invoker, Outcome};
 use crate::machine;
 use axum::body::{Body, Bytes};
@@ -59,7 +59,7 @@ impl Gateway {
         });
         match self.invoker.invoke(&found.function, event).await {
             Outcome::Answer(bytes) => answer::response(&bytes).unwrap_or_else(|problem| {
-                eprintln!("{}: its answer is not one that API Gateway takes: {problem}", found.function);
+                eprintln!("{}: its answer is not one that API Gateway takes: {}", found.function, in_full(&problem));
                 internal_error()
             }),
             Outcome::Error(error) => {
