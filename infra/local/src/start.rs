@@ -8,7 +8,7 @@ use crate::failure::{Failure, OrFail};
 use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
 use crate::hands::Hands;
-use crate::invoke::{Invoker, Outcome};
+use crate::invoke::{Invoker, NoAnswer};
 use crate::mailbox::Mailbox;
 use crate::pages::Pages;
 use crate::permission::Permissions;
@@ -22,10 +22,8 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -140,8 +138,8 @@ async fn live(
     };
     let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency, Arc::clone(&faults));
-    let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
-    let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
+    let (straight_address, straight) = machine::free_port("the gateway").await?;
+    let api = format!("http://{straight_address}");
     let tables = system.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone()));
     let secrets_named = system.secrets.iter().map(|secret| (secret.logical_id.clone(), secret.arn.clone()));
     let running = Running {
@@ -196,7 +194,7 @@ async fn engine(
     fatal: &Sender<Failure>,
 ) -> Result<Engine, Failure> {
     let Some(url) = &options.dynamodb else {
-        let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone())?;
+        let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone()).await?;
         return Ok(Engine::new(client.clone(), &format!("http://{address}")));
     };
     if !url.starts_with("http://") {
@@ -209,12 +207,8 @@ async fn engine(
 
 /// Begins to play AWS on a free port, and SES on another, which can be closed; gives both addresses.
 async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
-    let bind = async || {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
-    };
-    let (address, listener) = bind().await.or_fail(|| "no free port for AWS")?;
-    let (ses, ses_listener) = bind().await.or_fail(|| "no free port for SES")?;
+    let (address, listener) = machine::free_port("AWS").await?;
+    let (ses, ses_listener) = machine::free_port("SES").await?;
     let services = Arc::new(services);
     tokio::spawn(axum::serve(listener, aws::router(Arc::clone(&services))).into_future());
     tokio::spawn(aws::serve_ses(services, ses, ses_listener));
@@ -227,9 +221,9 @@ async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> 
         let http = system.routes.iter().any(|route| route.function == function.name);
         let event = if http { gateway::probe(port)? } else { json!({"Records": []}) };
         let said = match invoker.invoke_within(FIRST_ANSWER, &function.name, event).await {
-            Outcome::Answer(_) => return Ok(()),
-            Outcome::Error(error) => error,
-            Outcome::TimedOut => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
+            Ok(_) => return Ok(()),
+            Err(NoAnswer::Failed(said)) => said,
+            Err(NoAnswer::TimedOut) => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
         };
         let log = fleet.end_of_log(&function.name);
         Err(Failure::new(format!("the function {} does not work: {said}. The end of its log:\n{log}", function.name)))
