@@ -59,3 +59,21 @@ impl Running {
 pub fn folder(port: u16) -> Result<PathBuf, Failure> {
     Ok(machine::workspace()?.join("target/guichet").join(port.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Running;
+    use serde_json::json;
+
+    #[test]
+    fn other_programs_find_what_they_read_by_these_names() {
+        let told = json!({
+            "pid": 1, "portal": "http://localhost:3000", "api": "http://127.0.0.1:2", "aws": "http://127.0.0.1:3",
+            "dynamodb": "http://127.0.0.1:4", "lambda": "http://127.0.0.1:5", "region": "ca-central-1",
+            "stack": "guichet-3000", "tables": {"Tokens": "guichet-3000-Tokens"}, "secrets": {"NamesSecret": "arn:aws:…"},
+            "parameters": {"PasswordMinLength": 12, "DeskTimeZone": "America/Toronto"},
+        });
+        let running: Running = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!(serde_json::to_value(running).unwrap(), told);
+    }
+}
