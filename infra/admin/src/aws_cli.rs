@@ -8,8 +8,8 @@ use std::process::Command;
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// The program is not there.
-    #[error("the AWS CLI (`aws`) cannot be started: {0}")]
-    NotThere(std::io::Error),
+    #[error("the AWS CLI (`aws`) cannot be started")]
+    NotThere(#[source] std::io::Error),
     /// It ended with an error.
     #[error("aws {asked}: {said}")]
     Refused {

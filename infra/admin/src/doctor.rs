@@ -2,6 +2,7 @@
 
 use crate::aws_cli::{AwsError, Deployed, aws};
 use crate::site::RELEASE;
+use guichet_local::failure::in_full;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::process::Command;
 /// How it stands with one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub(crate) enum State {
     /// As it should be.
     Ok,
     /// Not as it should be.
@@ -21,7 +22,7 @@ pub enum State {
 
 /// What was found of one thing.
 #[derive(Debug, Serialize)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// How it stands.
     pub state: State,
     /// With what, and what to do about it.
@@ -49,10 +50,10 @@ fn held(holds: bool, ok: impl Into<String>, missing: impl Into<String>) -> Findi
 
 /// Everything that a portal needs and that a deployment alone does not give it. An error only where the stack is not there;
 /// what one call does not tell is unknown, and the others go on.
-pub fn doctor(stack: &str) -> Result<Vec<Finding>, AwsError> {
+pub(crate) fn doctor(stack: &str) -> Result<Vec<Finding>, AwsError> {
     let deployed = Deployed::describe(stack)?;
     let parts = [ses, identity, secrets, alarms, address, site].map(|part| {
-        part(&deployed).unwrap_or_else(|error| vec![Finding { state: State::Unknown, says: error.to_string() }])
+        part(&deployed).unwrap_or_else(|error| vec![Finding { state: State::Unknown, says: in_full(&error) }])
     });
     Ok(parts.into_iter().flatten().chain([dmarc(&deployed)]).collect())
 }

@@ -1,25 +1,16 @@
-//! The desk's commands.
+//! `cargo admin`: the desk's commands, the directory's import, what is restored, the pages' upload, and a look at what a
+//! deployment still lacks.
 //!
-//! Knows the tables through `guichet-core`, where a stack's tables are, and the CSV that the directory exports. Works
-//! with the rights of the person who runs it.
+//! It knows the tables through `guichet-core`; where they are, from the file that the local stack writes or from
+//! `CloudFormation`; and the CSV that the directory exports. `site` and `doctor` ask AWS through its own command line, and
+//! the name servers through `dig`; how the pages are made up for an organisation is `guichet-local`'s. It knows nothing of
+//! HTTP, of the API of SES, or of how functions are made, and has the rights of the person who runs it.
 
 mod aws_cli;
+pub mod cli;
 mod desk;
 mod doctor;
 mod import;
 mod restore;
 mod site;
 mod stack;
-
-pub use aws_cli::AwsError;
-pub use desk::{Act, Desk, DeskError, Lang, List, Told};
-pub use doctor::{Finding, State, doctor};
-pub use import::{Difference, FileError, How as ImportHow, ImportError, Refusal, Report, Stopped, import};
-pub use restore::{Restorable, RestoreError, restore};
-pub use site::{SiteError, site};
-pub use stack::{Directions, StackError};
-
-/// What caused an error, each cause after a colon.
-fn reasons(error: &dyn std::error::Error) -> String {
-    error.source().map(|source| format!(": {source}{}", reasons(source))).unwrap_or_default()
-}

@@ -10,7 +10,7 @@ use guichet_core::store::tokens::Tokens;
 /// What can be restored; all else holds what must stay dead.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "PascalCase")]
-pub enum Restorable {
+pub(crate) enum Restorable {
     /// Who bears an account.
     Directory,
     /// Passwords and versions.
@@ -21,17 +21,17 @@ pub enum Restorable {
 
 /// It did not come to its end; running it again does the rest.
 #[derive(Debug, thiserror::Error)]
-pub enum RestoreError {
+pub(crate) enum RestoreError {
     /// The stack is not there.
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A table did not answer.
-    #[error("{0}{reason}", reason = crate::reasons(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// Writes all items of the table `from` over the stack's own. What it did, in a sentence.
-pub async fn restore(directions: &Directions, what: Restorable, from: &str) -> Result<String, RestoreError> {
+pub(crate) async fn restore(directions: &Directions, what: Restorable, from: &str) -> Result<String, RestoreError> {
     let stack = Stack::find(directions, Role::Operator).await?;
     let restored = stack.other_table(from);
     Ok(match what {

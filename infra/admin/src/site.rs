@@ -16,13 +16,13 @@ const STYLE: &str = "settings.css";
 
 /// The pages are not where they belong, or not all of them. Running it again does the rest.
 #[derive(Debug, thiserror::Error)]
-pub enum SiteError {
+pub(crate) enum SiteError {
     /// AWS said no.
     #[error(transparent)]
     Aws(#[from] AwsError),
     /// A file cannot be read, or made.
-    #[error("{0}: {1}")]
-    File(PathBuf, std::io::Error),
+    #[error("{0} cannot be read, or made")]
+    File(PathBuf, #[source] std::io::Error),
     /// The stack is none of Guichet's.
     #[error("the stack {0} has no output {1}; is it Guichet's?")]
     NoOutput(String, &'static str),
@@ -36,7 +36,7 @@ struct Upload {
 
 /// Uploads `static-site/` to the stack's bucket: what pages load before the pages, then takes away what is gone and tells
 /// CloudFront. With `dry_run` it only says what it would do.
-pub fn site(stack: &str, dry_run: bool) -> Result<(), SiteError> {
+pub(crate) fn site(stack: &str, dry_run: bool) -> Result<(), SiteError> {
     let deployed = Deployed::describe(stack)?;
     let output = |name| {
         Some(deployed.output(name))

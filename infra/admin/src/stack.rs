@@ -7,14 +7,15 @@ use clap::Args;
 use guichet_core::aws::{self, Aws};
 use guichet_core::keys::{READ_ONCE, Secret};
 use guichet_core::store::Table;
-use serde::Deserialize;
+use guichet_local::failure::Failure;
+use guichet_local::running::{self, Running};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Which stack is meant.
 #[derive(Args, Debug)]
-pub struct Directions {
+pub(crate) struct Directions {
     /// The port of the local stack.
     #[arg(long, global = true, default_value_t = 3000)]
     port: u16,
@@ -28,10 +29,13 @@ pub struct Directions {
 
 /// The stack cannot be found.
 #[derive(Debug, thiserror::Error)]
-pub enum StackError {
+pub(crate) enum StackError {
     /// No local stack runs there.
     #[error("no portal is running here: {0} cannot be read ({1}). Start one with `cargo dev`, or name its --port.")]
-    NotRunning(PathBuf, String),
+    NotRunning(PathBuf, std::io::Error),
+    /// The clone that this program was built from is not there.
+    #[error(transparent)]
+    NoClone(#[from] Failure),
     /// AWS did not tell.
     #[error("the resources of the stack {0} could not be told: {1}")]
     NotListed(String, String),
@@ -52,40 +56,28 @@ pub(crate) enum Role {
 /// A stack's tables, secrets and parameters by their logical names, and what reaches them.
 pub(crate) struct Stack {
     pub(crate) aws: Aws,
-    tables: HashMap<String, String>,
-    secrets: HashMap<String, String>,
-    parameters: HashMap<String, String>,
+    tables: BTreeMap<String, String>,
+    secrets: BTreeMap<String, String>,
+    parameters: BTreeMap<String, String>,
     /// Whether it runs on AWS, which knows who calls.
     pub(crate) deployed: bool,
-}
-
-/// What the local stack says of itself.
-#[derive(Deserialize)]
-struct Running {
-    aws: String,
-    region: String,
-    tables: HashMap<String, String>,
-    secrets: HashMap<String, String>,
-    parameters: HashMap<String, Value>,
 }
 
 impl Stack {
     pub(crate) async fn find(directions: &Directions, role: Role) -> Result<Self, StackError> {
         match &directions.stack {
             Some(name) => Self::deployed(name).await,
-            None => Self::running(&directions.data_folder(), role).await,
+            None => Self::running(&directions.data_folder()?, role).await,
         }
     }
 
     async fn running(data: &Path, role: Role) -> Result<Self, StackError> {
-        let file = data.join("stack.json");
-        let not_running = |problem: String| StackError::NotRunning(file.clone(), problem);
-        let text = std::fs::read_to_string(&file).map_err(|error| not_running(error.to_string()))?;
-        let running: Running = serde_json::from_str(&text).map_err(|error| not_running(error.to_string()))?;
+        let file = data.join(running::FILE);
+        let running = Running::read(&file).map_err(|error| StackError::NotRunning(file, error))?;
         let key = match role {
             Role::Desk => "DeskPolicy",
             Role::Import => "ImportPolicy",
-            Role::Operator => "admin",
+            Role::Operator => running::OPERATOR,
         };
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(aws::https(aws::TrustStore::default()))
@@ -153,14 +145,11 @@ impl Stack {
 impl Directions {
     /// The name of the deployed stack that is meant, if one is.
     #[must_use]
-    pub fn deployed(&self) -> Option<&str> {
+    pub(crate) fn deployed(&self) -> Option<&str> {
         self.stack.as_deref()
     }
 
-    fn data_folder(&self) -> PathBuf {
-        self.data.clone().unwrap_or_else(|| {
-            // The folder that `cargo dev` of the same clone keeps for this port.
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/guichet").join(self.port.to_string())
-        })
+    fn data_folder(&self) -> Result<PathBuf, Failure> {
+        self.data.clone().map_or_else(|| running::folder(self.port), Ok)
     }
 }

@@ -4,7 +4,7 @@ mod shards;
 
 use crate::aws::{Engine, EngineError, Faults, Mode};
 use crate::failure::{Failure, OrFail};
-use crate::invoke::{Invoker, Outcome};
+use crate::invoke::Invoker;
 use crate::machine;
 use crate::template::Stream;
 use serde_json::{Value, json};
@@ -64,7 +64,7 @@ impl Bell {
                 }
             }
             heard = match self.faults.hit("streams", "GetRecords", b"") {
-                Some(_) => Err(EngineError::asked_for()),
+                Some(_) => Err(EngineError::played_by_a_fault()),
                 None => self.shards.read_on().await,
             };
         }
@@ -111,11 +111,7 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
             return;
         }
         let event = json!({"Records": records.iter().map(|record| with_source(record, arn)).collect::<Vec<_>>()});
-        let problem = match invoker.invoke(&stream.function, event).await {
-            Outcome::Answer(_) => return,
-            Outcome::Error(error) => error,
-            Outcome::TimedOut => "no answer within its time limit".into(),
-        };
+        let Err(problem) = invoker.invoke(&stream.function, event).await else { return };
         eprintln!("{}: {problem}", stream.function);
         failures += 1;
         if stream.retries.is_some_and(|retries| failures > retries) {

@@ -1,7 +1,7 @@
 //! `EventBridge`'s default bus: brings an event to each function that has a rule for it.
 
 use crate::aws::{Faults, Mode};
-use crate::invoke::{Invoker, Outcome};
+use crate::invoke::Invoker;
 use crate::template::BusRule;
 use serde_json::Value;
 use std::sync::Arc;
@@ -61,11 +61,7 @@ impl Riders {
 
 async fn bring(invoker: &Invoker, function: &str, event: Value) {
     for _ in 0..TRIES {
-        let problem = match invoker.invoke(function, event.clone()).await {
-            Outcome::Answer(_) => return,
-            Outcome::Error(error) => error,
-            Outcome::TimedOut => "no answer within its time limit".into(),
-        };
+        let Err(problem) = invoker.invoke(function, event.clone()).await else { return };
         eprintln!("{function}: {problem}");
         tokio::time::sleep(PAUSE).await;
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::process::Command;
 
-const VERSION: (u32, u32, u32) = (1, 9, 2);
-const TOOL: &str = "cargo-lambda-1.9.2";
+/// What is brought, and what is on the machine must be at least. The hashes in `WHEELS` are of this one.
+const VERSION: &str = "1.9.2";
 const WHEELS: &str = "infra/local/cargo-lambda.txt";
 
 /// The program to run, installed below `target/tools` where the machine has none that will do.
@@ -18,7 +18,8 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
         return Ok(on_path);
     }
     let tools = workspace.join("target/tools");
-    let kept = tools.join(TOOL);
+    let tool = format!("cargo-lambda-{VERSION}");
+    let kept = tools.join(&tool);
     let program = kept.join("bin/cargo-lambda");
     if will_do(&program).await {
         return Ok(program);
@@ -28,7 +29,7 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
     if will_do(&program).await {
         return Ok(program);
     }
-    let part = tools.join(format!("{TOOL}.part"));
+    let part = tools.join(format!("{tool}.part"));
     let mut said = Vec::new();
     for way in [Way::Pip, Way::Venv, Way::CargoInstall] {
         remove(&part)?;
@@ -43,7 +44,7 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
         }
     }
     Err(Failure::new(format!(
-        "cargo-lambda 1.9.2 is not here and cannot be installed:\n{}\n\
+        "cargo-lambda {VERSION} is not here and cannot be installed:\n{}\n\
          Install Python 3 with pip (Debian, Ubuntu: `apt install python3-pip python3-venv`), or cargo-lambda itself, and start again.",
         said.join("\n")
     )))
@@ -53,13 +54,17 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
 async fn will_do(program: &Path) -> bool {
     let asked = Command::new(program).args(["lambda", "--version"]).stdin(Stdio::null()).kill_on_drop(true).output();
     let said = asked.await.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-    said.ok().as_deref().and_then(version).is_some_and(|version| version >= VERSION && version.0 == VERSION.0)
+    let (said, wanted) = (said.ok().as_deref().and_then(version), numbers(VERSION));
+    said.zip(wanted).is_some_and(|(said, wanted)| said >= wanted && said.0 == wanted.0)
 }
 
 /// The version in `cargo-lambda 1.9.2 (67129fc 2026-08-21Z)`.
 fn version(said: &str) -> Option<(u32, u32, u32)> {
-    let number = said.strip_prefix("cargo-lambda ")?.split_whitespace().next()?;
-    let mut parts = number.split('.').map(str::parse);
+    numbers(said.strip_prefix("cargo-lambda ")?.split_whitespace().next()?)
+}
+
+fn numbers(version: &str) -> Option<(u32, u32, u32)> {
+    let mut parts = version.split('.').map(str::parse);
     Some((parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?))
 }
 
@@ -97,7 +102,7 @@ async fn install(way: Way, workspace: &Path, part: &Path) -> Result<(), Failure>
         Way::CargoInstall => {
             eprintln!("cargo-lambda: building it with cargo install, about 15 minutes, once …");
             let mut cargo = tether::command("cargo")?;
-            cargo.args(["install", "--locked", "--root"]).arg(part).arg("cargo-lambda@1.9.2");
+            cargo.args(["install", "--locked", "--root"]).arg(part).arg(format!("cargo-lambda@{VERSION}"));
             match tether::run(&mut cargo).await? {
                 status if status.success() => Ok(()),
                 status => Err(Failure::new(format!("{status}; what it said stands above"))),
@@ -148,12 +153,13 @@ fn remove(folder: &Path) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::version;
+    use super::{VERSION, numbers, version};
 
     #[test]
     fn the_version_is_read_from_what_it_says() {
         assert_eq!(version("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some((1, 9, 2)));
         assert_eq!(version("cargo-lambda 1.10.0\n"), Some((1, 10, 0)));
         assert_eq!(version("error: no such command"), None);
+        assert!(numbers(VERSION).is_some());
     }
 }

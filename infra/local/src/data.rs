@@ -1,21 +1,23 @@
 //! The folder that keeps a local stack's data from one start to the next.
 
 use crate::failure::{Failure, OrFail};
+use crate::{running, staff};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// What `--fresh` takes away. The folder may hold other things: `--data` names any.
-const KEPT: [&str; 8] = [
+const KEPT: [&str; 9] = [
     "dynamodb.sqlite",
     "dynamodb.sqlite-shm",
     "dynamodb.sqlite-wal",
     "mail.jsonl",
     "permissions.log",
-    "personnel.csv",
+    staff::KEPT,
+    staff::NEW,
     "secrets.json",
-    "stack.json",
+    running::FILE,
 ];
 
 /// The folder, held by this process alone.

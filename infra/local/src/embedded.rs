@@ -3,6 +3,7 @@
 //! It keeps its data in `SQLite` with a write-ahead log and full synchronisation: what was answered is on the disk.
 
 use crate::failure::{Failure, OrFail};
+use crate::machine;
 use dynoxide::Database;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -13,16 +14,13 @@ use tokio::sync::mpsc::Sender;
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// Opens the database file and serves it on a free port. It works on threads of its own: `SQLite` blocks them.
-pub fn start(file: &Path, fatal: Sender<Failure>) -> Result<SocketAddr, Failure> {
+pub async fn start(file: &Path, fatal: Sender<Failure>) -> Result<SocketAddr, Failure> {
     let path = file.to_str().ok_or_else(|| Failure::new(format!("{} is not Unicode", file.display())))?;
     let database =
         Database::new(path).or_fail(|| format!("the database {path} cannot be opened; start with --fresh"))?;
-    let bind = || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-        listener.set_nonblocking(true)?;
-        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
-    };
-    let (address, listener) = bind().or_fail(|| "no free port for the DynamoDB engine")?;
+    let (address, listener) = machine::free_port("the DynamoDB engine").await?;
+    // It is another runtime's from here on.
+    let listener = listener.into_std().or_fail(|| "the DynamoDB engine cannot be started")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.or_fail(|| "the DynamoDB engine cannot be started")?;
 

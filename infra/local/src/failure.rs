@@ -25,15 +25,21 @@ impl Failure {
     /// The sentence and its causes, each after a colon.
     #[must_use]
     pub fn in_full(&self) -> String {
-        let mut text = self.sentence.clone();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text.push_str(": ");
-            text.push_str(&error.to_string());
-            cause = error.source();
-        }
-        text
+        in_full(self)
     }
+}
+
+/// What an error says, and its causes, each after a colon.
+#[must_use]
+pub fn in_full(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
 }
 
 /// Says in a sentence what could not be done when something failed.

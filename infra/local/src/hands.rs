@@ -1,7 +1,9 @@
 //! What each instance has in its hands. Instances ask cargo-lambda for work through here, so that what one had as it died
 //! fails at once, as on Lambda; cargo-lambda itself would wait for the time limit.
 
-use crate::failure::{Failure, OrFail};
+use crate::failure::Failure;
+use crate::machine;
+use crate::wire::OF_THE_CONNECTION;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Path, State};
@@ -11,10 +13,9 @@ use axum::routing::any;
 use serde_json::json;
 use std::collections::HashMap;
 use std::future::IntoFuture;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// The header in which Lambda names an invocation.
@@ -48,11 +49,7 @@ struct Place {
 impl Hands {
     /// Opens the way to cargo-lambda's address.
     pub async fn open(client: reqwest::Client, lambda: SocketAddr) -> Result<Arc<Self>, Failure> {
-        let bind = async || {
-            let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-            Ok::<_, std::io::Error>((listener.local_addr()?, listener))
-        };
-        let (address, listener) = bind().await.or_fail(|| "no free port for the functions")?;
+        let (address, listener) = machine::free_port("the functions").await?;
         let hands = Arc::new(Self { client, lambda, held: Mutex::default(), places: Mutex::default(), address });
         let router = Router::new()
             .route("/{instance}/{function}/{*path}", any(pass_on))
@@ -125,7 +122,7 @@ async fn pass_on(
         Arc::clone(&hands).ask(method, url, headers, body).await
     };
     let Some((status, mut headers, body)) = answer else { return StatusCode::BAD_GATEWAY.into_response() };
-    for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
+    for name in OF_THE_CONNECTION {
         headers.remove(name);
     }
     (status, headers, Body::from(body)).into_response()

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// What became of an invocation.
-#[derive(Debug)]
-pub enum Outcome {
-    /// The function's answer.
-    Answer(Bytes),
-    /// The function failed, or could not be reached; what it said.
-    Error(String),
-    /// The function's time limit passed.
+/// Why a function gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum NoAnswer {
+    /// It failed, or could not be reached; what it said.
+    #[error("{0}")]
+    Failed(String),
+    /// Its time limit passed.
+    #[error("no answer within its time limit")]
     TimedOut,
 }
 
@@ -53,43 +53,45 @@ impl Invoker {
     }
 
     /// Calls a function with an event, for as long as the template lets it run. The call goes to its end even when nobody waits for it.
-    pub async fn invoke(&self, function: &str, event: Value) -> Outcome {
-        let Some(slots) = self.functions.get(function) else {
-            return Outcome::Error(format!("there is no function {function}"));
-        };
-        self.invoke_within(slots.timeout, function, event).await
+    pub async fn invoke(&self, function: &str, event: Value) -> Result<Bytes, NoAnswer> {
+        self.call(None, function, event).await
     }
 
     /// The same with another time limit.
-    pub async fn invoke_within(&self, limit: Duration, function: &str, event: Value) -> Outcome {
+    pub async fn invoke_within(&self, limit: Duration, function: &str, event: Value) -> Result<Bytes, NoAnswer> {
+        self.call(Some(limit), function, event).await
+    }
+
+    async fn call(&self, limit: Option<Duration>, function: &str, event: Value) -> Result<Bytes, NoAnswer> {
         let Some(slots) = self.functions.get(function) else {
-            return Outcome::Error(format!("there is no function {function}"));
+            return Err(NoAnswer::Failed(format!("there is no function {function}")));
         };
         if self.faults.hit("lambda", function, b"").is_some() {
-            return Outcome::Error("Rate exceeded".into());
+            return Err(NoAnswer::Failed("Rate exceeded".into()));
         }
         let Ok(slot) = Arc::clone(&slots.free).acquire_owned().await else {
-            return Outcome::Error("the stack is stopping".into());
+            return Err(NoAnswer::Failed("the stack is stopping".into()));
         };
+        let limit = limit.unwrap_or(slots.timeout);
         let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.lambda);
         let request = self.client.post(url).json(&event);
         let call = tokio::spawn(async move {
             let outcome = tokio::time::timeout(limit, send(request)).await;
             drop(slot);
-            outcome.unwrap_or(Outcome::TimedOut)
+            outcome.unwrap_or(Err(NoAnswer::TimedOut))
         });
-        call.await.unwrap_or_else(|error| Outcome::Error(error.to_string()))
+        call.await.unwrap_or_else(|error| Err(NoAnswer::Failed(error.to_string())))
     }
 }
 
-async fn send(request: reqwest::RequestBuilder) -> Outcome {
+async fn send(request: reqwest::RequestBuilder) -> Result<Bytes, NoAnswer> {
     let answer = async {
         let response = request.send().await?;
         Ok::<_, reqwest::Error>((response.status(), response.bytes().await?))
     };
     match answer.await {
-        Ok((status, bytes)) if status.is_success() => Outcome::Answer(bytes),
-        Ok((_, bytes)) => Outcome::Error(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(error) => Outcome::Error(format!("cargo-lambda does not answer: {error}")),
+        Ok((status, bytes)) if status.is_success() => Ok(bytes),
+        Ok((_, bytes)) => Err(NoAnswer::Failed(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) => Err(NoAnswer::Failed(format!("cargo-lambda does not answer: {error}"))),
     }
 }

@@ -3,6 +3,10 @@
 //! It reads `infra/template.yaml` and plays what that describes: CloudFront and API Gateway on one port of the loopback
 //! interface, Lambda through cargo-lambda, DynamoDB by an emulator, SES as a mailbox, Secrets Manager as a file.
 //! `start` tells the story.
+//!
+//! It depends on no other crate of ours, and knows nothing of accounts, passwords or what a function does: functions are
+//! programs that it starts, with the environment and the policy that the template gives them, and the staff is brought
+//! in by `cargo admin`, another program. What it tells that one stands in `running`.
 
 pub mod aws;
 mod bell;
@@ -26,6 +30,7 @@ pub mod package;
 mod pages;
 mod permission;
 mod portal;
+pub mod running;
 mod runtime_api;
 mod schedule;
 pub mod site;
@@ -34,3 +39,4 @@ pub mod start;
 mod tables;
 pub mod template;
 pub mod tether;
+mod wire;

@@ -1,9 +1,11 @@
-//! What the local stack takes from the machine it runs on: the time, chance, the environment, its own folders.
+//! What the local stack takes from the machine it runs on: the time, chance, the environment, its own folders, free ports.
 
 use crate::failure::{Failure, OrFail};
 use jiff::Timestamp;
 use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use tokio::net::TcpListener;
 
 /// The time now.
 #[must_use]
@@ -31,6 +33,15 @@ pub fn random_id() -> Result<String, Failure> {
 pub fn environment(name: &str) -> Option<OsString> {
     #[expect(clippy::disallowed_methods, reason = "the door to the environment of the local stack")]
     std::env::var_os(name)
+}
+
+/// A free port of the loopback interface, taken for `whom`.
+pub async fn free_port(whom: &str) -> Result<(SocketAddr, TcpListener), Failure> {
+    let bind = async {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
+    };
+    bind.await.or_fail(|| format!("no free port for {whom}"))
 }
 
 /// The folder of the workspace that this program was built from.

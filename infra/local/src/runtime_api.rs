@@ -3,10 +3,11 @@
 //! function again, gives all functions one environment, and watches the whole workspace once for every instance.
 
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
+use crate::failure::Failure;
 use crate::log::Log;
+use crate::machine;
 use crate::tether::{self, Tethered};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
@@ -28,7 +29,8 @@ impl RuntimeApi {
     pub async fn start(program: &Path, workspace: &Path, data: &Data) -> Result<Self, Failure> {
         let log = Log::open(data, "cargo-lambda")?;
         for _ in 0..ATTEMPTS {
-            let address = free_address()?;
+            // Given back at once: cargo-lambda takes a port by its number alone.
+            let (address, _) = machine::free_port("cargo-lambda").await?;
             let mut command = tether::command(program)?;
             command
                 .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
@@ -69,9 +71,4 @@ async fn listens(address: SocketAddr) {
     while tokio::net::TcpStream::connect(address).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-fn free_address() -> Result<SocketAddr, Failure> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
-    listener.or_fail(|| "no free port for cargo-lambda")
 }

@@ -1,6 +1,6 @@
 //! `EventBridge`: calls a function at a rate, the first time at once.
 
-use crate::invoke::{Invoker, Outcome};
+use crate::invoke::Invoker;
 use crate::machine;
 use crate::template::{ACCOUNT, REGION, Schedule};
 use serde_json::{Value, json};
@@ -12,24 +12,22 @@ pub async fn run(invoker: Invoker, schedule: Schedule) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        match invoker.invoke(&schedule.function, event(&schedule.rule)).await {
-            Outcome::Answer(_) => {}
-            Outcome::Error(error) => eprintln!("{}: {error}", schedule.function),
-            Outcome::TimedOut => eprintln!("{}: no answer within its time limit", schedule.function),
+        if let Err(problem) = invoker.invoke(&schedule.function, event(&schedule.rule)).await {
+            eprintln!("{}: {problem}", schedule.function);
         }
     }
 }
 
 fn event(rule: &str) -> Value {
-    let now = machine::now().as_second();
+    let now = machine::now();
     json!({
         "version": "0",
         // The name of an event only has to differ from its neighbours'.
-        "id": machine::random_id().unwrap_or_else(|_| format!("{rule}-{now}")),
+        "id": machine::random_id().unwrap_or_else(|_| format!("{rule}-{}", now.as_second())),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": ACCOUNT,
-        "time": jiff::Timestamp::from_second(now).map(|time| time.to_string()).unwrap_or_default(),
+        "time": now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         "region": REGION,
         "resources": [format!("arn:aws:events:{REGION}:{ACCOUNT}:rule/{rule}")],
         "detail": {},

@@ -3,17 +3,15 @@
 use crate::data::Data;
 use crate::failure::{Failure, OrFail};
 use crate::machine;
+use crate::running::SOME_REFUSED;
 use crate::tether;
 use std::path::Path;
 
 /// What was imported last, kept to be imported again where the engine lost its tables.
-const KEPT: &str = "personnel.csv";
+pub const KEPT: &str = "personnel.csv";
 /// What is imported for the first time; it gets the other name when that is done.
-const NEW: &str = "personnel-new.csv";
+pub const NEW: &str = "personnel-new.csv";
 const FICTITIOUS: &str = include_str!("personnel.csv");
-
-/// What guichet-admin ends with where it refused some lines and took the others.
-const SOME_REFUSED: i32 = 2;
 
 /// Who one can try as, with the fictitious staff.
 const WHO: &str = "fictitious staff, to try as (their mails are in the inbox):
@@ -38,11 +36,13 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), 
         // Under its own name a refused line is told with the file that the person knows.
         if let Some(file) = file {
             import(data, file).await?;
+            data.write_private(KEPT, &staff)?;
         } else {
+            let new = data.file(NEW);
             data.write_private(NEW, &staff)?;
-            import(data, &data.file(NEW)).await?;
+            import(data, &new).await?;
+            std::fs::rename(&new, &kept).or_fail(|| format!("{} cannot be written", kept.display()))?;
         }
-        data.write_private(KEPT, &staff)?;
     }
     if staff == FICTITIOUS.as_bytes() {
         eprintln!("{WHO}");
@@ -55,7 +55,7 @@ async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
     let status =
         tether::run(command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder()))
             .await?;
-    if status.success() || status.code() == Some(SOME_REFUSED) {
+    if status.success() || status.code() == Some(SOME_REFUSED.into()) {
         return Ok(());
     }
     Err(Failure::new(format!("the directory {} was not imported; the reason stands above", file.display())))

@@ -8,23 +8,22 @@ use crate::failure::{Failure, OrFail};
 use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
 use crate::hands::Hands;
-use crate::invoke::{Invoker, Outcome};
+use crate::invoke::{Invoker, NoAnswer};
 use crate::mailbox::Mailbox;
 use crate::pages::Pages;
 use crate::permission::Permissions;
 use crate::portal::{self, Doors, Portal};
+use crate::running::Running;
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
 use crate::template::{self, Choices, REGION, System};
-use crate::{bus, cargo_lambda, compile, embedded, machine, schedule, staff, tables};
+use crate::{bus, cargo_lambda, compile, embedded, machine, running, schedule, staff, tables};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
-use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -42,7 +41,7 @@ struct Children {
 pub async fn run(options: &Options) -> Result<(), Failure> {
     let folder = match &options.data {
         Some(folder) => folder.clone(),
-        None => machine::workspace()?.join("target/guichet").join(options.port.to_string()),
+        None => running::folder(options.port)?,
     };
     let data = Data::open(&folder)?;
     let (fatal, died) = channel(1);
@@ -60,12 +59,9 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
         runtime_api.stop().await;
     }
     // It may not have been written yet.
-    let _ = std::fs::remove_file(data.file(STACK));
+    let _ = std::fs::remove_file(data.file(running::FILE));
     ended
 }
-
-/// What other programs read to find the running stack.
-const STACK: &str = "stack.json";
 
 async fn signalled() -> Result<(), Failure> {
     let listen = |kind| signal(kind).or_fail(|| "signals cannot be caught");
@@ -142,12 +138,24 @@ async fn live(
     };
     let fleet = children.fleet.insert(Fleet::start(&system.functions, &surroundings, data, &fatal)?);
     let invoker = Invoker::new(client, runtime_api.address, &system.functions, concurrency, Arc::clone(&faults));
-    let straight = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.or_fail(|| "no free port for the gateway")?;
-    let api = format!("http://{}", straight.local_addr().or_fail(|| "no free port for the gateway")?);
-    let lambda = format!("http://{}", runtime_api.address);
-    let addresses =
-        [("aws", aws.as_str()), ("dynamodb", engine.url()), ("lambda", lambda.as_str()), ("api", api.as_str())];
-    write_stack(data, &system, &stack, port, addresses.into())?;
+    let (straight_address, straight) = machine::free_port("the gateway").await?;
+    let api = format!("http://{straight_address}");
+    let tables = system.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone()));
+    let secrets_named = system.secrets.iter().map(|secret| (secret.logical_id.clone(), secret.arn.clone()));
+    let running = Running {
+        pid: std::process::id(),
+        portal: address(port),
+        api: api.clone(),
+        aws,
+        dynamodb: engine.url().to_owned(),
+        lambda: format!("http://{}", runtime_api.address),
+        region: REGION.to_owned(),
+        stack,
+        tables: tables.collect(),
+        secrets: secrets_named.collect(),
+        parameters: system.parameters.clone(),
+    };
+    running.write(data)?;
 
     let open = async {
         let empty = made.iter().any(|table| table == "Directory");
@@ -186,7 +194,7 @@ async fn engine(
     fatal: &Sender<Failure>,
 ) -> Result<Engine, Failure> {
     let Some(url) = &options.dynamodb else {
-        let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone())?;
+        let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone()).await?;
         return Ok(Engine::new(client.clone(), &format!("http://{address}")));
     };
     if !url.starts_with("http://") {
@@ -199,12 +207,8 @@ async fn engine(
 
 /// Begins to play AWS on a free port, and SES on another, which can be closed; gives both addresses.
 async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
-    let bind = async || {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        Ok::<_, std::io::Error>((listener.local_addr()?, listener))
-    };
-    let (address, listener) = bind().await.or_fail(|| "no free port for AWS")?;
-    let (ses, ses_listener) = bind().await.or_fail(|| "no free port for SES")?;
+    let (address, listener) = machine::free_port("AWS").await?;
+    let (ses, ses_listener) = machine::free_port("SES").await?;
     let services = Arc::new(services);
     tokio::spawn(axum::serve(listener, aws::router(Arc::clone(&services))).into_future());
     tokio::spawn(aws::serve_ses(services, ses, ses_listener));
@@ -217,40 +221,14 @@ async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> 
         let http = system.routes.iter().any(|route| route.function == function.name);
         let event = if http { gateway::probe(port)? } else { json!({"Records": []}) };
         let said = match invoker.invoke_within(FIRST_ANSWER, &function.name, event).await {
-            Outcome::Answer(_) => return Ok(()),
-            Outcome::Error(error) => error,
-            Outcome::TimedOut => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
+            Ok(_) => return Ok(()),
+            Err(NoAnswer::Failed(said)) => said,
+            Err(NoAnswer::TimedOut) => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
         };
         let log = fleet.end_of_log(&function.name);
         Err(Failure::new(format!("the function {} does not work: {said}. The end of its log:\n{log}", function.name)))
     });
     futures_util::future::try_join_all(asked).await.map(drop)
-}
-
-fn write_stack(
-    data: &Data,
-    system: &System,
-    stack: &str,
-    port: u16,
-    addresses: BTreeMap<&str, &str>,
-) -> Result<(), Failure> {
-    let tables: BTreeMap<&str, &str> =
-        system.tables.iter().map(|table| (table.logical_id.as_str(), table.name.as_str())).collect();
-    let secrets: BTreeMap<&str, &str> =
-        system.secrets.iter().map(|secret| (secret.logical_id.as_str(), secret.arn.as_str())).collect();
-    let mut running = json!({
-        "pid": std::process::id(),
-        "portal": address(port),
-        "region": REGION,
-        "stack": stack,
-        "tables": tables,
-        "secrets": secrets,
-        "parameters": system.parameters,
-    });
-    for (what, address) in addresses {
-        running[what] = address.into();
-    }
-    data.write_private(STACK, running.to_string().as_bytes())
 }
 
 fn address(port: u16) -> String {

@@ -13,7 +13,7 @@ const DEVICE: &str = "Centre de services";
 
 /// What is done to one account.
 #[derive(Clone, Copy, Debug)]
-pub enum Act {
+pub(crate) enum Act {
     /// Sends again what needs a hand.
     Retry,
     /// Ends all sessions and links, and makes strangers of the devices that it knows.
@@ -40,7 +40,7 @@ impl Act {
 
 impl Desk {
     /// Does it, or only says what it would do.
-    pub async fn act(&self, act: Act, typed: &str, dry_run: bool) -> Result<Told, DeskError> {
+    pub(crate) async fn act(&self, act: Act, typed: &str, dry_run: bool) -> Result<Told, DeskError> {
         let account = account(typed)?;
         let entry = self.directory.entry(&account).await?;
         let record = self.credentials.record(&account).await?;

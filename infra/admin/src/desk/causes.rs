@@ -183,8 +183,8 @@ impl Desk {
                 obstacle(
                     "bounced",
                     self.say(
-                        format!("Les courriels à {address} reviennent depuis {}{why} : plus rien n’y est envoyé.", self.at(since)),
-                        format!("Mails to {address} come back since {}{why}: nothing is sent there any more.", self.at(since)),
+                        format!("Les courriels à {address} reviennent depuis {}{why} : plus rien n’y est envoyé.", self.moment(since)),
+                        format!("Mails to {address} come back since {}{why}: nothing is sent there any more.", self.moment(since)),
                     ),
                     self.say(
                         format!("Vérifier l’adresse avec la personne. Fausse : la faire corriger au répertoire. Bonne : cargo admin unblock {}.", known.account.as_str()),
@@ -247,11 +247,8 @@ impl Desk {
                 "link-good",
                 mailed_at,
                 self.say(
-                    format!("Le courriel a été {out} ; son lien est bon jusqu’{}.", self.at(link.expires_at)),
-                    format!(
-                        "The mail was {out}; its link is good until {}.",
-                        self.at(link.expires_at).trim_start_matches("at ")
-                    ),
+                    format!("Le courriel a été {out} ; son lien est bon {}.", self.until(link.expires_at)),
+                    format!("The mail was {out}; its link is good {}.", self.until(link.expires_at)),
                 ),
                 self.say(
                     "Chercher dans le courrier indésirable et dans les autres dossiers.",
@@ -328,7 +325,7 @@ impl Desk {
     }
 
     fn of_hindrance(&self, known: &Known, hindrance: &Hindrance, asked_at: UnixTime) -> Cause {
-        let until = self.at(self.now + hindrance.wait());
+        let over = self.now + hindrance.wait();
         let account = known.account.as_str();
         let lift = |fr: &str, en: &str| {
             self.say(
@@ -344,8 +341,7 @@ impl Desk {
                 let (until_fr, until_en) = if *wait >= UNTIL_A_LINK {
                     ("tant qu’un nouveau n’est pas choisi par un lien".to_owned(), "until a new one is chosen through a link".to_owned())
                 } else {
-                    let before = until.trim_start_matches("à ").trim_start_matches("at ");
-                    (format!("avant {before}"), format!("before {before}"))
+                    (format!("avant {}", self.moment(over)), format!("before {}", self.moment(over)))
                 };
                 Cause {
                     code: "too-many-attempts",
@@ -370,8 +366,8 @@ impl Desk {
                     weight: if is_out && !has_used { Weight::Obstacle } else { Weight::State },
                     since: asked_at,
                     said: self.say(
-                        format!("Trop de courriels demandés {place} : le prochain peut l’être {until}. Le dernier : {last}."),
-                        format!("Too many mails asked for {place}: the next can be {until}. The last one: {last}."),
+                        format!("Trop de courriels demandés {place} : le prochain peut l’être {}. Le dernier : {last}.", self.at(over)),
+                        format!("Too many mails asked for {place}: the next can be {}. The last one: {last}.", self.at(over)),
                     ),
                     next: lift("Se servir du dernier courriel, s’il est arrivé.", "Use the last mail, if it came."),
                 }
@@ -381,8 +377,8 @@ impl Desk {
                 weight: Weight::State,
                 since: self.now,
                 said: self.say(
-                    format!("Le frein est tiré pour tous : de l’extérieur, aucun mot de passe n’est essayé ; il se relâche {until}."),
-                    format!("The brake is pulled for all: from outside no password is tried; it is released {until}."),
+                    format!("Le frein est tiré pour tous : de l’extérieur, aucun mot de passe n’est essayé ; il se relâche {}.", self.at(over)),
+                    format!("The brake is pulled for all: from outside no password is tried; it is released {}.", self.at(over)),
                 ),
                 next: self.say(
                     "Se connecter sur le réseau, ou sur un appareil où la connexion a déjà réussi.",

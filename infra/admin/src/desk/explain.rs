@@ -28,7 +28,7 @@ pub(super) struct Known {
 
 impl Desk {
     /// What is the matter with an account, and how it came to be.
-    pub async fn explain(&self, typed: &str) -> Result<Told, DeskError> {
+    pub(crate) async fn explain(&self, typed: &str) -> Result<Told, DeskError> {
         let known = Box::pin(self.known(account(typed)?)).await?;
         let mut causes = self.causes(&known);
         // What stands in the way most; of several the latest.

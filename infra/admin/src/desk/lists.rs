@@ -12,7 +12,7 @@ use std::fmt::Write;
 
 /// Which accounts.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum List {
+pub(crate) enum List {
     /// Those that no mail can be sent to.
     WithoutMailbox,
     /// Those whose address a colleague has, too.
@@ -23,7 +23,7 @@ pub enum List {
 
 impl Desk {
     /// The people whose account, name or mail address has this text in it.
-    pub async fn find(&self, text: &str) -> Result<Told, DeskError> {
+    pub(crate) async fn find(&self, text: &str) -> Result<Told, DeskError> {
         let (words, folded): (String, Vec<_>) = (text.to_lowercase(), text.split_whitespace().map(fold).collect());
         let mut found = self.directory.all().await?;
         found.retain(|entry| {
@@ -36,7 +36,7 @@ impl Desk {
     }
 
     /// The active accounts that are not as they should be.
-    pub async fn accounts(&self, list: List) -> Result<Told, DeskError> {
+    pub(crate) async fn accounts(&self, list: List) -> Result<Told, DeskError> {
         let mut found = self.directory.all().await?;
         found.retain(|entry| {
             entry.active
@@ -50,7 +50,7 @@ impl Desk {
     }
 
     fn people(&self, mut found: Vec<Entry>) -> Told {
-        found.sort_by(|one, other| one.account.as_str().cmp(other.account.as_str()));
+        found.sort_by(|one, other| one.account.cmp(&other.account));
         let mut text = String::new();
         for entry in &found {
             let email = entry.email.as_ref().map_or("—", |email| email.as_str());
@@ -76,7 +76,7 @@ impl Desk {
     }
 
     /// The mails that need a hand, those of longest ago first.
-    pub async fn failed(&self) -> Result<Told, DeskError> {
+    pub(crate) async fn failed(&self) -> Result<Told, DeskError> {
         let requests = self.mail_requests.at_the_desk().await?;
         let whose = self.names_by_key().await?;
         let (mut text, mut list) = (String::new(), Vec::new());
@@ -100,18 +100,18 @@ impl Desk {
     }
 
     /// The accounts that have a mail which needs a hand.
-    pub async fn to_retry(&self) -> Result<Vec<AccountName>, DeskError> {
+    pub(crate) async fn to_retry(&self) -> Result<Vec<AccountName>, DeskError> {
         let whose = self.names_by_key().await?;
         let requests = self.mail_requests.at_the_desk().await?.into_iter();
         let keys = requests.map(|request| request.map_or_else(|id| id.name_key, |kept| kept.id.name_key));
         let mut accounts: Vec<_> = keys.filter_map(|key| whose.get(&key).cloned()).collect();
-        accounts.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        accounts.sort();
         accounts.dedup();
         Ok(accounts)
     }
 
     /// All that happened and all that was done between two days, both included, a line of JSON each, oldest first.
-    pub async fn export_audit(&self, since: Option<&str>, until: Option<&str>) -> Result<Told, DeskError> {
+    pub(crate) async fn export_audit(&self, since: Option<&str>, until: Option<&str>) -> Result<Told, DeskError> {
         for day in [since, until].into_iter().flatten() {
             if jiff::civil::Date::strptime("%Y-%m-%d", day).is_err() {
                 return Err(DeskError::NoDay(day.to_owned()));
@@ -150,8 +150,7 @@ impl Desk {
     fn count(&self, count: usize) -> String {
         match count {
             0 => self.say("aucun", "none"),
-            1 => "1".into(),
-            more => more.to_string(),
+            some => some.to_string(),
         }
     }
 }

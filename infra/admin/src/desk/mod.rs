@@ -6,15 +6,15 @@ mod explain;
 mod lists;
 mod words;
 
-pub use acts::Act;
-pub use lists::List;
-pub use words::Lang;
+pub(crate) use acts::Act;
+pub(crate) use lists::List;
 
 use crate::stack::{Directions, Role, Stack, StackError};
 use aws_sdk_sts::error::DisplayErrorContext;
 use guichet_core::account::AccountName;
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::keys::{AccountKey, KeyError, KeyRing};
+use guichet_core::person::Language;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::desk::Counters;
@@ -31,12 +31,12 @@ use std::sync::Arc;
 
 /// It could not be told, or not be done. What was done until then stands.
 #[derive(Debug, thiserror::Error)]
-pub enum DeskError {
+pub(crate) enum DeskError {
     /// The stack is not there.
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A table did not answer.
-    #[error("{0}{reason}", reason = crate::reasons(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The key that names are hashed with cannot be had.
     #[error(transparent)]
@@ -56,7 +56,7 @@ pub enum DeskError {
 }
 
 /// What a command found or did: for people, and for programs.
-pub struct Told {
+pub(crate) struct Told {
     /// For people.
     pub text: String,
     /// For programs.
@@ -66,7 +66,7 @@ pub struct Told {
 }
 
 /// Where the desk looks.
-pub struct Desk {
+pub(crate) struct Desk {
     directory: Directory,
     credentials: Credentials,
     mail_requests: MailRequests,
@@ -79,13 +79,13 @@ pub struct Desk {
     min_length: usize,
     time_zone: TimeZone,
     who: String,
-    lang: Lang,
+    lang: Language,
     now: UnixTime,
 }
 
 impl Desk {
     /// Goes to the desk of a stack.
-    pub async fn open(directions: &Directions, lang: Lang) -> Result<Self, DeskError> {
+    pub(crate) async fn open(directions: &Directions, lang: Language) -> Result<Self, DeskError> {
         let stack = Stack::find(directions, Role::Desk).await?;
         let now = clock::now();
         let zone = stack.parameter("DeskTimeZone")?;

@@ -1,59 +1,53 @@
 //! How the desk is spoken to: in French, or in English; hours as Québec writes them, days in figures.
 
 use super::Desk;
-use clap::ValueEnum;
 use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
-
-/// The language of what is said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Lang {
-    /// French.
-    Fr,
-    /// English.
-    En,
-}
+use guichet_core::person::Language;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
 
 impl Desk {
     /// Of two sentences the one in the desk's language.
     pub(super) fn say(&self, fr: impl Into<String>, en: impl Into<String>) -> String {
         match self.lang {
             // Before these signs French leaves a space that no line breaks at.
-            Lang::Fr => [":", ";", "?", "»"].into_iter().fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| {
-                text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))
-            }),
-            Lang::En => en.into(),
+            Language::Fr => {
+                [":", ";", "?", "»"].into_iter().fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| {
+                    text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))
+                })
+            }
+            Language::En => en.into(),
         }
     }
 
     /// `à 9 h 14`, of another day `le 2026-11-25 à 9 h 14`.
     pub(super) fn at(&self, moment: UnixTime) -> String {
-        let hour = self.hour(moment);
-        let day = self.day(moment);
-        if day == self.day(self.now) {
-            self.say(format!("à {hour}"), format!("at {hour}"))
-        } else {
-            self.say(format!("le {day} à {hour}"), format!("on {day} at {hour}"))
-        }
+        self.when(moment).at()
+    }
+
+    /// The same after a word such as *avant*: `9 h 14`, of another day `le 2026-11-25 à 9 h 14`.
+    pub(super) fn moment(&self, moment: UnixTime) -> String {
+        self.when(moment).moment()
+    }
+
+    /// `jusqu’à 9 h 14`, of another day `jusqu’au 2026-11-25 à 9 h 14`.
+    pub(super) fn until(&self, moment: UnixTime) -> String {
+        self.when(moment).until()
     }
 
     /// `2026-11-25`, where the desk is.
     pub(super) fn day(&self, moment: UnixTime) -> String {
-        self.local(moment).strftime("%Y-%m-%d").to_string()
+        self.when(moment).day()
     }
 
     /// `9 h 14` or `9:14 a.m.`, where the desk is.
     pub(super) fn hour(&self, moment: UnixTime) -> String {
-        let local = self.local(moment);
-        let (hour, minute) = (local.hour(), local.minute());
-        let half = if hour < 12 { "a.m." } else { "p.m." };
-        let of_twelve = if hour % 12 == 0 { 12 } else { hour % 12 };
-        self.say(format!("{hour}\u{a0}h\u{a0}{minute:02}"), format!("{of_twelve}:{minute:02}\u{a0}{half}"))
+        self.when(moment).hour()
     }
 
-    fn local(&self, moment: UnixTime) -> jiff::ZonedDateTime {
-        let moment = jiff::Timestamp::from_second(moment.0).unwrap_or(jiff::Timestamp::MAX);
-        jiff::ZonedDateTime::new(moment, self.time_zone.clone())
+    fn when(&self, moment: UnixTime) -> When {
+        When::new(moment, self.now, &self.time_zone, self.lang)
     }
 
     /// From where.
@@ -62,6 +56,105 @@ impl Desk {
             Class::D => self.say("sur un appareil connu", "on a known device"),
             Class::M => self.say("sur le réseau de l’organisation", "on the organisation’s network"),
             Class::U => self.say("de l’extérieur", "from outside"),
+        }
+    }
+}
+
+/// A moment where the desk is, in its language. Its day is told where it is not today.
+struct When {
+    local: ZonedDateTime,
+    is_today: bool,
+    lang: Language,
+}
+
+impl When {
+    fn new(moment: UnixTime, now: UnixTime, time_zone: &TimeZone, lang: Language) -> Self {
+        let local = |moment: UnixTime| {
+            let moment = Timestamp::from_second(moment.0).unwrap_or(Timestamp::MAX);
+            moment.to_zoned_datetime(time_zone.clone())
+        };
+        let (local, now) = (local(moment), local(now));
+        Self { is_today: local.date() == now.date(), local, lang }
+    }
+
+    fn day(&self) -> String {
+        self.local.strftime("%Y-%m-%d").to_string()
+    }
+
+    fn hour(&self) -> String {
+        match self.lang {
+            Language::Fr => self.local.strftime("%-H\u{a0}h\u{a0}%M").to_string(),
+            Language::En => {
+                let half = if self.local.hour() < 12 { "a.m." } else { "p.m." };
+                format!("{}\u{a0}{half}", self.local.strftime("%-I:%M"))
+            }
+        }
+    }
+
+    /// The day, if it is told, and the hour, after no preposition.
+    fn day_and_hour(&self) -> String {
+        match self.lang {
+            _ if self.is_today => self.hour(),
+            Language::Fr => format!("{} à {}", self.day(), self.hour()),
+            Language::En => format!("{} at {}", self.day(), self.hour()),
+        }
+    }
+
+    fn moment(&self) -> String {
+        let article = if self.lang == Language::Fr && !self.is_today { "le " } else { "" };
+        format!("{article}{}", self.day_and_hour())
+    }
+
+    fn at(&self) -> String {
+        let preposition = match (self.lang, self.is_today) {
+            (Language::Fr, true) => "à",
+            (Language::Fr, false) => "le",
+            (Language::En, true) => "at",
+            (Language::En, false) => "on",
+        };
+        format!("{preposition} {}", self.day_and_hour())
+    }
+
+    fn until(&self) -> String {
+        let preposition = match (self.lang, self.is_today) {
+            (Language::Fr, true) => "jusqu’à",
+            (Language::Fr, false) => "jusqu’au",
+            (Language::En, _) => "until",
+        };
+        format!("{preposition} {}", self.day_and_hour())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_another_day_the_day_is_told_and_each_preposition_fits_it() {
+        let montreal = TimeZone::get("America/Toronto").unwrap();
+        let utc = |text: &str| UnixTime(text.parse::<Timestamp>().unwrap().as_second());
+        let now = utc("2026-11-26T04:40:00Z");
+        for (moment, lang, at, after, until) in [
+            ("2026-11-26T04:50:00Z", Language::Fr, "à 23 h 50", "23 h 50", "jusqu’à 23 h 50"),
+            ("2026-11-26T04:50:00Z", Language::En, "at 11:50 p.m.", "11:50 p.m.", "until 11:50 p.m."),
+            (
+                "2026-11-26T05:05:00Z",
+                Language::Fr,
+                "le 2026-11-26 à 0 h 05",
+                "le 2026-11-26 à 0 h 05",
+                "jusqu’au 2026-11-26 à 0 h 05",
+            ),
+            (
+                "2026-11-26T05:05:00Z",
+                Language::En,
+                "on 2026-11-26 at 12:05 a.m.",
+                "2026-11-26 at 12:05 a.m.",
+                "until 2026-11-26 at 12:05 a.m.",
+            ),
+        ] {
+            let when = When::new(utc(moment), now, &montreal, lang);
+            let said = [when.at(), when.moment(), when.until()].map(|said| said.replace('\u{a0}', " "));
+            assert_eq!(said, [at, after, until], "{moment}, {lang:?}");
         }
     }
 }

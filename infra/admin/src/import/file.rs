@@ -46,10 +46,10 @@ const NO: &[&str] = &["non", "n", "faux", "0", "inactif", "no", "false", "inacti
 
 /// The file as a whole cannot be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum FileError {
+pub(crate) enum FileError {
     /// It cannot be read.
-    #[error("{0} cannot be read: {1}")]
-    Unreadable(PathBuf, std::io::Error),
+    #[error("{0} cannot be read")]
+    Unreadable(PathBuf, #[source] std::io::Error),
     /// It begins as a text of an encoding that it is none of.
     #[error("{0} is damaged: it is no text in {1}")]
     Damaged(PathBuf, &'static str),
@@ -69,7 +69,7 @@ pub enum FileError {
 
 /// A line that is not taken.
 #[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Refusal {
+pub(crate) struct Refusal {
     /// Its number, from 1.
     pub line: u64,
     /// Why.

@@ -3,11 +3,8 @@
 mod file;
 mod report;
 
-pub use file::{FileError, Refusal};
-pub use report::{Difference, Report, Stopped};
-
 use crate::stack::{Directions, Role, Stack, StackError};
-use file::File;
+use file::{File, FileError};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
 use guichet_core::clock;
@@ -15,7 +12,7 @@ use guichet_core::store::StoreError;
 use guichet_core::store::credentials::{Credentials, Holder, Standing};
 use guichet_core::store::directory::{Directory, Entry};
 use indicatif::{ProgressBar, ProgressStyle};
-use report::Sum;
+use report::{Report, Stopped, Sum};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::pin::pin;
@@ -32,7 +29,7 @@ const DEACTIVATED_AT_MOST: usize = 5;
 
 /// The import did not come to its end. What it wrote until then stands; running it again does the rest.
 #[derive(Debug, thiserror::Error)]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// The file is none.
     #[error(transparent)]
     File(#[from] FileError),
@@ -40,13 +37,13 @@ pub enum ImportError {
     #[error(transparent)]
     Stack(#[from] StackError),
     /// A table did not answer.
-    #[error("{0}{reason}", reason = crate::reasons(.0))]
+    #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 /// What is imported how.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct How {
+pub(crate) struct How {
     /// Whether it is only told what would be written.
     pub dry_run: bool,
     /// Whether the file names everybody: active accounts that it does not name have left, and are deactivated.
@@ -57,7 +54,7 @@ pub struct How {
 
 /// Checks the file whole, then sees what differs, then writes it: for each account its credentials first and its entry
 /// last, so that an import that was interrupted finds the difference again.
-pub async fn import(directions: &Directions, file: &Path, how: How) -> Result<Report, ImportError> {
+pub(crate) async fn import(directions: &Directions, file: &Path, how: How) -> Result<Report, ImportError> {
     let file = File::read(file)?;
     let stack = Stack::find(directions, Role::Import).await?;
     let import = Import {

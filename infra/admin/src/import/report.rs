@@ -11,7 +11,7 @@ use std::fmt;
 
 /// What an import did, or would do.
 #[derive(Debug, Default, Serialize)]
-pub struct Report {
+pub(crate) struct Report {
     /// How the file's letters are written.
     pub encoding: &'static str,
     /// Accounts that were not there before.
@@ -39,7 +39,7 @@ pub struct Report {
 
 /// More accounts would be deactivated than are without being asked for.
 #[derive(Debug, Serialize)]
-pub struct Stopped {
+pub(crate) struct Stopped {
     /// How many would be.
     pub deactivated: usize,
     /// How many are active.
@@ -48,7 +48,7 @@ pub struct Stopped {
 
 /// What would change of an account.
 #[derive(Debug, Serialize)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// Which.
     pub account: AccountName,
     /// Whether it would be added.
@@ -96,7 +96,7 @@ impl<'a> Sum<'a> {
             let entry = Entry { shared_mailbox: !wanted.shared_mailbox, ..wanted.clone() };
             Difference::of(Some(&entry), wanted)
         }));
-        report.differences.sort_by(|one, other| one.account.as_str().cmp(other.account.as_str()));
+        report.differences.sort_by(|one, other| one.account.cmp(&other.account));
         report
     }
 }

@@ -1,11 +1,12 @@
 //! The DynamoDB engine, reached by its address: the functions' calls are passed on, and the stack makes its own.
 
-use super::{Caller, JSON, error};
+use super::{Caller, JSON, failed};
 use crate::failure::{Failure, OrFail};
 use crate::machine;
 use crate::template::REGION;
+use crate::wire::OF_THE_CONNECTION;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, header, request::Parts};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use jiff::tz::TimeZone;
 use serde_json::Value;
@@ -37,9 +38,9 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// One that somebody wanted to see.
+    /// One that a rule of the faults plays.
     #[must_use]
-    pub fn asked_for() -> Self {
+    pub fn played_by_a_fault() -> Self {
         Self::Refused { kind: "InternalServerError".into(), message: "asked for".into() }
     }
 
@@ -66,7 +67,8 @@ impl Engine {
     /// Passes a call of a function on as it is, but for its access key.
     pub(super) async fn pass_on(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
         let mut headers = parts.headers.clone();
-        for name in [header::HOST, header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
+        headers.remove(header::HOST);
+        for name in OF_THE_CONNECTION {
             headers.remove(name);
         }
         let signed = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
@@ -82,9 +84,7 @@ impl Engine {
         };
         answer.await.unwrap_or_else(|cause| {
             eprintln!("the DynamoDB engine at {} does not answer: {cause}", self.url);
-            let mut response = error("ServiceUnavailable", "the DynamoDB engine does not answer");
-            *response.status_mut() = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-            response
+            failed(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the DynamoDB engine does not answer")
         })
     }
 
@@ -129,7 +129,7 @@ impl Engine {
 
 /// The length of the answer is the server's own to write.
 fn passed_back(mut headers: HeaderMap) -> HeaderMap {
-    for name in [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH] {
+    for name in OF_THE_CONNECTION {
         headers.remove(name);
     }
     headers

@@ -1,6 +1,6 @@
 //! Faults on demand: while the file is there, calls go wrong as it says, for a look at what the functions make of that.
 
-use super::{JSON, error};
+use super::{JSON, error, failed};
 use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -169,12 +169,6 @@ impl Mode {
             }
         }
     }
-}
-
-fn failed(status: StatusCode, kind: &str, message: &str) -> Response {
-    let mut response = error(kind, message);
-    *response.status_mut() = status;
-    response
 }
 
 fn throttled(service: &str) -> Response {

@@ -13,7 +13,8 @@ pub use secrets::Secrets;
 
 use crate::bus::Bus;
 use crate::mailbox::Mailbox;
-use crate::permission::{OPERATOR, Permissions, Refusal};
+use crate::permission::{Permissions, Refusal};
+use crate::running::OPERATOR;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
@@ -128,11 +129,7 @@ async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Byt
     };
     services.count(caller, service, operation);
     if let Err(refusal) = allowed {
-        let mut response = refused(&refusal);
-        if service == "ses" {
-            *response.status_mut() = StatusCode::FORBIDDEN;
-        }
-        return response;
+        return refused(if service == "ses" { StatusCode::FORBIDDEN } else { StatusCode::BAD_REQUEST }, &refusal);
     }
     let perform = async {
         match service {
@@ -156,20 +153,26 @@ impl Services {
     }
 }
 
-fn refused(refusal: &Refusal) -> Response {
+fn refused(status: StatusCode, refusal: &Refusal) -> Response {
     match refusal {
         Refusal::UnknownKey => {
-            error("UnrecognizedClientException", "The security token included in the request is invalid.")
+            let message = "The security token included in the request is invalid.";
+            failed(status, "UnrecognizedClientException", message)
         }
-        Refusal::Unclear(why) => error("ValidationException", &format!("The call cannot be judged: {why}")),
-        Refusal::Denied(message) => error("AccessDeniedException", message),
+        Refusal::Unclear(why) => failed(status, "ValidationException", &format!("The call cannot be judged: {why}")),
+        Refusal::Denied(message) => failed(status, "AccessDeniedException", message),
     }
 }
 
 /// An error as the JSON protocols of AWS write it.
-fn error(kind: &str, message: &str) -> Response {
+fn failed(status: StatusCode, kind: &str, message: &str) -> Response {
     let body = json!({"__type": kind, "message": message, "Message": message}).to_string();
-    (StatusCode::BAD_REQUEST, [("content-type", JSON), ("x-amzn-errortype", kind)], body).into_response()
+    (status, [("content-type", JSON), ("x-amzn-errortype", kind)], body).into_response()
+}
+
+/// One of the caller's making, as most are.
+fn error(kind: &str, message: &str) -> Response {
+    failed(StatusCode::BAD_REQUEST, kind, message)
 }
 
 #[cfg(test)]

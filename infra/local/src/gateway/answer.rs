@@ -1,5 +1,6 @@
 //! A function's answer, payload format 2.0, as the response of the HTTP API.
 
+use crate::wire::OF_THE_CONNECTION;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -12,13 +13,13 @@ use std::collections::BTreeMap;
 #[derive(Debug, thiserror::Error)]
 pub enum BadAnswer {
     /// Not the JSON of an answer.
-    #[error("{0}")]
+    #[error(transparent)]
     Json(#[from] serde_json::Error),
     /// A status, header or body that HTTP does not have.
-    #[error("{0}")]
+    #[error(transparent)]
     Http(#[from] axum::http::Error),
     /// A body that is said to be base64 and is not.
-    #[error("{0}")]
+    #[error(transparent)]
     Base64(#[from] base64::DecodeError),
 }
 
@@ -51,7 +52,7 @@ pub fn response(answer: &[u8]) -> Result<Response, BadAnswer> {
     for (name, value) in headers.chain(single) {
         let name: HeaderName = name.parse().map_err(axum::http::Error::from)?;
         // The connection is the gateway's own affair.
-        if [header::CONTENT_LENGTH, header::CONNECTION, header::TRANSFER_ENCODING].contains(&name) {
+        if OF_THE_CONNECTION.contains(&name) {
             continue;
         }
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -7,8 +7,8 @@ mod routes;
 pub use event::Call;
 pub use routes::Routes;
 
-use crate::failure::Failure;
-use crate::invoke::{Invoker, Outcome};
+use crate::failure::{Failure, in_full};
+use crate::invoke::{Invoker, NoAnswer};
 use crate::machine;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -58,17 +58,16 @@ impl Gateway {
             now: machine::now(),
         });
         match self.invoker.invoke(&found.function, event).await {
-            Outcome::Answer(bytes) => answer::response(&bytes).unwrap_or_else(|problem| {
-                eprintln!("{}: its answer is not one that API Gateway takes: {problem}", found.function);
+            Ok(bytes) => answer::response(&bytes).unwrap_or_else(|problem| {
+                eprintln!("{}: its answer is not one that API Gateway takes: {}", found.function, in_full(&problem));
                 internal_error()
             }),
-            Outcome::Error(error) => {
-                eprintln!("{}: {error}", found.function);
-                internal_error()
-            }
-            Outcome::TimedOut => {
-                eprintln!("{}: no answer within its time limit", found.function);
-                gateways_own(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+            Err(problem) => {
+                eprintln!("{}: {problem}", found.function);
+                match problem {
+                    NoAnswer::Failed(_) => internal_error(),
+                    NoAnswer::TimedOut => gateways_own(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
+                }
             }
         }
     }

@@ -7,6 +7,7 @@ mod expression;
 
 use crate::data::Data;
 use crate::failure::{Failure, OrFail};
+use crate::running::OPERATOR;
 use crate::template::{ACCOUNT, Statement, System, arn};
 use dynamodb::PartitionKeys;
 use serde_json::Value;
@@ -15,8 +16,6 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-/// The key of whoever runs the stack, and of the tests: it may do all.
-pub const OPERATOR: &str = "admin";
 /// What is granted and what was used of it, a line each.
 const LOG: &str = "permissions.log";
 
