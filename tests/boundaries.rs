@@ -46,6 +46,7 @@ fn dependencies_point_one_way() {
     }
     assert_eq!(of_ours("guichet-http"), ["guichet-core"]);
     assert_eq!(of_ours("guichet-core"), [""; 0], "the core knows none of the others");
+    assert_eq!(of_ours("guichet-local"), [""; 0], "the local stack knows the functions by the template alone");
     for (dependency, allowed) in [
         ("aws-sdk-sesv2", &["mailer"][..]),
         ("argon2", &["guichet-core"]),

@@ -8,19 +8,15 @@ use file::{File, FileError};
 use futures_util::{Stream, StreamExt, TryStreamExt, stream};
 use guichet_core::account::AccountName;
 use guichet_core::clock;
-use guichet_core::store::StoreError;
 use guichet_core::store::credentials::{Credentials, Holder, Standing};
 use guichet_core::store::directory::{Directory, Entry};
+use guichet_core::store::{READ_AT_ONCE, StoreError, WRITTEN_AT_ONCE};
 use indicatif::{ProgressBar, ProgressStyle};
 use report::{Report, Stopped, Sum};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 use std::pin::pin;
 
-/// Accounts read at once: the most that `BatchGetItem` takes.
-const READ: usize = 100;
-/// Items written at once: the most that `BatchWriteItem` takes.
-const WRITE: usize = 25;
 /// Calls under way at once.
 const AT_ONCE: usize = 8;
 /// Of a hundred active accounts no more are deactivated by one import: more is an export that broke off, or of another
@@ -175,7 +171,7 @@ impl Import {
         let accounts: Vec<_> = all.filter(|account| !file.names(account)).collect();
         let mut left = BTreeMap::new();
         // A whole table is read as it was a moment ago.
-        for chunk in accounts.chunks(READ) {
+        for chunk in accounts.chunks(READ_AT_ONCE) {
             let active = self.directory.entries(chunk).await?.into_iter().filter(|entry| entry.active);
             let gone = |entry| Entry { active: false, shared_mailbox: false, ..entry };
             left.extend(active.map(|entry| (entry.account.clone(), gone(entry))));
@@ -189,7 +185,7 @@ impl Import {
         roll: &'a Roll,
         bar: &'a ProgressBar,
     ) -> impl Stream<Item = Result<Vec<Row>, StoreError>> + 'a {
-        let chunks = stream::iter(roll.wanted()).chunks(READ);
+        let chunks = stream::iter(roll.wanted()).chunks(READ_AT_ONCE);
         chunks.map(|chunk| self.beside(chunk)).buffered(AT_ONCE).map_ok(|mut rows| {
             bar.inc(rows.len() as u64);
             rows.retain(|row| !row.is_as_wanted());
@@ -229,7 +225,7 @@ impl Import {
                 continue;
             }
             let shared = others.len() + roll.file.holders_of(address) > 1;
-            for chunk in others.chunks(READ) {
+            for chunk in others.chunks(READ_AT_ONCE) {
                 let entries = self.directory.entries(chunk).await?;
                 let differing = entries.into_iter().filter(|entry| entry.shared_mailbox != shared);
                 let changed = differing.map(|entry| (entry.account.clone(), Entry { shared_mailbox: shared, ..entry }));
@@ -243,7 +239,7 @@ impl Import {
     /// The marks of accounts beyond go first: nobody looks at them again for a row that is written.
     async fn write_all(&self, roll: &Roll, beyond: &Beyond, rows: usize) -> Result<(), StoreError> {
         let changed: Vec<_> = beyond.changed.values().cloned().collect();
-        for chunk in changed.chunks(WRITE) {
+        for chunk in changed.chunks(WRITTEN_AT_ONCE) {
             self.directory.put(chunk).await?;
         }
         if rows == 0 {
@@ -252,7 +248,7 @@ impl Import {
         let bar = ProgressBar::new(rows as u64).with_style(style());
         self.differing(roll, &ProgressBar::hidden())
             .try_for_each_concurrent(AT_ONCE, |rows| async {
-                for chunk in beyond.mark(rows).chunks(WRITE) {
+                for chunk in beyond.mark(rows).chunks(WRITTEN_AT_ONCE) {
                     self.write(chunk).await?;
                     bar.inc(chunk.len() as u64);
                 }
