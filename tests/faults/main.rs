@@ -12,7 +12,7 @@ mod stores;
 mod streams;
 
 use futures_util::future::BoxFuture;
-use guichet_tests::{Answer, Ground, Portal, workspace};
+use guichet_tests::{Answer, Ground, INVARIANTS, Portal, workspace};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -82,7 +82,7 @@ fn meet(fault: &Fault) -> Result<(), Failed> {
         });
     }));
     SEEN.lock().expect("what was seen").insert(fault.id, met.is_ok());
-    met.map_err(|_| format!("{} is not held", fault.id).into())
+    met.map_err(|_| format!("{} is not held: {}", fault.id, fault.what).into())
 }
 
 fn table() -> String {
@@ -100,6 +100,10 @@ fn table() -> String {
         writeln!(table, "| {} | {} | {result} | {} | `{name}` |", fault.id, fault.what, fault.invariants)
             .expect("text");
     }
+    table += "\n| invariant | |\n|---|---|\n";
+    for (name, what) in INVARIANTS {
+        writeln!(table, "| {name} | {what} |").expect("text");
+    }
     let held = seen.values().filter(|held| **held).count();
     writeln!(table, "\n{} faults ran, {held} held, {} not held.", seen.len(), seen.len() - held).expect("text");
     table
@@ -110,7 +114,7 @@ fn main() {
     // More stacks at once than this keep each other from answering in time.
     arguments.test_threads = arguments.test_threads.or(Some(3));
     let trials = all().into_iter().map(|fault| {
-        let name = format!("{} {}", fault.id, fault.name.trim_start_matches("faults::"));
+        let name = format!("{} {}: {}", fault.id, fault.name.trim_start_matches("faults::"), fault.what);
         Trial::test(name, move || meet(fault))
     });
     let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;

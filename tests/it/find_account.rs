@@ -50,7 +50,7 @@ async fn elsewhere_it_tells_nothing_whatever_the_headers_claim() {
 }
 
 #[tokio::test]
-async fn half_a_question_is_none() {
+async fn a_search_by_half_a_name_or_by_both_ways_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for form in [

@@ -61,11 +61,16 @@ async fn a_flood_from_many_addresses_sends_four_mails_a_day_and_the_owners_reque
 async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_released() {
     let portal = Setup::new().with("--set=MailBrakePerHour=10").start();
     let strangers: Vec<_> = (0..15).map(|_| Person::new()).collect();
-    for person in &strangers {
+    for (n, person) in strangers.iter().enumerate() {
         portal.stranger().register(&person.account).await.expect(202, "");
         portal.stranger().register(&format!("personne-{}", person.account)).await.expect(202, "");
-        // Each in a second of its own, so that it is known which is older.
-        tokio::time::sleep(Duration::from_millis(1010)).await;
+        if n < 8 {
+            portal.mail_number(1, person).await;
+        }
+        if n == 11 {
+            // Four go out at once: those after them are to be of a later second.
+            tokio::time::sleep(Duration::from_millis(1010)).await;
+        }
     }
     let eight_are_out = |states: &[String]| count(states, "delivered") == 8 && count(states, "no-account") == 15;
     let held = states(&portal, eight_are_out).await;
@@ -93,7 +98,7 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
     for person in &strangers[1..] {
         assert_eq!(portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
     }
-    assert!(none_is_under_way(&states(&portal, none_is_under_way).await));
+    states(&portal, none_is_under_way).await;
 }
 
 #[tokio::test]
@@ -127,6 +132,7 @@ async fn mails_go_to_the_organisations_domains_alone() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register("ailleurs").await.expect(202, "");
     assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);
-    assert!(portal.mails_to("ailleurs@evil.example").await.is_empty());
-    assert!(person.account != "ailleurs");
+    assert!(portal.mails_to("ailleurs@evil.example").await.is_empty(), "nothing leaves for another domain");
+    visitor.register(&person.account).await.expect(202, "");
+    portal.mail_number(1, &person).await;
 }

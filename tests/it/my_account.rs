@@ -145,7 +145,7 @@ async fn one_sees_what_happened_to_ones_account() {
 }
 
 #[tokio::test]
-async fn nothing_of_it_is_told_without_a_session() {
+async fn nothing_of_an_account_is_told_or_done_without_a_session() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in ["/api/session", "/api/sessions", "/api/events"] {

@@ -5,7 +5,8 @@ mod interface;
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup, Visitor};
-use interface::{Described, Interface, NOBODYS, Sent, yaml};
+pub(crate) use interface::yaml;
+use interface::{Described, Interface, NOBODYS, Sent};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 

@@ -24,7 +24,7 @@ async fn every_page_is_french_and_strict() {
 }
 
 #[tokio::test]
-async fn all_else_is_the_page_that_says_so() {
+async fn an_address_without_a_page_is_told_so_with_404() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in [

@@ -4,6 +4,7 @@
 mod calls;
 mod may;
 
+use crate::openapi::yaml;
 pub(crate) use calls::Aws;
 use calls::{ITEMS, calls, nobodys};
 use futures_util::future::join_all;
@@ -13,9 +14,21 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+fn functions_of_the_template() -> BTreeSet<String> {
+    let template = yaml("infra/template.yaml");
+    let resources = template["Resources"].as_mapping().expect("a mapping").iter();
+    let functions = resources.filter(|(_, resource)| resource["Type"] == "AWS::Serverless::Function");
+    functions.map(|(name, _)| name.as_str().expect("a name").to_owned()).collect()
+}
+
 #[tokio::test]
 async fn each_function_may_do_its_part_with_the_tables_and_nothing_else() {
-    let aws = Aws::of(Portal::shared());
+    let portal = Portal::shared();
+    let tables: BTreeSet<_> = ITEMS.iter().map(|(_, table, _)| (*table).to_owned()).collect();
+    assert_eq!(tables, portal.tables().into_iter().collect(), "each table has its items here");
+    let functions: BTreeSet<_> = MAY.iter().map(|(function, _)| (*function).to_owned()).collect();
+    assert_eq!(functions, functions_of_the_template(), "each function has its row");
+    let aws = Aws::of(portal);
     join_all(MAY.iter().chain(&OTHERS_MAY).map(async |(function, may)| {
         for (what, operation, call) in ITEMS.iter().flat_map(|(item, ..)| calls(item)) {
             let expected = may.iter().any(|may| *may == what || Some(*may) == what.strip_prefix("transaction "));
@@ -328,7 +341,7 @@ async fn no_permission_is_there_for_nothing() {
     let (_, said) = portal.import(&person.line(true));
     assert!(said.contains("1 added"), "who was forgotten: {said}");
 
-    // The mailer sweeps once a minute.
+    assert!(portal.sweep().await, "the mailer sweeps");
     let start = Instant::now();
     while !unused(&portal).is_empty() && start.elapsed() < Duration::from_secs(90) {
         tokio::time::sleep(Duration::from_secs(1)).await;

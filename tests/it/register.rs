@@ -42,7 +42,7 @@ async fn one_who_forgot_the_password_sets_a_new_one() {
 }
 
 #[tokio::test]
-async fn each_way_in_works_for_both() {
+async fn who_registers_and_who_forgot_may_take_either_way_in() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.request_reset(&person.account).await.expect(202, "");

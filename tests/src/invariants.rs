@@ -6,6 +6,28 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+/// What holds whatever goes wrong, by the names that a failing check gives.
+pub const INVARIANTS: [(&str, &str); 13] = [
+    (
+        "I1",
+        "nothing is lost: what was asked for and can be mailed is mailed; all else ends in a state with a name, a reason and, where it needs a hand, on the desk's list",
+    ),
+    (
+        "I2",
+        "nothing is doubled beyond what was unanswered, nor mailed more than three times; the link in every copy works until one is used",
+    ),
+    ("I3", "a link leads to one change of the password at most"),
+    ("I4", "hash, version, used link and notice change together or not at all, the version by one"),
+    ("I5", "once a change is committed, its answer lost or not, no older session or link is accepted"),
+    ("I6", "no password, link or session stands in the clear in tables, streams or logs"),
+    ("I7", "what the public is answered does not depend on the fault and on who has an account at once"),
+    ("I8", "where counters or credentials cannot be read or written, nobody gets in who was not in"),
+    ("I9", "the expiry decides, not whether the item is still there"),
+    ("I10", "no more passwords are tried than the budget allows, whatever the parallelism, crashes and repetitions"),
+    ("I11", "what is broken of one person delays no other's mail"),
+    ("I12", "work is bounded: at most three times the usual calls, and every answer within ten seconds"),
+    ("I13", "after the fault all comes back without hands"),
+];
 /// Each function's own limit is 10 s; the gateway answers for one that died.
 const SLOWEST: Duration = Duration::from_secs(11);
 /// A mail of one who has nothing to do with the fault.

@@ -28,6 +28,7 @@ pub use browser::Browser;
 pub use build::{binary, pages, sources, workspace};
 pub use engine::dynamodb;
 pub use ground::Ground;
+pub use invariants::INVARIANTS;
 pub use looks::{has_axe, lighthouse};
 pub use mailbox::Mail;
 pub use portal::{Portal, Setup, left_behind, signal};

@@ -86,7 +86,9 @@ impl Browser {
             }
         }
         if let Some(folder) = environment("GUICHET_TEST_PICTURES") {
-            self.take_pictures(Path::new(&folder), state).await;
+            let folder = workspace().join(folder);
+            std::fs::create_dir_all(&folder).expect("a folder for pictures");
+            self.take_pictures(&folder, state).await;
         }
         self.on(SCREENS[0]).await;
         assert!(found.is_empty(), "{state}:\n{found}");

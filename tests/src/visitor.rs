@@ -23,6 +23,8 @@ pub struct Visitor {
 /// An answer, whole.
 #[derive(Debug, Clone)]
 pub struct Answer {
+    /// What was asked: method, path and headers.
+    pub asked: String,
     /// The status.
     pub status: StatusCode,
     /// The headers.
@@ -54,7 +56,7 @@ impl Answer {
     #[track_caller]
     #[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "it is called for what it holds")]
     pub fn expect(self, status: u16, code: &str) -> Self {
-        assert!(self.status == status && self.code() == code, "{status} {code:?} is expected: {self:?}");
+        assert!(self.status == status && self.code() == code, "{status} {code:?} is expected: {self:#?}");
         self
     }
 }
@@ -104,6 +106,7 @@ impl Visitor {
     async fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let method: Method = method.parse().expect("a method");
         self.met.passwords(&body);
+        let asked = format!("{method} {path} {headers:?}");
         let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         let cookies: Vec<_> = self.cookies.lock().expect("cookies").iter().map(|(k, v)| format!("{k}={v}")).collect();
         if !cookies.is_empty() {
@@ -113,12 +116,12 @@ impl Visitor {
             let name: HeaderName = name.parse().expect("a header's name");
             request = request.header(name, HeaderValue::from_bytes(value.as_bytes()).expect("a header's value"));
         }
-        let asked = Instant::now();
+        let start = Instant::now();
         let answer = request.send().await.expect("the portal answers");
-        self.met.waited(asked.elapsed());
+        self.met.waited(start.elapsed());
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.keep_cookies(&headers);
-        let answer = Answer { status, headers, text: answer.text().await.expect("a body") };
+        let answer = Answer { asked, status, headers, text: answer.text().await.expect("a body") };
         if let Some(bearer) = answer.json()["token"].as_str() {
             self.met.ticket(bearer);
         }

@@ -1,6 +1,6 @@
 //! The described interface, and what of it was met.
 
-use guichet_tests::{Answer, Visitor};
+use guichet_tests::{Answer, Visitor, workspace};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -8,10 +8,9 @@ use std::sync::Mutex;
 /// A link, or a session, that there is none of.
 pub(super) const NOBODYS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-pub(super) fn yaml(path: &str) -> serde_norway::Value {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+pub(crate) fn yaml(path: &str) -> serde_norway::Value {
     let mut yaml: serde_norway::Value =
-        serde_norway::from_str(&std::fs::read_to_string(root.join(path)).expect("a file")).expect("YAML");
+        serde_norway::from_str(&std::fs::read_to_string(workspace().join(path)).expect("a file")).expect("YAML");
     yaml.apply_merge().expect("what can be merged");
     yaml
 }

@@ -59,12 +59,12 @@ impl<'a> Claim<'a> {
         // Without the peppers nothing can be tried, so nothing is counted either.
         keys.hasher(now).await?;
         let counted = self.count(attempts).await?;
-        rehearsal::point("guess.after_count", self.key.as_str());
+        rehearsal::point("login.after_reserve", self.key.as_str());
         let stored = counted.credential.as_ref().and_then(Credential::hash);
         let hasher = keys.hasher_for(stored.as_ref(), now).await?;
         let password = Password::typed(typed);
         let right = hasher.verify(&password, stored.as_ref())?;
-        rehearsal::point("guess.after_verify", self.key.as_str());
+        rehearsal::point("login.after_verify", self.key.as_str());
         Ok(Guess { right, counted, hasher, password, stored })
     }
 
