@@ -1,14 +1,12 @@
 //! The command line: what can be asked for, and how its end is told.
 
-use crate::desk::{Act, Desk, DeskError, List, Told};
+use crate::desk::{Act, Desk, DeskError, Lang, List, Told};
 use crate::doctor::{Finding, State, doctor};
 use crate::import::{self, import};
 use crate::restore::{Restorable, restore};
 use crate::site::site;
 use crate::stack::Directions;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
-use guichet_core::person::Language;
 use guichet_local::failure::in_full;
 use guichet_local::running::SOME_REFUSED;
 use indicatif::ProgressBar;
@@ -137,8 +135,8 @@ enum Command {
 #[derive(Args)]
 struct How {
     /// The language of what is said.
-    #[arg(long, default_value = "fr", value_parser = language())]
-    lang: Language,
+    #[arg(long, default_value = "fr")]
+    lang: Lang,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -173,10 +171,6 @@ const STOPPED: u8 = 4;
 
 /// What ends a command before its time. Its causes are told once, where it is caught.
 type Failed = Box<dyn Error>;
-
-fn language() -> impl TypedValueParser<Value = Language> {
-    PossibleValuesParser::new(["fr", "en"]).map(|name| if name == "en" { Language::En } else { Language::Fr })
-}
 
 impl How {
     async fn desk(&self, directions: &Directions) -> Result<Desk, DeskError> {

@@ -8,13 +8,13 @@ mod words;
 
 pub(crate) use acts::Act;
 pub(crate) use lists::List;
+pub(crate) use words::Lang;
 
 use crate::stack::{Directions, Role, Stack, StackError};
 use aws_sdk_sts::error::DisplayErrorContext;
 use guichet_core::account::AccountName;
 use guichet_core::clock::{self, UnixTime};
 use guichet_core::keys::{AccountKey, KeyError, KeyRing};
-use guichet_core::person::Language;
 use guichet_core::store::StoreError;
 use guichet_core::store::credentials::Credentials;
 use guichet_core::store::desk::Counters;
@@ -79,13 +79,13 @@ pub(crate) struct Desk {
     min_length: usize,
     time_zone: TimeZone,
     who: String,
-    lang: Language,
+    lang: Lang,
     now: UnixTime,
 }
 
 impl Desk {
     /// Goes to the desk of a stack.
-    pub(crate) async fn open(directions: &Directions, lang: Language) -> Result<Self, DeskError> {
+    pub(crate) async fn open(directions: &Directions, lang: Lang) -> Result<Self, DeskError> {
         let stack = Stack::find(directions, Role::Desk).await?;
         let now = clock::now();
         let zone = stack.parameter("DeskTimeZone")?;

@@ -1,23 +1,28 @@
 //! How the desk is spoken to: in French, or in English; hours as Québec writes them, days in figures.
 
 use super::Desk;
+use clap::ValueEnum;
 use guichet_core::class::Class;
 use guichet_core::clock::UnixTime;
-use guichet_core::person::Language;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
+
+/// A language in which the desk is spoken to. Those of the staff are not these: one of theirs asks for no translation here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Lang {
+    Fr,
+    En,
+}
 
 impl Desk {
     /// Of two sentences the one in the desk's language.
     pub(super) fn say(&self, fr: impl Into<String>, en: impl Into<String>) -> String {
         match self.lang {
             // Before these signs French leaves a space that no line breaks at.
-            Language::Fr => {
-                [":", ";", "?", "»"].into_iter().fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| {
-                    text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))
-                })
-            }
-            Language::En => en.into(),
+            Lang::Fr => [":", ";", "?", "»"].into_iter().fold(fr.into().replace("« ", "«\u{a0}"), |text, sign| {
+                text.replace(&format!(" {sign}"), &format!("\u{a0}{sign}"))
+            }),
+            Lang::En => en.into(),
         }
     }
 
@@ -64,11 +69,11 @@ impl Desk {
 struct When {
     local: ZonedDateTime,
     is_today: bool,
-    lang: Language,
+    lang: Lang,
 }
 
 impl When {
-    fn new(moment: UnixTime, now: UnixTime, time_zone: &TimeZone, lang: Language) -> Self {
+    fn new(moment: UnixTime, now: UnixTime, time_zone: &TimeZone, lang: Lang) -> Self {
         let local = |moment: UnixTime| {
             let moment = Timestamp::from_second(moment.0).unwrap_or(Timestamp::MAX);
             moment.to_zoned_datetime(time_zone.clone())
@@ -83,8 +88,8 @@ impl When {
 
     fn hour(&self) -> String {
         match self.lang {
-            Language::Fr => self.local.strftime("%-H\u{a0}h\u{a0}%M").to_string(),
-            Language::En => {
+            Lang::Fr => self.local.strftime("%-H\u{a0}h\u{a0}%M").to_string(),
+            Lang::En => {
                 let half = if self.local.hour() < 12 { "a.m." } else { "p.m." };
                 format!("{}\u{a0}{half}", self.local.strftime("%-I:%M"))
             }
@@ -95,31 +100,31 @@ impl When {
     fn day_and_hour(&self) -> String {
         match self.lang {
             _ if self.is_today => self.hour(),
-            Language::Fr => format!("{} à {}", self.day(), self.hour()),
-            Language::En => format!("{} at {}", self.day(), self.hour()),
+            Lang::Fr => format!("{} à {}", self.day(), self.hour()),
+            Lang::En => format!("{} at {}", self.day(), self.hour()),
         }
     }
 
     fn moment(&self) -> String {
-        let article = if self.lang == Language::Fr && !self.is_today { "le " } else { "" };
+        let article = if self.lang == Lang::Fr && !self.is_today { "le " } else { "" };
         format!("{article}{}", self.day_and_hour())
     }
 
     fn at(&self) -> String {
         let preposition = match (self.lang, self.is_today) {
-            (Language::Fr, true) => "à",
-            (Language::Fr, false) => "le",
-            (Language::En, true) => "at",
-            (Language::En, false) => "on",
+            (Lang::Fr, true) => "à",
+            (Lang::Fr, false) => "le",
+            (Lang::En, true) => "at",
+            (Lang::En, false) => "on",
         };
         format!("{preposition} {}", self.day_and_hour())
     }
 
     fn until(&self) -> String {
         let preposition = match (self.lang, self.is_today) {
-            (Language::Fr, true) => "jusqu’à",
-            (Language::Fr, false) => "jusqu’au",
-            (Language::En, _) => "until",
+            (Lang::Fr, true) => "jusqu’à",
+            (Lang::Fr, false) => "jusqu’au",
+            (Lang::En, _) => "until",
         };
         format!("{preposition} {}", self.day_and_hour())
     }
@@ -135,18 +140,18 @@ mod tests {
         let utc = |text: &str| UnixTime(text.parse::<Timestamp>().unwrap().as_second());
         let now = utc("2026-11-26T04:40:00Z");
         for (moment, lang, at, after, until) in [
-            ("2026-11-26T04:50:00Z", Language::Fr, "à 23 h 50", "23 h 50", "jusqu’à 23 h 50"),
-            ("2026-11-26T04:50:00Z", Language::En, "at 11:50 p.m.", "11:50 p.m.", "until 11:50 p.m."),
+            ("2026-11-26T04:50:00Z", Lang::Fr, "à 23 h 50", "23 h 50", "jusqu’à 23 h 50"),
+            ("2026-11-26T04:50:00Z", Lang::En, "at 11:50 p.m.", "11:50 p.m.", "until 11:50 p.m."),
             (
                 "2026-11-26T05:05:00Z",
-                Language::Fr,
+                Lang::Fr,
                 "le 2026-11-26 à 0 h 05",
                 "le 2026-11-26 à 0 h 05",
                 "jusqu’au 2026-11-26 à 0 h 05",
             ),
             (
                 "2026-11-26T05:05:00Z",
-                Language::En,
+                Lang::En,
                 "on 2026-11-26 at 12:05 a.m.",
                 "2026-11-26 at 12:05 a.m.",
                 "until 2026-11-26 at 12:05 a.m.",
