@@ -5,6 +5,9 @@ use guichet_tests::{Ground, Person};
 use serde_json::json;
 use std::time::Duration;
 
+/// The local stack closes SES's port, and opens it again, within so long of being told.
+const SES_CLOSES: Duration = Duration::from_millis(300);
+
 faults! {
     "F-01" "SES: 429, maximum sending rate exceeded, for a while" "I1 I2 I11 I12" rate_exceeded;
     "F-02" "SES: 429, daily quota exceeded, for longer than a request lives" "I1 I7 I12" quota_exceeded;
@@ -26,7 +29,7 @@ async fn rate_exceeded(ground: &mut Ground) {
         ground.later(65).await;
     }
     for person in people {
-        assert!(ground.portal.mails_to(&person.email).await.is_empty());
+        assert!(ground.portal.mails_to(&person.email).await.is_empty(), "SES took nothing");
         let request = ground.request_of(&person).await;
         assert_eq!(request["attempts"]["N"], "0", "what was not taken, for sure, costs no attempt: {request}");
     }
@@ -67,7 +70,7 @@ async fn broken(ground: &mut Ground) {
 
 async fn refused(ground: &mut Ground) {
     ground.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(SES_CLOSES).await;
     let person = ground.asks().await;
     for _ in 0..5 {
         ground.later(65).await;
@@ -75,7 +78,7 @@ async fn refused(ground: &mut Ground) {
     let request = ground.request_of(&person).await;
     assert_eq!((&request["status"]["S"], &request["attempts"]["N"]), (&json!("pending"), &json!("0")), "{request}");
     ground.mend();
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    tokio::time::sleep(SES_CLOSES).await;
 }
 
 fn silent(mode: &str, nth: &[u32]) -> serde_json::Value {

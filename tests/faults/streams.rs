@@ -39,7 +39,7 @@ async fn doubled(ground: &mut Ground) {
         ground.settle().await;
         let event = record(&ground.request_of(&person).await, "INSERT");
         ground.portal.invoke("mailer", &event).await.expect("an answer");
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1);
+        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
     }
     ground.later(3600).await;
     for request in ground.portal.items("MailRequests").await {
@@ -55,7 +55,7 @@ async fn at_once(ground: &mut Ground) {
         let ring = || ground.portal.invoke("mailer", &event);
         let (one, other) = futures_util::future::join(ring(), ring()).await;
         assert!(one.is_some() && other.is_some());
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1);
+        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
     }
 }
 
@@ -138,7 +138,6 @@ async fn panics(ground: &mut Ground) {
     ground.portal.rehearse("mailer.after_claim", &format!("always panic {}", &key[..12]));
     ground.ambiguous(&other, 1);
     ground.ends(&doomed, "failed");
-    tokio::time::sleep(Duration::from_secs(2)).await;
     ground.settle().await;
     ground.portal.forget_rehearsals();
     assert_eq!(ground.request_of(&doomed).await["reason"]["S"], "unfinished");
@@ -203,7 +202,7 @@ async fn killed_after_claim(ground: &mut Ground) {
 async fn killed_before_ses(ground: &mut Ground) {
     for point in ["mailer.after_token_put", "mailer.before_ses"] {
         let person = killed_at(ground, point).await;
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1);
+        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
         let links = ground.portal.items("Tokens").await;
         let links = links.iter().filter(|link| link["account"]["S"] == person.account.as_str());
         assert_eq!(links.count(), 2, "the first, which nobody was mailed, runs out by itself");
@@ -265,7 +264,7 @@ async fn no_mailer(ground: &mut Ground) {
     let people = [ground.asks().await, ground.asks().await];
     tokio::time::sleep(Duration::from_secs(3)).await;
     for person in &people {
-        assert!(ground.portal.mails_to(&person.email).await.is_empty());
+        assert!(ground.portal.mails_to(&person.email).await.is_empty(), "no mailer is there to send it");
     }
     ground.mend();
     ground.later(1).await;

@@ -93,12 +93,12 @@ async fn a_mail_that_ses_tells_of_is_out_whatever_became_of_its_mailer() {
     visitor.register(&person.account).await.expect(202, "");
     portal.mail_number(1, &person).await;
     let delivered = comes_to(&portal, "register", "delivered").await;
-    assert!(portal.is_rehearsed("mailer.after_ses"));
+    assert!(portal.is_rehearsed("mailer.after_ses"), "the mailer ended where it was to");
     assert_eq!((&delivered["account"]["S"], delivered.get("typed")), (&json!(person.account), None));
     // Later, nobody takes it for one that was not sent.
     portal.move_clock("mailer", 120);
     assert!(portal.sweep().await);
-    assert_eq!(portal.mails_to(&person.email).await.len(), 1);
+    assert_eq!(portal.mails_to(&person.email).await.len(), 1, "it is mailed once");
 }
 
 #[tokio::test]

@@ -69,7 +69,7 @@ async fn a_mailbox_that_a_colleague_shares_gets_no_link_whichever_file_named_who
         (stands(&["shared-mailbox"]) == 2).then_some(())
     };
     portal.until("neither gets a mail", both_are_refused).await;
-    assert!(portal.mails_to(&person.email).await.is_empty());
+    assert!(portal.mails_to(&person.email).await.is_empty(), "a shared mailbox gets no link");
 
     // Once the other has an address of their own, both get mail again.
     let (_, said) = portal.import("intrus,igor@sante.example,Igor,Intrus,fr,oui\n");
@@ -294,6 +294,7 @@ async fn a_restore_brings_the_passwords_of_then_back_and_nothing_else_of_then_or
     }
     between.get("/api/session").await.expect(401, "not-signed-in");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
+    // The version that a restore gives is the second it is made in.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
     assert_eq!(code, Some(0), "{said}");

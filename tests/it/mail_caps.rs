@@ -89,6 +89,7 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
     assert!(portal.mails_to(&late.email).await.is_empty(), "the hour's ten are out");
 
     portal.forget_counts("mailer#brake").await;
+    portal.sweep().await;
     portal.mail_number(1, &late).await;
     let held = &strangers[8..];
     let sent = join_all(held.iter().map(|person| portal.mail_number(1, person))).await;
@@ -113,11 +114,15 @@ async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterward
         visitor.register(&person.account).await.expect(202, "");
     }
     // More refusals than the attempts that one request has.
-    let refused = async || (portal.log().matches("ses SendEmail fails as asked").count() >= 7).then_some(());
+    let refused = async || {
+        assert!(portal.sweep().await, "a mailer that SES refuses comes to its end");
+        (portal.log().matches("ses SendEmail fails as asked").count() >= 7).then_some(())
+    };
     portal.until("SES refuses", refused).await;
     let requests = portal.items("MailRequests").await;
     assert_eq!(requests.len(), people.len());
     portal.mend();
+    portal.sweep().await;
     for person in &people {
         portal.mail_number(1, person).await;
     }

@@ -255,18 +255,6 @@ async fn a_key_that_nobody_has_opens_nothing() {
     }
 }
 
-/// As if no session had been used for long, so that the next use is noted.
-async fn let_sessions_rest(portal: &Portal) {
-    for session in portal.items("Sessions").await {
-        let update = json!({
-            "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
-            "UpdateExpression": "SET last_used_at = :long_ago",
-            "ExpressionAttributeValues": { ":long_ago": { "N": "1000000000" } },
-        });
-        portal.dynamodb("UpdateItem", "Sessions", update).await;
-    }
-}
-
 /// What the stack's log of permissions has as granted and not as used: a statement, an action and a resource each.
 fn unused(portal: &Portal) -> BTreeSet<String> {
     let log = std::fs::read_to_string(portal.setup().data().join("permissions.log")).expect("the log of permissions");
@@ -295,7 +283,7 @@ async fn no_permission_is_there_for_nothing() {
     for _ in 0..2 {
         here.sign_in(&person.account, "fleuve-7q").await.expect(200, "");
     }
-    let_sessions_rest(&portal).await;
+    portal.let_sessions_rest(&person.account).await;
     let ticket = here.cookie("__Host-session").expect("a session");
     let event = json!({"headers": {"authorization": format!("Bearer {ticket}")}});
     portal.invoke("authorizer", &event).await.expect("an answer");

@@ -123,5 +123,5 @@ async fn who_cannot_be_mailed_is_not_and_the_reason_is_kept() {
     }
     let mails: Vec<guichet_tests::Mail> =
         reqwest::get(format!("{}/_local/mail", portal.url())).await.unwrap().json().await.unwrap();
-    assert!(mails.is_empty());
+    assert!(mails.is_empty(), "nobody of them is mailed: {mails:?}");
 }

@@ -177,8 +177,8 @@ impl Portal {
     /// The process identifiers of a function's instances, or of any program that this stack runs.
     #[must_use]
     pub fn pids_of(&self, program: &str) -> Vec<u32> {
-        let own = self.own_pid();
-        processes().into_iter().filter(|p| p.name == program && p.descends_from(own)).map(|p| p.pid).collect()
+        let (own, all) = (self.own_pid(), processes());
+        all.iter().filter(|p| p.name == program && p.descends_from(own, &all)).map(|p| p.pid).collect()
     }
 
     fn own_pid(&self) -> u32 {
@@ -359,8 +359,7 @@ struct Process {
 }
 
 impl Process {
-    fn descends_from(&self, ancestor: u32) -> bool {
-        let all = processes();
+    fn descends_from(&self, ancestor: u32, all: &[Self]) -> bool {
         let mut parent = self.parent;
         while parent > 1 {
             if parent == ancestor {
