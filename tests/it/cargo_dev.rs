@@ -1,6 +1,8 @@
 //! `cargo dev` itself.
 
-use guichet_tests::{Person, Setup, binary};
+use guichet_tests::{Person, Setup, binary, signal};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 fn refuses(setup: &Setup) -> (Option<i32>, String) {
     let output = setup.command(&binary("guichet-local")).output().expect("guichet-local runs");
@@ -32,7 +34,7 @@ async fn a_killed_stack_leaves_no_child() {
     let portal = Setup::new().start();
     let pids: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
     let own = portal.stack()["pid"].as_u64().unwrap();
-    guichet_tests::signal("KILL", u32::try_from(own).unwrap());
+    signal("KILL", u32::try_from(own).unwrap());
     for pid in pids {
         let is_gone = || !std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid);
         portal.until(&format!("{pid} ends"), async || is_gone().then_some(())).await;
@@ -46,6 +48,19 @@ async fn two_stacks_run_side_by_side() {
     one.visitor().become_a_user(&one, &person, "oie7").await;
     one.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     other.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
+}
+
+#[test]
+fn what_is_built_already_is_not_built_again() {
+    let setup = Setup::new();
+    let mut command = Command::new(binary("guichet-local"));
+    command.args(["--port=0", "--data"]).arg(setup.data()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut stack = command.spawn().unwrap();
+    let mut said = BufReader::new(stack.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let built = said.find(|line| line.contains("Finished") || line.contains("Compiling"));
+    signal("KILL", stack.id());
+    stack.wait().unwrap();
+    assert!(built.as_ref().is_some_and(|line| line.contains("Finished")), "{built:?}");
 }
 
 #[test]

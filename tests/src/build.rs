@@ -1,5 +1,6 @@
 //! The binaries under test, and the sources.
 
+use guichet_local::compile::OF_THIS_PACKAGE;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -17,7 +18,11 @@ pub fn workspace() -> &'static Path {
 pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
-        let built = Command::new(env!("CARGO")).args(["build", "--bins"]).current_dir(workspace()).status();
+        let mut cargo = Command::new(env!("CARGO"));
+        for name in OF_THIS_PACKAGE {
+            cargo.env_remove(name);
+        }
+        let built = cargo.args(["build", "--bins"]).current_dir(workspace()).status();
         assert!(built.expect("cargo runs").success(), "the binaries are built");
         // This test's own executable stands in target/debug/deps.
         let test = std::env::current_exe().expect("this test's path");

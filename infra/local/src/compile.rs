@@ -6,6 +6,17 @@ use crate::template::Function;
 use crate::tether;
 use std::path::Path;
 
+/// What cargo tells a program that it runs of the program's package. A cargo that is run in turn must not see it: the build
+/// script of ring asks for these by name, and would be run anew, and all that stands on ring be built again.
+pub const OF_THIS_PACKAGE: [&str; 6] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_PKG_NAME",
+    "CARGO_PKG_VERSION_MAJOR",
+    "CARGO_PKG_VERSION_MINOR",
+    "CARGO_PKG_VERSION_PATCH",
+    "CARGO_PKG_VERSION_PRE",
+];
+
 /// Builds the binaries of the functions and of `guichet-admin`, beside this one.
 pub async fn build(workspace: &Path, functions: &[Function]) -> Result<(), Failure> {
     eprintln!("building the functions; the first time takes some minutes …");
@@ -15,6 +26,9 @@ pub async fn build(workspace: &Path, functions: &[Function]) -> Result<(), Failu
     cargo.current_dir(workspace).args(["build", "--profile", if cfg!(debug_assertions) { "dev" } else { "release" }]);
     for name in functions.iter().map(|function| function.name.as_str()).chain(["guichet-admin"]) {
         cargo.args(["--bin", name]);
+    }
+    for name in OF_THIS_PACKAGE {
+        cargo.env_remove(name);
     }
     match tether::run(&mut cargo).await? {
         status if status.success() => Ok(()),

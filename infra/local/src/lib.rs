@@ -14,7 +14,7 @@ pub mod brand;
 mod bus;
 mod cargo_lambda;
 pub mod cli;
-mod compile;
+pub mod compile;
 mod data;
 mod edge;
 mod embedded;
