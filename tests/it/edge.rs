@@ -1,5 +1,6 @@
 //! The edge: who says where a client is, and the headers of every answer.
 
+use crate::openapi;
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
@@ -76,19 +77,10 @@ async fn who_does_not_prove_to_be_the_edge_is_refused_and_an_alarm_can_tell() {
     let portal = Setup::new().start();
     let client = portal.without_the_edge(&portal.visitor());
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
+    let routes = openapi::routes();
     let close = [proof.to_lowercase(), proof[1..].to_owned(), format!("{proof}x"), format!("{proof},{proof}")];
     for wrong in close.iter().map(String::as_str).chain(["", "x"]) {
-        for (method, path) in [
-            ("POST", "/api/register"),
-            ("POST", "/api/request-reset"),
-            ("POST", "/api/reset/check"),
-            ("POST", "/api/reset"),
-            ("POST", "/api/login"),
-            ("POST", "/api/password"),
-            ("POST", "/api/find-account"),
-            ("GET", "/api/session"),
-            ("DELETE", "/api/session"),
-        ] {
+        for (method, path) in &routes {
             let answer = client.send(method, path, &[JSON, (PROOF, wrong), (SAYS, "127.0.0.1")], "{}").await;
             answer.expect(403, "cross-site");
         }

@@ -1,23 +1,16 @@
 //! Tickets that were planted, kept or carried over, and acts that another site's page would have done.
 
+use crate::openapi;
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Visitor};
 use serde_json::json;
 
 const SESSION: &str = "__Host-session";
 const JSON: (&str, &str) = ("content-type", "application/json");
-/// Every route that changes something.
-const CHANGES: [(&str, &str); 9] = [
-    ("POST", "/api/register"),
-    ("POST", "/api/request-reset"),
-    ("POST", "/api/reset/check"),
-    ("POST", "/api/reset"),
-    ("POST", "/api/login"),
-    ("POST", "/api/password"),
-    ("DELETE", "/api/session"),
-    ("DELETE", "/api/sessions"),
-    ("DELETE", "/api/sessions/x"),
-];
+/// Every route that changes something, or takes something in.
+fn changes() -> impl Iterator<Item = (String, String)> {
+    openapi::routes().into_iter().filter(|(method, _)| method != "GET")
+}
 
 async fn signed_in(portal: &Portal, person: &Person) -> Visitor {
     let visitor = portal.visitor();
@@ -151,7 +144,7 @@ async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
     let body = json!({
         "account": other.account, "token": "A".repeat(43), "current": "oie7", "password": "vol3", "confirmation": "vol3",
     });
-    for (method, path) in CHANGES {
+    for (method, path) in changes() {
         for foreign in [
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
@@ -166,7 +159,7 @@ async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
             ("origin", &prefix),
             ("origin", "http://localhost"),
         ] {
-            let answer = visitor.send(method, path, &[JSON, foreign], body.to_string()).await;
+            let answer = visitor.send(&method, &path, &[JSON, foreign], body.to_string()).await;
             let answer = answer.expect(403, "cross-site");
             assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{answer:?}");
             assert_eq!(answer.header("set-cookie"), "");
@@ -174,8 +167,8 @@ async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
     }
     // What a form or a script sends without asking first is refused by its type, wherever it comes from.
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
-        for (method, path) in CHANGES.iter().filter(|(method, _)| *method == "POST") {
-            let answer = visitor.send(method, path, &[("content-type", content_type)], body.to_string()).await;
+        for (method, path) in changes().filter(|(method, _)| *method == "POST") {
+            let answer = visitor.send(&method, &path, &[("content-type", content_type)], body.to_string()).await;
             answer.expect(415, "not-json");
         }
     }
@@ -187,15 +180,15 @@ async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
 async fn a_browser_that_asks_first_is_told_nothing() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
-    for (method, path) in CHANGES.into_iter().chain([("GET", "/api/session"), ("GET", "/api/events")]) {
+    for (method, path) in openapi::routes() {
         let ask = [
             ("origin", "https://evil.example"),
-            ("access-control-request-method", method),
+            ("access-control-request-method", method.as_str()),
             ("access-control-request-headers", "content-type,authorization"),
             ("access-control-request-private-network", "true"),
         ];
-        let preflight = visitor.send("OPTIONS", path, &ask, "").await;
-        let read = visitor.send("GET", path, &[("origin", "https://evil.example")], "").await;
+        let preflight = visitor.send("OPTIONS", &path, &ask, "").await;
+        let read = visitor.send("GET", &path, &[("origin", "https://evil.example")], "").await;
         assert_eq!((preflight.status.as_u16(), preflight.text.as_str()), (404, r#"{"message":"Not Found"}"#));
         for answer in [preflight, read] {
             let tells = |name: &str| name.starts_with("access-control-");

@@ -13,6 +13,11 @@ use std::collections::BTreeSet;
 /// The password of the examples.
 const PASSWORD: &str = "ruisseau-42";
 
+/// The methods and paths of all routes, those of one session with one that there is none of.
+pub(crate) fn routes() -> Vec<(String, String)> {
+    Interface::new().operations().map(|it| (it.method, it.path.replace("{id}", NOBODYS))).collect()
+}
+
 /// An example with somebody who is there in the place of its fictitious person.
 fn alive(example: &Value, person: &Person, token: &str) -> Value {
     let mut example = example.clone();
