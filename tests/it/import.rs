@@ -294,7 +294,7 @@ async fn a_restore_brings_the_passwords_of_then_back_and_nothing_else_of_then_or
     }
     between.get("/api/session").await.expect(401, "not-signed-in");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    // The version that a restore gives is the second it is made in.
+    // The versions that a restore gives begin at the second it is made in: the next is to be of a later one.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
     assert_eq!(code, Some(0), "{said}");

@@ -39,7 +39,7 @@ async fn a_colleague_who_is_still_signed_in_is_named_and_signed_out_in_one_click
     browser.click("Se déconnecter").await;
     browser.wait_for_text("Votre session est terminée.").await;
     sign_in(&browser, &second).await;
-    assert!(!browser.shows_text(&first.family_name).await, "whoever sat here before is shown to the next");
+    assert!(!browser.shows_text(&first.family_name).await, "nothing of whoever sat here before is shown");
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn signing_out_in_one_tab_leaves_nothing_in_the_other() {
     browser.to_tab(first).await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(SIGN_IN_FIRST).await;
-    assert!(!browser.shows_text(&person.family_name).await, "who was signed in is still shown");
+    assert!(!browser.shows_text(&person.family_name).await, "nothing of who was signed in is shown");
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_screen_that_was_left_alone_shows_nothing_past_the_sessions_end() {
     portal.let_sessions_end(&person.account, "idle_ends_at").await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(SIGN_IN_FIRST).await;
-    assert!(!browser.shows_text(&person.family_name).await, "who was signed in is still shown");
+    assert!(!browser.shows_text(&person.family_name).await, "nothing of who was signed in is shown");
 }
 
 #[tokio::test]

@@ -20,12 +20,15 @@ pub const INVARIANTS: [(&str, &str); 13] = [
     ("I4", "hash, version, used link and notice change together or not at all, the version by one"),
     ("I5", "once a change is committed, its answer lost or not, no older session or link is accepted"),
     ("I6", "no password, link or session stands in the clear in tables, streams or logs"),
-    ("I7", "what the public is answered does not depend on the fault and on who has an account at once"),
+    ("I7", "no fault makes what the public is answered depend on who has an account"),
     ("I8", "where counters or credentials cannot be read or written, nobody gets in who was not in"),
     ("I9", "the expiry decides, not whether the item is still there"),
     ("I10", "no more passwords are tried than the budget allows, whatever the parallelism, crashes and repetitions"),
     ("I11", "what is broken of one person delays no other's mail"),
-    ("I12", "work is bounded: at most three times the usual calls, and every answer within ten seconds"),
+    (
+        "I12",
+        "work is bounded: at most three times the usual calls, and every answer within eleven seconds, ten of the function's and the gateway's own",
+    ),
     ("I13", "after the fault all comes back without hands"),
 ];
 /// Each function's own limit is 10 s; the gateway answers for one that died.

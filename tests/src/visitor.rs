@@ -23,7 +23,7 @@ pub struct Visitor {
 /// An answer, whole.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// What was asked: method, path and headers.
+    /// What was asked: method, path and the headers that were given, without cookies.
     pub asked: String,
     /// The status.
     pub status: StatusCode,

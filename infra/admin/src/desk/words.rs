@@ -7,7 +7,8 @@ use guichet_core::clock::UnixTime;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 
-/// A language in which the desk is spoken to. Those of the staff are not these: one of theirs asks for no translation here.
+/// A language in which the desk is spoken to. The staff's are another list (`person::Language`): one more there asks for no
+/// translation here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Lang {
     Fr,
