@@ -1,6 +1,22 @@
 //! The pages, before any script runs.
 
 use guichet_tests::{Portal, pages};
+use std::collections::BTreeSet;
+
+#[tokio::test]
+async fn every_page_has_the_same_head_and_foot() {
+    let visitor = Portal::shared().visitor();
+    let mut frames = BTreeSet::new();
+    for path in pages().iter().map(String::as_str).chain(["/nulle-part"]) {
+        let page = visitor.get(path).await.text;
+        let (head, rest) = page.split_once("<main").expect("a main part");
+        let (_, foot) = rest.split_once("</main>").expect("its end");
+        let own = |line: &str| line.contains("<title") || line.contains("<script type=\"module\"");
+        let frame: Vec<_> = head.lines().chain(foot.lines()).filter(|line| !own(line)).collect();
+        frames.insert(frame.join("\n"));
+    }
+    assert_eq!(frames.len(), 1, "{frames:#?}");
+}
 
 #[tokio::test]
 async fn every_page_is_french_and_strict() {
