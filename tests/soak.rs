@@ -131,7 +131,7 @@ async fn main() {
     let minutes = numbers.first().copied().unwrap_or(1);
     let seed = numbers.get(1).copied().unwrap_or_else(|| std::process::id().into());
     println!("{minutes} minutes from seed {seed}");
-    let stack = Setup::new().with("--concurrency=2").with("--set=MailBrakePerHour=1000000").start();
+    let stack = Setup::new().with("--concurrency=2").with("--set=EmailsPerHour=1000000").start();
     let mut ground = Ground::on(stack).await;
     let people: Vec<_> = (0..ALL).map(|_| Person::new()).collect();
     let seen = Seen::default();

@@ -81,7 +81,11 @@ impl Ground {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
             .envs(&function.variables)
             // Nobody is found guessing here.
-            .envs([("BRAKE_PER_HOUR", "1000000"), ("BRAKE_PER_DAY", "1000000"), ("MANAGED_NETWORKS", "10.0.0.0/8")]);
+            .envs([
+                ("UNTRUSTED_FAILURES_PER_HOUR", "1000000"),
+                ("UNTRUSTED_FAILURES_PER_DAY", "1000000"),
+                ("MANAGED_NETWORKS", "10.0.0.0/8"),
+            ]);
         command
     }
 

@@ -13,7 +13,7 @@ const SECONDS: u32 = 10;
 /// Milliseconds from asking for a mail to SES's having it, for each of some hundred people who ask one after the other,
 /// fifty a second.
 pub fn bell() -> Sample {
-    let portal = Setup::new().with("--packaged").with("--set=MailBrakePerHour=1000000").start();
+    let portal = Setup::new().with("--packaged").with("--set=EmailsPerHour=1000000").start();
     let people: Vec<_> = (0..A_SECOND * SECONDS).map(|_| Person::new()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let asked: Vec<SystemTime> = runtime.block_on(async {

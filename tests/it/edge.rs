@@ -5,7 +5,7 @@ use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-const PROOF: &str = "x-edge-secret";
+const PROOF: &str = "x-guichet-origin-secret";
 const SAYS: &str = "x-viewer-address";
 
 /// Asks what only a managed network is answered, with these headers besides.

@@ -59,7 +59,7 @@ async fn a_flood_from_many_addresses_sends_four_mails_a_day_and_the_owners_reque
 
 #[tokio::test]
 async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_released() {
-    let portal = Setup::new().with("--set=MailBrakePerHour=10").start();
+    let portal = Setup::new().with("--set=EmailsPerHour=10").start();
     let strangers: Vec<_> = (0..15).map(|_| Person::new()).collect();
     for (n, person) in strangers.iter().enumerate() {
         portal.stranger().register(&person.account).await.expect(202, "");

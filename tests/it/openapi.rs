@@ -116,7 +116,7 @@ async fn refusals_of_all(interface: &Interface, portal: &Portal) {
         if operation.method != "GET" {
             interface.send(&visitor, id, &sent, (403, "cross-site")).await;
         }
-        sent.headers = &[("x-edge-secret", "forged")];
+        sent.headers = &[("x-guichet-origin-secret", "forged")];
         interface.send(&straight, id, &sent, (403, "cross-site")).await;
     }
 }

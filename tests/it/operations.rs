@@ -40,7 +40,7 @@ async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_al
         assert!(line["Stack"].as_str().unwrap().starts_with("guichet-"), "{line}");
         measured.insert(name.to_owned());
     }
-    for name in ["SignedIn", "SignInRefused", "MailsSent"] {
+    for name in ["SignedIn", "SignInRefused", "EmailsSent"] {
         assert!(measured.contains(name), "{name} is not among {measured:?}");
     }
 }

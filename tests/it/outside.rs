@@ -85,7 +85,7 @@ async fn guess(portal: &Portal) -> Answer {
 
 #[tokio::test]
 async fn the_brake_stops_outside_for_an_hour_and_those_who_are_known_notice_nothing() {
-    let portal = Setup::new().with("--set=BrakePerHour=6").start();
+    let portal = Setup::new().with("--set=UntrustedFailuresPerHour=6").start();
     let (person, unsigned) = (Person::new(), portal.visitor());
     unsigned.become_a_user(&portal, &person, "oie7").await;
     let at_home = unsigned.taken_to(portal.stranger());
@@ -124,7 +124,7 @@ async fn the_brake_stops_outside_for_an_hour_and_those_who_are_known_notice_noth
 
 #[tokio::test]
 async fn the_brake_of_a_day_lets_one_guess_an_hour_through() {
-    let portal = Setup::new().with("--set=BrakePerDay=3").start();
+    let portal = Setup::new().with("--set=UntrustedFailuresPerDay=3").start();
     for _ in 0..3 {
         guess(&portal).await.expect(401, "invalid-credentials");
     }

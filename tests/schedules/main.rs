@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let count = numbers.first().map_or(SOME, |count| u32::try_from(*count).expect("a number of schedules"));
     let seed = numbers.get(1).copied().unwrap_or_else(|| std::process::id().into());
-    match config::text("GUICHET_REHEARSAL") {
+    match config::text("GUICHET_FAILPOINTS") {
         Ok(rehearsal) => play(count, seed, &PathBuf::from(rehearsal)),
         Err(_) => share(count, seed),
     }
@@ -48,7 +48,7 @@ fn share(count: u32, seed: u64) -> ExitCode {
             let mut command = Command::new(std::env::current_exe().expect("this program"));
             command
                 .args([(count / PROCESSES).max(1).to_string(), (seed + u64::from(n)).to_string()])
-                .env("GUICHET_REHEARSAL", rehearsal.path())
+                .env("GUICHET_FAILPOINTS", rehearsal.path())
                 .envs(system.functions.iter().flat_map(|function| &function.variables))
                 .env("MANAGED_NETWORKS", "10.0.0.0/8")
                 .envs([

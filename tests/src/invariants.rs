@@ -92,7 +92,7 @@ impl Ground {
                 assert!(!self.portal.mails_to(&asked.person.email).await.is_empty(), "I1: no mail to {account}");
             }
             if ["failed", "expired"].contains(&status) {
-                assert!(log.contains("\"MailsFailed\":1"), "I1: no metric of {request}");
+                assert!(log.contains("\"EmailsFailed\":1"), "I1: no metric of {request}");
             }
         }
     }

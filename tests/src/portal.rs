@@ -110,8 +110,12 @@ impl Portal {
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Portal> = OnceLock::new();
         // What all stories together fail must not pull the brake; the stories of the brake have portals of their own.
-        let setup =
-            || Setup::new().with("--concurrency=6").with("--set=BrakePerHour=9999").with("--set=BrakePerDay=9999");
+        let setup = || {
+            Setup::new()
+                .with("--concurrency=6")
+                .with("--set=UntrustedFailuresPerHour=9999")
+                .with("--set=UntrustedFailuresPerDay=9999")
+        };
         SHARED.get_or_init(|| setup().start())
     }
 

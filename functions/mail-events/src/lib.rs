@@ -37,7 +37,7 @@ impl MailEvents {
         let (request, status) = (event.request.brief(), event.told.status);
         tracing::info!(mail.request = request, mail.status = ?status, mail.reason = event.told.reason, news = account.is_some(), "SES told");
         if account.is_some() && status == Status::Failed {
-            metrics::count(Metric::MailsFailed);
+            metrics::count(Metric::EmailsFailed);
         }
         if let (Some(account), Some(address)) = (account, event.gone) {
             self.directory.mark_bounced(&account, &address, now).await?;

@@ -156,7 +156,7 @@ impl Mailer {
     /// That it cannot be told keeps no mail back.
     async fn tell_age_of_import(&self, now: UnixTime) {
         match self.directory.imported_at().await {
-            Ok(Some(at)) => metrics::measured(Metric::ImportAgeSeconds, at.seconds_until(now)),
+            Ok(Some(at)) => metrics::measured(Metric::DirectoryAgeSeconds, at.seconds_until(now)),
             Ok(None) => {}
             Err(error) => tracing::error!(error.chain = chain(&error), "the age of the import is not known"),
         }
@@ -176,7 +176,7 @@ impl Mailer {
             }
             Ok(Came::Held(why)) => {
                 tracing::warn!(mail.request = request, mail.held = ?why, "mail request held");
-                metrics::count(Metric::MailsHeld);
+                metrics::count(Metric::EmailsDeferred);
             }
             Ok(Came::Again | Came::NotOurs) => {}
             Err(error) => {
@@ -355,8 +355,8 @@ impl Mailer {
 
 fn count_end(status: Status) {
     match status {
-        Status::Sent => metrics::count(Metric::MailsSent),
-        Status::Failed | Status::Expired => metrics::count(Metric::MailsFailed),
+        Status::Sent => metrics::count(Metric::EmailsSent),
+        Status::Failed | Status::Expired => metrics::count(Metric::EmailsFailed),
         _ => {}
     }
 }

@@ -66,7 +66,7 @@ fn ses(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
     let account = aws(["sesv2", "get-account"])?;
     let quota = |of: &str| account["SendQuota"][of].as_f64().unwrap_or_default();
     let (day, second) = (quota("Max24HourSend"), quota("MaxSendRate"));
-    let brake: f64 = deployed.parameter("MailBrakePerHour").parse().unwrap_or_default();
+    let brake: f64 = deployed.parameter("EmailsPerHour").parse().unwrap_or_default();
     // A day's quota of -1 is none.
     let enough = (day < 0.0 || day >= brake) && second * 3600.0 >= brake;
     Ok(vec![
@@ -80,7 +80,7 @@ fn ses(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
             enough,
             format!("SES takes {day} mails a day, {second} a second; an hour's brake is {brake}"),
             format!(
-                "SES takes {day} mails a day, {second} a second, and MailBrakePerHour is {brake}: ask SES for more, or lower it"
+                "SES takes {day} mails a day, {second} a second, and EmailsPerHour is {brake}: ask SES for more, or lower it"
             ),
         ),
     ])

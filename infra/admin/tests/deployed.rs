@@ -38,7 +38,7 @@ impl Account {
         account.answers("cloudformation-describe-stacks", &json!({"Stacks": [{
             "StackName": "guichet", "StackStatus": "CREATE_COMPLETE",
             "Parameters": [
-                parameter("MailFrom", "centre@exemple.ca"), parameter("MailBrakePerHour", "1000"),
+                parameter("MailFrom", "centre@exemple.ca"), parameter("EmailsPerHour", "1000"),
                 parameter("PortalUrl", "https://acces.exemple.ca"),
                 parameter("CertificateArn", "arn:aws:acm:us-east-1:111122223333:certificate/1"),
             ],

@@ -174,7 +174,7 @@ fn command(number: usize, function: &Function, surroundings: &Surroundings) -> R
         // By the key the local AWS knows who calls. DynamoDB Local takes letters and digits alone.
         .env("AWS_ACCESS_KEY_ID", &function.logical_id)
         .env("AWS_SECRET_ACCESS_KEY", "local")
-        .env("GUICHET_REHEARSAL", &surroundings.rehearsal)
+        .env("GUICHET_FAILPOINTS", &surroundings.rehearsal)
         .envs(&function.variables)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -84,7 +84,7 @@ impl Doors {
 /// The template's name of the edge's secret.
 const EDGE_SECRET: &str = "EdgeSecret";
 /// The headers that CloudFront sets towards the gateway, whatever a client sends under these names.
-const PROOF: HeaderName = HeaderName::from_static("x-edge-secret");
+const PROOF: HeaderName = HeaderName::from_static("x-guichet-origin-secret");
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-viewer-address");
 
 async fn answer(

@@ -47,7 +47,7 @@ pub fn context_words() -> Result<Vec<String>, ConfigError> {
     Ok(text("CONTEXT_WORDS")?.split(',').map(str::to_owned).collect())
 }
 
-/// `HASH_MEMORY_KIB` and `HASH_PASSES`; `HASH_COST_BEFORE`, which is `MEMORY,PASSES` in the same units, or empty. None
+/// `HASH_MEMORY_KIB` and `HASH_PASSES`; `PREVIOUS_HASH_PARAMS`, which is `MEMORY,PASSES` in the same units, or empty. None
 /// is below [`Cost::LEAST`].
 pub(crate) fn hash_costs() -> Result<Costs, ConfigError> {
     let number = |text: &str, least: u32| {
@@ -62,12 +62,12 @@ pub(crate) fn hash_costs() -> Result<Costs, ConfigError> {
         None => Err("MEMORY,PASSES is wanted".into()),
     };
     let today = Cost { memory_kib: parsed("HASH_MEMORY_KIB", memory_kib)?, passes: parsed("HASH_PASSES", passes)? };
-    Ok(Costs { today, before: parsed("HASH_COST_BEFORE", before)?.filter(|before| *before != today) })
+    Ok(Costs { today, before: parsed("PREVIOUS_HASH_PARAMS", before)?.filter(|before| *before != today) })
 }
 
-/// `BRAKE_PER_HOUR` and `BRAKE_PER_DAY`: unresolved failures from outside.
+/// `UNTRUSTED_FAILURES_PER_HOUR` and `UNTRUSTED_FAILURES_PER_DAY`: unresolved failures from outside.
 pub(crate) fn brake() -> Result<Brake, ConfigError> {
-    Ok(Brake { per_hour: number("BRAKE_PER_HOUR")?, per_day: number("BRAKE_PER_DAY")? })
+    Ok(Brake { per_hour: number("UNTRUSTED_FAILURES_PER_HOUR")?, per_day: number("UNTRUSTED_FAILURES_PER_DAY")? })
 }
 
 /// `LINK_LIFETIME_MINUTES`: how long a mailed link works.
@@ -75,9 +75,9 @@ pub fn link_lifetime() -> Result<Duration, ConfigError> {
     number("LINK_LIFETIME_MINUTES").map(Duration::from_mins)
 }
 
-/// `MAIL_BRAKE_PER_HOUR`: mails an hour over all.
+/// `EMAILS_PER_HOUR`: mails an hour over all.
 pub fn mail_brake() -> Result<MailBrake, ConfigError> {
-    number("MAIL_BRAKE_PER_HOUR").map(MailBrake)
+    number("EMAILS_PER_HOUR").map(MailBrake)
 }
 
 /// `MANAGED_NETWORKS`: CIDRs separated by commas.

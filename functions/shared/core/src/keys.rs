@@ -173,7 +173,7 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB`, `HASH_PASSES` and `HASH_COST_BEFORE`.
+    /// `NAMES_SECRET` and `PEPPER_SECRET`; `HASH_MEMORY_KIB`, `HASH_PASSES` and `PREVIOUS_HASH_PARAMS`.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let (names, pepper) = tokio::try_join!(
             Secret::from_env(aws, "NAMES_SECRET", READ_ONCE),

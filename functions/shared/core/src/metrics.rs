@@ -12,19 +12,19 @@ pub enum Metric {
     /// A sign-in was counted, looked at and refused.
     SignInRefused,
     /// Too much failed from outside; its passwords are not looked at for an hour.
-    BrakePulled,
+    CircuitBreakerOpened,
     /// A request came with the proof of an edge that is not ours.
     EdgeSecretWrong,
     /// SES took a mail.
-    MailsSent,
+    EmailsSent,
     /// A mail that was accepted was not sent, and will not be.
-    MailsFailed,
+    EmailsFailed,
     /// A mail waits for the brake or for SES; counted each time that one is looked at.
-    MailsHeld,
+    EmailsDeferred,
     /// How long the oldest request for a mail waits; 0 for none.
     OldestRequestSeconds,
     /// How long ago the directory was imported.
-    ImportAgeSeconds,
+    DirectoryAgeSeconds,
 }
 
 impl Metric {
@@ -32,13 +32,13 @@ impl Metric {
         match self {
             Self::SignedIn => ("SignedIn", "Count"),
             Self::SignInRefused => ("SignInRefused", "Count"),
-            Self::BrakePulled => ("BrakePulled", "Count"),
+            Self::CircuitBreakerOpened => ("CircuitBreakerOpened", "Count"),
             Self::EdgeSecretWrong => ("EdgeSecretWrong", "Count"),
-            Self::MailsSent => ("MailsSent", "Count"),
-            Self::MailsFailed => ("MailsFailed", "Count"),
-            Self::MailsHeld => ("MailsHeld", "Count"),
+            Self::EmailsSent => ("EmailsSent", "Count"),
+            Self::EmailsFailed => ("EmailsFailed", "Count"),
+            Self::EmailsDeferred => ("EmailsDeferred", "Count"),
             Self::OldestRequestSeconds => ("OldestRequestSeconds", "Seconds"),
-            Self::ImportAgeSeconds => ("ImportAgeSeconds", "Seconds"),
+            Self::DirectoryAgeSeconds => ("DirectoryAgeSeconds", "Seconds"),
         }
     }
 }
@@ -69,18 +69,18 @@ mod tests {
     #[test]
     fn a_line_holds_the_definition_the_dimension_and_the_value() {
         let line: serde_json::Value =
-            serde_json::from_str(&line(Metric::MailsSent, 3, "guichet", 1_764_000_000_000)).unwrap();
+            serde_json::from_str(&line(Metric::EmailsSent, 3, "guichet", 1_764_000_000_000)).unwrap();
         assert_eq!(
             line,
             json!({
                 "_aws": {
                     "Timestamp": 1_764_000_000_000_u64,
                     "CloudWatchMetrics": [{
-                        "Namespace": "Guichet", "Dimensions": [["Stack"]], "Metrics": [{ "Name": "MailsSent", "Unit": "Count" }],
+                        "Namespace": "Guichet", "Dimensions": [["Stack"]], "Metrics": [{ "Name": "EmailsSent", "Unit": "Count" }],
                     }],
                 },
                 "Stack": "guichet",
-                "MailsSent": 3,
+                "EmailsSent": 3,
             })
         );
     }

@@ -90,9 +90,9 @@ impl Unresolved {
 /// outside is tried at all.
 #[derive(Clone, Copy, Debug)]
 pub struct Brake {
-    /// `BrakePerHour`.
+    /// `UntrustedFailuresPerHour`.
     pub per_hour: u64,
-    /// `BrakePerDay`.
+    /// `UntrustedFailuresPerDay`.
     pub per_day: u64,
 }
 

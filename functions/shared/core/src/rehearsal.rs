@@ -1,5 +1,5 @@
 //! What tests may do to a process that was built for them: end it at a named point, and move its clock. They ask for it by
-//! files in the folder `GUICHET_REHEARSAL`. A release has none of this (OWASP ASVS 5.0, 15.2.3): there a point is nothing,
+//! files in the folder `GUICHET_FAILPOINTS`. A release has none of this (OWASP ASVS 5.0, 15.2.3): there a point is nothing,
 //! and the offset 0.
 
 /// A point at which a process can be ended. The file of the point's name says how: `kill` or `panic`, followed by a part of
@@ -28,7 +28,7 @@ mod rehearsed {
     use std::sync::LazyLock;
 
     static FOLDER: LazyLock<Option<PathBuf>> =
-        LazyLock::new(|| config::text("GUICHET_REHEARSAL").ok().map(PathBuf::from));
+        LazyLock::new(|| config::text("GUICHET_FAILPOINTS").ok().map(PathBuf::from));
     static CLOCK: LazyLock<String> =
         LazyLock::new(|| format!("clock.{}", config::text("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()));
 

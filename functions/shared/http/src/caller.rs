@@ -19,7 +19,7 @@ use lambda_http::{Request, RequestExt, tracing};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// What the edge proves itself with.
-const EDGE_SECRET: HeaderName = HeaderName::from_static("x-edge-secret");
+const EDGE_SECRET: HeaderName = HeaderName::from_static("x-guichet-origin-secret");
 /// Where the client is, as the edge sees it.
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-viewer-address");
 

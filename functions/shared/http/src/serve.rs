@@ -19,7 +19,7 @@ const READ_HEADERS: [&str; 8] = [
     "origin",
     "sec-fetch-site",
     "user-agent",
-    "x-edge-secret",
+    "x-guichet-origin-secret",
     "x-viewer-address",
 ];
 

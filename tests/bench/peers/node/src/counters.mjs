@@ -28,8 +28,8 @@ const FAILURES = [
   [100, DAY],
 ];
 const ACCOUNTS = [20, HOUR];
-const BRAKE_PER_HOUR = Number(env.BRAKE_PER_HOUR);
-const BRAKE_PER_DAY = Number(env.BRAKE_PER_DAY);
+const UNTRUSTED_FAILURES_PER_HOUR = Number(env.UNTRUSTED_FAILURES_PER_HOUR);
+const UNTRUSTED_FAILURES_PER_DAY = Number(env.UNTRUSTED_FAILURES_PER_DAY);
 const BRAKE_KEPT = 25 * HOUR;
 const BRAKE_FIELDS = ["hour_from", "in_hour", "day_from", "in_day", "until"];
 
@@ -169,7 +169,7 @@ export function brakeWithOneMore(seen, now) {
   const next = (from, count, length) => (now < from + length ? [from, count + 1] : [now, 1]);
   const [hour_from, in_hour] = next(seen.hour_from, seen.in_hour, HOUR);
   const [day_from, in_day] = next(seen.day_from, seen.in_day, DAY);
-  const isOver = in_hour >= BRAKE_PER_HOUR || in_day >= BRAKE_PER_DAY;
+  const isOver = in_hour >= UNTRUSTED_FAILURES_PER_HOUR || in_day >= UNTRUSTED_FAILURES_PER_DAY;
   return { hour_from, in_hour, day_from, in_day, until: isOver ? now + HOUR : seen.until };
 }
 
@@ -195,8 +195,8 @@ export function advanceBrake(seen, next, now) {
     Object.assign(update.ExpressionAttributeValues, {
       ":one": number(1),
       ":now": number(now),
-      ":last_of_hour": number(BRAKE_PER_HOUR - 1),
-      ":last_of_day": number(BRAKE_PER_DAY - 1),
+      ":last_of_hour": number(UNTRUSTED_FAILURES_PER_HOUR - 1),
+      ":last_of_day": number(UNTRUSTED_FAILURES_PER_DAY - 1),
     });
   } else {
     const alone =

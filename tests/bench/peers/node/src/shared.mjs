@@ -155,7 +155,7 @@ function coarseDevice(userAgent) {
 }
 
 function addressOf({ headers, requestContext }, edge) {
-  const proof = headers["x-edge-secret"];
+  const proof = headers["x-guichet-origin-secret"];
   if (proof === undefined) {
     return requestContext.http.sourceIp;
   }

@@ -11,8 +11,8 @@ BRAKE = "login#brake"
 _TABLE = os.environ["THROTTLES_TABLE"]
 _FAILURES = [(10, 10 * MINUTE), (100, DAY)]
 _ACCOUNTS = (20, HOUR)
-_BRAKE_PER_HOUR = int(os.environ["BRAKE_PER_HOUR"])
-_BRAKE_PER_DAY = int(os.environ["BRAKE_PER_DAY"])
+_BRAKE_PER_HOUR = int(os.environ["UNTRUSTED_FAILURES_PER_HOUR"])
+_BRAKE_PER_DAY = int(os.environ["UNTRUSTED_FAILURES_PER_DAY"])
 _BRAKE_KEPT = 25 * HOUR
 _BRAKE_FIELDS = ("hour_from", "in_hour", "day_from", "in_day", "until")
 

@@ -159,7 +159,7 @@ def _coarse_device(user_agent):
 
 def _address_of(event, edge):
     headers = event["headers"]
-    proof = headers.get("x-edge-secret")
+    proof = headers.get("x-guichet-origin-secret")
     if proof is None:
         return event["requestContext"]["http"]["sourceIp"]
     keys = [ring["key"] for ring in (edge, edge.get("previous")) if ring]

@@ -43,7 +43,7 @@ impl Throttles {
                 Ok(_) => {
                     if next.until > seen.until {
                         tracing::error!(brake.in_hour = next.in_hour, brake.in_day = next.in_day, "brake pulled");
-                        metrics::count(Metric::BrakePulled);
+                        metrics::count(Metric::CircuitBreakerOpened);
                     }
                     return Ok(Ok(next));
                 }
