@@ -180,6 +180,6 @@ fn credential(number: usize) -> Value {
         "active": { "BOOL": true },
         "given_name": { "S": "Prénom" },
         "family_name": { "S": format!("Nom{number}") },
-        "speaks": { "S": "fr" },
+        "preferred_language": { "S": "fr" },
     })
 }

@@ -12,7 +12,7 @@ faults! {
 }
 
 async fn throttled(ground: &mut Ground) {
-    let write = |nth: &[u32]| json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"typed\"", "nth": nth, "mode": "throttle" }]);
+    let write = |nth: &[u32]| json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": nth, "mode": "throttle" }]);
     let person = Person::new();
     ground.portal.fail(&write(&[1, 3]));
     ground.alike(&person, async |visitor, account| visitor.register(account).await).await.expect(202, "");
@@ -27,7 +27,7 @@ async fn throttled(ground: &mut Ground) {
 
 async fn write_unanswered(ground: &mut Ground) {
     let person = Person::new();
-    ground.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"typed\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
+    ground.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
     let visitor = ground.portal.visitor();
     visitor.register(&person.account).await.expect(503, "unavailable");
     visitor.register(&person.account).await.expect(202, "");
@@ -63,10 +63,10 @@ async fn flood(ground: &mut Ground) {
     let junk = |n: usize| {
         json!({ "PutRequest": { "Item": {
             "name_key": { "S": format!("{n:043}") }, "request": { "S": format!("register#U#{}", now / 120) },
-            "typed": { "S": format!("personne{n}") }, "kind": { "S": "register" }, "client_class": { "S": "U" },
+            "requested_account": { "S": format!("personne{n}") }, "kind": { "S": "register" }, "client_class": { "S": "U" },
             "device": { "S": "-" }, "created_at": { "N": now.to_string() }, "attempts": { "N": "0" },
-            "counted": { "BOOL": false }, "layout": { "N": "1" }, "status": { "S": "pending" }, "due": { "S": "outside" },
-            "due_at": { "N": now.to_string() }, "ttl": { "N": (now + 86_400).to_string() },
+            "counted": { "BOOL": false }, "schema_version": { "N": "1" }, "status": { "S": "pending" }, "queue": { "S": "untrusted" },
+            "next_attempt_at": { "N": now.to_string() }, "ttl": { "N": (now + 86_400).to_string() },
         } } })
     };
     for batch in (0..1000).collect::<Vec<_>>().chunks(25) {

@@ -99,7 +99,7 @@ async fn poison(ground: &mut Ground) {
         spoil(4, "attempts", None),
         spoil(5, "kind", Some(json!({ "S": "lettre" }))),
         spoil(6, "device", Some(json!({ "N": "1" }))),
-        spoil(7, "typed", Some(json!({ "S": "x".repeat(100_000) }))),
+        spoil(7, "requested_account", Some(json!({ "S": "x".repeat(100_000) }))),
     ];
     for item in &items {
         ground.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": item })).await;
@@ -240,7 +240,7 @@ async fn newer_layout(ground: &mut Ground) {
     let person = ground.asks().await;
     let mut newer = ground.request_of(&person).await;
     newer["name_key"] = json!({ "S": "n".repeat(43) });
-    newer["layout"] = json!({ "N": "2" });
+    newer["schema_version"] = json!({ "N": "2" });
     newer["kind"] = json!({ "S": "lettre" });
     ground.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": newer })).await;
     ground.portal.invoke("mailer", &record(&newer, "INSERT")).await.expect("an answer");

@@ -28,7 +28,7 @@ async fn what_ses_tells_late_twice_or_in_any_order_only_ever_leads_on() {
     let mail = portal.mail_number(1, &person).await;
     let sent = comes_to(&portal, "register", "sent").await;
     assert_eq!(sent["account"]["S"], person.account.as_str(), "{sent}");
-    assert!(sent.get("typed").is_none() && sent["ended_at"]["N"].is_string(), "{sent}");
+    assert!(sent.get("requested_account").is_none() && sent["ended_at"]["N"].is_string(), "{sent}");
     portal.mend();
 
     for (event, status) in [
@@ -48,7 +48,7 @@ async fn what_ses_tells_late_twice_or_in_any_order_only_ever_leads_on() {
         let requests = portal.items("MailRequests").await;
         assert_eq!(requests[0]["status"]["S"], status, "after {event}: {requests:#?}");
         let for_the_desk = ["bounced", "complained"].contains(&status);
-        assert_eq!(requests[0].get("due").is_some(), for_the_desk, "after {event}: {requests:#?}");
+        assert_eq!(requests[0].get("queue").is_some(), for_the_desk, "after {event}: {requests:#?}");
     }
     // The link is as good as ever.
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
@@ -75,7 +75,7 @@ async fn a_mail_that_came_back_for_good_suppresses_the_next_until_the_address_is
     assert!(said.contains("0 changed, 1 unchanged"), "the mark is not the directory's to change: {said}");
     visitor.register(&person.account).await.expect(202, "");
     let suppressed = comes_to(&portal, "register", "suppressed").await;
-    assert_eq!((&suppressed["account"]["S"], &suppressed["due"]["S"]), (&json!(person.account), &json!("desk")));
+    assert_eq!((&suppressed["account"]["S"], &suppressed["queue"]["S"]), (&json!(person.account), &json!("desk")));
     assert_eq!(portal.mails_to(&person.email).await.len(), 2);
 
     let moved = Person { email: format!("nouvelle.{}", person.email), ..person.clone() };
@@ -94,7 +94,7 @@ async fn a_mail_that_ses_tells_of_is_out_whatever_became_of_its_mailer() {
     portal.mail_number(1, &person).await;
     let delivered = comes_to(&portal, "register", "delivered").await;
     assert!(portal.is_rehearsed("mailer.after_ses"), "the mailer ended where it was to");
-    assert_eq!((&delivered["account"]["S"], delivered.get("typed")), (&json!(person.account), None));
+    assert_eq!((&delivered["account"]["S"], delivered.get("requested_account")), (&json!(person.account), None));
     // Later, nobody takes it for one that was not sent.
     portal.move_clock("mailer", 120);
     assert!(portal.sweep().await);

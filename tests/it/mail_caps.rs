@@ -88,7 +88,7 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
     states(&portal, |states| count(states, "sending") == 0).await;
     assert!(portal.mails_to(&late.email).await.is_empty(), "the hour's ten are out");
 
-    portal.forget_counts("mailer#brake").await;
+    portal.forget_counts("mailer#all-emails").await;
     portal.sweep().await;
     portal.mail_number(1, &late).await;
     let held = &strangers[8..];

@@ -85,11 +85,11 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
                                "KeyConditionExpression": format!("{attribute} = :v")});
         with(query, more)
     };
-    let due = json!({"TableName": "$MailRequests", "IndexName": "by_due", "KeyConditionExpression": "due = :v",
+    let queue = json!({"TableName": "$MailRequests", "IndexName": "by_queue", "KeyConditionExpression": "queue = :v",
                      "ExpressionAttributeValues": {":v": {"S": "personne"}}});
     let told = json!({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
     let seen = json!({"ProjectionExpression": "account, given_name, family_name"});
-    let holder = "account, version, active, given_name, family_name, speaks";
+    let holder = "account, version, active, given_name, family_name, preferred_language";
 
     for (function, operation, call, allowed) in [
         // The doors do not learn what became of an earlier request.
@@ -155,7 +155,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
         ("RegisterFunction", "Query", search("by_name", "folded_name", seen.clone()), false),
         ("MailerFunction", "Query", search("by_name", "folded_name", seen), false),
         ("MailerFunction", "Query", due.clone(), true),
-        ("FindAccountFunction", "Query", due, false),
+        ("FindAccountFunction", "Query", queue, false),
     ] {
         assert_eq!(aws.allows(function, operation, &call).await, allowed, "{function} {operation} {call}");
     }
@@ -174,7 +174,7 @@ async fn the_desk_and_the_import_see_no_hash_and_the_desk_takes_none_of_its_note
                             "ConditionExpression": "attribute_exists(account)"});
         with(update, more)
     };
-    let holder = "account, version, active, given_name, family_name, speaks";
+    let holder = "account, version, active, given_name, family_name, preferred_language";
     let event = |key: &str| json!({"account_key": {"S": key}, "at_id": {"S": "personne"}});
     let take_out = |key: &str| {
         let condition = json!({"ConditionExpression": "attribute_exists(at_id)"});

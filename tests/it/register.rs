@@ -100,7 +100,8 @@ async fn an_impatient_click_sends_one_mail() {
 
 /// Waits until every request for a mail has come to its end.
 async fn all_ended(portal: &Portal) -> Vec<serde_json::Value> {
-    let ended = |requests: &Vec<serde_json::Value>| requests.iter().all(|request| request.get("typed").is_none());
+    let ended =
+        |requests: &Vec<serde_json::Value>| requests.iter().all(|request| request.get("requested_account").is_none());
     portal.until("every request ends", async || Some(portal.items("MailRequests").await).filter(ended)).await
 }
 
@@ -119,7 +120,7 @@ async fn who_cannot_be_mailed_is_not_and_the_reason_is_kept() {
         let requests = all_ended(&portal).await;
         let ended: Vec<_> = requests.iter().filter(|r| r["status"]["S"] == status).collect();
         assert_eq!(ended.len(), 1, "{name}: {requests:#?}");
-        assert!(ended[0].get("typed").is_none(), "the typed name goes at the end: {}", ended[0]);
+        assert!(ended[0].get("requested_account").is_none(), "the typed name goes at the end: {}", ended[0]);
     }
     let mails: Vec<guichet_tests::Mail> =
         reqwest::get(format!("{}/_local/mail", portal.url())).await.unwrap().json().await.unwrap();

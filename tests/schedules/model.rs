@@ -133,7 +133,7 @@ impl Play {
             account: entry.account.clone(),
             standing: Standing { version: 0, active: true },
             name: entry.name.clone(),
-            speaks: entry.language,
+            preferred_language: entry.language,
         });
         let play = Self {
             people: people.iter().map(|_| Person { active: true, ..Person::default() }).collect(),
@@ -206,7 +206,7 @@ impl Play {
         let call = Call { route: &route, outside, bearer: None, body: json!({ "account": NAMES[who] }) };
         let came = self.world.ask(fault, &[call]).await;
         let Some((status, said)) = self.answer(&came) else { return };
-        let key = format!("{kind}#{}#{}", if outside { "U" } else { "K" }, self.world.now() / 120);
+        let key = format!("{kind}#{}#{}", if outside { "U" } else { "T" }, self.world.now() / 120);
         let hour_ago = self.world.now() - self.world.now() % 3600;
         let day_ago = self.world.now() - self.world.now() % DAY;
         match status {

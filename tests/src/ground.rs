@@ -191,7 +191,8 @@ impl Ground {
         let requests = self.portal.items("MailRequests").await;
         let of = |request: &&Value| {
             request["kind"]["S"] != "notice"
-                && [&request["typed"]["S"], &request["account"]["S"]].contains(&&Value::from(person.account.as_str()))
+                && [&request["requested_account"]["S"], &request["account"]["S"]]
+                    .contains(&&Value::from(person.account.as_str()))
         };
         requests.iter().find(of).cloned().unwrap_or_else(|| panic!("no request of {}: {requests:#?}", person.account))
     }

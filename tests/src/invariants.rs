@@ -73,11 +73,14 @@ impl Ground {
     async fn nothing_is_lost(&self) {
         for request in self.portal.items("MailRequests").await {
             let status = text(&request["status"]);
-            assert!(request.get("typed").is_none() && request["ended_at"]["N"].is_string(), "I1: {request}");
+            assert!(
+                request.get("requested_account").is_none() && request["ended_at"]["N"].is_string(),
+                "I1: {request}"
+            );
             assert!(status != "failed" || !text(&request["reason"]).is_empty(), "I1, without a reason: {request}");
             let at_the_desk =
                 ["failed", "expired", "no-mailbox", "shared-mailbox", "suppressed", "bounced", "complained"];
-            assert_eq!(at_the_desk.contains(&status), text(&request["due"]) == "desk", "I1: {request}");
+            assert_eq!(at_the_desk.contains(&status), text(&request["queue"]) == "desk", "I1: {request}");
         }
         let log = |name| std::fs::read_to_string(self.portal.setup().data().join(name)).unwrap_or_default();
         let log = ["logs/mailer.log", "logs/mail-events.log"].map(log).concat();

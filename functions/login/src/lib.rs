@@ -147,5 +147,5 @@ fn answer(session: &Session, holder: &Holder, ticket: &SessionTicket) -> Respons
             json(&answer)
         }
     };
-    for_one_who_speaks(holder.speaks, response)
+    for_one_who_speaks(holder.preferred_language, response)
 }

@@ -40,7 +40,7 @@ const AT_ONCE: usize = 4;
 /// minute's.
 const SWEEP: i32 = 200;
 /// The counter of all mails.
-const BRAKE: &str = "mailer#brake";
+const BRAKE: &str = "mailer#all-emails";
 /// No request is taken up later than this, so that the function, which has 30 s, never ends in the middle of one: one
 /// slow call of SES and of each table take less than the rest.
 const WORKING_TIME: Duration = Duration::from_secs(15);
@@ -136,8 +136,11 @@ impl Mailer {
         let now = clock::now();
         let known = self.mail_requests.due(Lane::Known, now, SWEEP).await?;
         let outside = self.mail_requests.due(Lane::Outside, now, SWEEP).await?;
-        let oldest = known.iter().chain(&outside).map(|due| due.due_at).min();
-        metrics::measured(Metric::OldestRequestSeconds, oldest.map_or(0, |due_at| due_at.seconds_until(now)));
+        let oldest = known.iter().chain(&outside).map(|due| due.next_attempt_at).min();
+        metrics::measured(
+            Metric::OldestRequestSeconds,
+            oldest.map_or(0, |next_attempt_at| next_attempt_at.seconds_until(now)),
+        );
         self.tell_age_of_import(now).await;
         for lane in [known, outside] {
             for due in lane.chunks(AT_ONCE) {
@@ -209,7 +212,7 @@ impl Mailer {
     }
 
     async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Came, StoreError> {
-        let known = self.directory.entry(&request.typed).await?.map(|entry| entry.account);
+        let known = self.directory.entry(&request.requested_account).await?.map(|entry| entry.account);
         let came = failed(known, "unfinished");
         self.mark(request, &came, now).await?;
         Ok(came)
@@ -262,8 +265,8 @@ impl Mailer {
         let status = if too_old { Status::Expired } else { Status::NoAccount };
         let nobody = End { status, account: None, reason: None };
         // A name that nobody bears costs one read.
-        let Some(entry) = self.directory.entry(&request.typed).await? else { return Ok(Err(nobody)) };
-        let Some(Standing { version, active }) = self.credentials.standing(&request.typed).await? else {
+        let Some(entry) = self.directory.entry(&request.requested_account).await? else { return Ok(Err(nobody)) };
+        let Some(Standing { version, active }) = self.credentials.standing(&request.requested_account).await? else {
             return Ok(Err(nobody));
         };
         let status = match &entry.email {

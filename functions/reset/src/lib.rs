@@ -137,7 +137,7 @@ fn check(context: &Context, caller: &Caller, link: &Link) -> Result<Response, Ap
         "expires_at": link.token.expires_at.rfc3339(),
         "policy": context.policy,
     }));
-    Ok(for_one_who_speaks(holder.speaks, answer))
+    Ok(for_one_who_speaks(holder.preferred_language, answer))
 }
 
 async fn reset(context: &Context, caller: &Caller, form: &ResetForm, link: Link) -> Result<Response, ApiError> {

@@ -83,7 +83,7 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let SignedIn { session, name, speaks } = context.signed_in(caller).await?;
+    let SignedIn { session, name, preferred_language } = context.signed_in(caller).await?;
     let answer = json(&json!({
         "account": session.account,
         "name": name.display(),
@@ -91,7 +91,7 @@ async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
         "expires_at": session.expires_at().rfc3339(),
         "remember": session.remember,
     }));
-    Ok(for_one_who_speaks(speaks, answer))
+    Ok(for_one_who_speaks(preferred_language, answer))
 }
 
 async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiError> {

@@ -21,7 +21,7 @@ impl Play {
         let (requests, tokens) = (self.world.items("MailRequests"), self.world.items("Tokens"));
         for request in &requests {
             let status = text(&request["status"]);
-            assert!(ENDS.contains(&status) && request.get("typed").is_none(), "I1: {request}");
+            assert!(ENDS.contains(&status) && request.get("requested_account").is_none(), "I1: {request}");
             assert!(status != "failed" || (self.harmed && request.get("reason").is_some()), "I1: {request}");
         }
         for (who, person) in self.people.iter().enumerate() {

@@ -161,7 +161,7 @@ pub struct SignedIn {
     /// The person's name.
     pub name: PersonName,
     /// The language that they speak.
-    pub speaks: Language,
+    pub preferred_language: Language,
 }
 
 #[cfg(test)]

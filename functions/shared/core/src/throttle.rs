@@ -176,7 +176,7 @@ impl Counter {
     /// What the brake over all of outside counts.
     #[must_use]
     pub fn brake() -> Self {
-        Self("login#brake".to_owned())
+        Self("login#circuit-breaker".to_owned())
     }
 
     /// What is spent of a quota, under this name.

@@ -121,7 +121,7 @@ impl Desk {
     fn of_the_mail(&self, known: &Known, entry: &Entry, request: &Kept) -> Cause {
         let asked = self.at(request.created_at);
         let address = entry.email.as_ref().map_or("—", |email| email.as_str());
-        let ended = request.told_at.or(request.ended_at).unwrap_or(request.created_at);
+        let ended = request.delivery_updated_at.or(request.ended_at).unwrap_or(request.created_at);
         let reason = request.reason.as_deref().unwrap_or("?");
         let again = || self.say("Redemander un courriel sur le portail.", "Ask for a mail on the portal once more.");
         let retry = || {
@@ -219,7 +219,7 @@ impl Desk {
     /// What became of the link that was mailed.
     fn of_the_link(&self, known: &Known, request: &Kept, address: &str) -> Cause {
         let mailed_at = request.ended_at.unwrap_or(request.created_at);
-        let out = match request.told_at.filter(|_| request.status == Status::Delivered) {
+        let out = match request.delivery_updated_at.filter(|_| request.status == Status::Delivered) {
             Some(at) => self
                 .say(format!("livré à {address} {}", self.at(at)), format!("delivered to {address} {}", self.at(at))),
             None => self.say(

@@ -148,11 +148,11 @@ impl Desk {
             let mail = self.say("courriel", "mail");
             if let Some(at) = request.ended_at.filter(|_| !matches!(request.status, Status::Pending | Status::Sending))
             {
-                let out = request.told_at.is_some() && request.status != Status::Failed;
+                let out = request.delivery_updated_at.is_some() && request.status != Status::Failed;
                 let said = if out { self.say("envoyé", "sent") } else { self.standing(request) };
                 timeline.push((at, format!("{mail} : {said}")));
             }
-            if let Some(at) = request.told_at.filter(|_| request.status != Status::Sent) {
+            if let Some(at) = request.delivery_updated_at.filter(|_| request.status != Status::Sent) {
                 timeline.push((at, format!("{mail} : {}", self.standing(request))));
             }
         }

@@ -277,7 +277,7 @@ impl Import {
 }
 
 fn is_followed(entry: &Entry, holder: &Holder) -> bool {
-    holder.name == entry.name && holder.speaks == entry.language && holder.standing.active == entry.active
+    holder.name == entry.name && holder.preferred_language == entry.language && holder.standing.active == entry.active
 }
 
 fn newcomer(entry: &Entry) -> Holder {
@@ -285,7 +285,7 @@ fn newcomer(entry: &Entry) -> Holder {
         account: entry.account.clone(),
         standing: Standing { version: 0, active: entry.active },
         name: entry.name.clone(),
-        speaks: entry.language,
+        preferred_language: entry.language,
     }
 }
 

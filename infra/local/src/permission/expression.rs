@@ -70,7 +70,10 @@ mod tests {
             ("set a=b-:c REMOVE d,e ADD f :g", vec!["a", "b", "d", "e", "f"]),
             ("SET a = if_not_exists(b, :zero), c = list_append (d, :e)", vec!["a", "b", "c", "d"]),
             ("attribute_not_exists(a) OR (size(b) > :c AND NOT contains(d, e))", vec!["a", "b", "d", "e"]),
-            ("#s IN (:pending, :sending) AND due_at BETWEEN :a AND latest", vec!["status", "due_at", "latest"]),
+            (
+                "#s IN (:pending, :sending) AND next_attempt_at BETWEEN :a AND latest",
+                vec!["status", "next_attempt_at", "latest"],
+            ),
             ("a <> b AND begins_with(phc, :guess)", vec!["a", "b", "phc"]),
             ("#unknown", vec!["#unknown"]),
         ] {

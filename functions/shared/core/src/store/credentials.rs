@@ -42,7 +42,7 @@ pub struct Holder {
     pub name: PersonName,
     /// The directory's language of theirs. (`language` is a word that DynamoDB keeps for itself.)
     #[serde(default)]
-    pub speaks: Language,
+    pub preferred_language: Language,
 }
 
 /// Everything, for the one who verifies a password.
@@ -121,9 +121,9 @@ impl Credentials {
     pub async fn follow(&self, entry: &Entry, was: Standing) -> Result<(), StoreError> {
         const DOING: &str = "follow the directory";
         const FOLLOWED: &str = "SET active = :active, given_name = :given_name, family_name = :family_name, \
-            speaks = :speaks, version = version + :raise";
+            preferred_language = :preferred_language, version = version + :raise";
         let Table { client, name: table } = &self.0;
-        let speaks: AttributeValue = to_attribute_value(entry.language).map_err(failed(DOING))?;
+        let preferred_language: AttributeValue = to_attribute_value(entry.language).map_err(failed(DOING))?;
         let answer = client
             .update_item()
             .table_name(table)
@@ -134,7 +134,7 @@ impl Credentials {
             .expression_attribute_values(":active", AttributeValue::Bool(entry.active))
             .expression_attribute_values(":given_name", text(&entry.name.given_name))
             .expression_attribute_values(":family_name", text(&entry.name.family_name))
-            .expression_attribute_values(":speaks", speaks)
+            .expression_attribute_values(":preferred_language", preferred_language)
             .expression_attribute_values(":raise", number(u8::from(was.active && !entry.active)))
             .send()
             .await;
@@ -194,7 +194,7 @@ pub(super) fn keys(account: &AccountName, attributes: Option<&str>) -> Result<Ke
 }
 
 /// The attributes of a [`Holder`]: all but the hash.
-pub(super) const HOLDER: &str = "account, version, active, given_name, family_name, speaks";
+pub(super) const HOLDER: &str = "account, version, active, given_name, family_name, preferred_language";
 
 pub(super) fn key(account: &AccountName) -> Item {
     [("account".to_owned(), text(account.as_str()))].into()

@@ -53,11 +53,13 @@ impl MailRequests {
     }
 
     fn telling(&self, id: &RequestId, told: &Told, under_way: bool, now: UnixTime) -> UpdateItemFluentBuilder {
-        let (mut set, mut remove) =
-            ("SET #status = :status, told_at = :at".to_owned(), " REMOVE typed, claim".to_owned());
+        let (mut set, mut remove) = (
+            "SET #status = :status, delivery_updated_at = :at".to_owned(),
+            " REMOVE requested_account, claim".to_owned(),
+        );
         if under_way {
             // What was mailed has a name that the directory knows.
-            set += ", account = typed, ended_at = :at";
+            set += ", account = requested_account, ended_at = :at";
         }
         if told.reason.is_some() {
             set += ", reason = :reason";
@@ -65,9 +67,9 @@ impl MailRequests {
             remove += ", reason";
         }
         if told.status.needs_a_hand() {
-            set += ", due = :desk, due_at = :now";
+            set += ", queue = :desk, next_attempt_at = :now";
         } else {
-            remove += ", due, due_at";
+            remove += ", queue, next_attempt_at";
         }
         let before: &[Status] = if under_way { &[Status::Pending, Status::Sending] } else { earlier(told.status) };
         let names: Vec<_> = (0..before.len()).map(|n| format!(":before{n}")).collect();

@@ -60,26 +60,26 @@ pub struct Kept {
     /// When it came to its end.
     pub ended_at: Option<UnixTime>,
     /// When SES last told of its mail.
-    pub told_at: Option<UnixTime>,
+    pub delivery_updated_at: Option<UnixTime>,
     /// Why it failed or came back.
     pub reason: Option<String>,
     /// Whose it was, where the directory knew.
     pub account: Option<AccountName>,
     /// The partition in which it waits, while it does.
-    due: Option<String>,
+    queue: Option<String>,
 }
 
 impl Kept {
     /// Whether a mailer held it back: SES takes nothing, or so many mails went out this hour that no more do.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        self.due.as_deref() == Some(self.id.lane().held())
+        self.queue.as_deref() == Some(self.id.lane().held())
     }
 
     /// Whether it stands on the desk's list.
     #[must_use]
     pub fn is_at_the_desk(&self) -> bool {
-        self.due.as_deref() == Some(DESK)
+        self.queue.as_deref() == Some(DESK)
     }
 }
 
@@ -219,8 +219,8 @@ impl MailRequests {
         let ids = client
             .query()
             .table_name(name)
-            .index_name("by_due")
-            .key_condition_expression("due = :desk")
+            .index_name("by_queue")
+            .key_condition_expression("queue = :desk")
             .expression_attribute_values(":desk", text(DESK))
             .into_paginator()
             .items()
@@ -253,8 +253,8 @@ impl MailRequests {
         let off = Update::builder()
             .table_name(&self.0.name)
             .set_key(Some(request_key(id)))
-            .update_expression("REMOVE due, due_at")
-            .condition_expression("due = :desk")
+            .update_expression("REMOVE queue, next_attempt_at")
+            .condition_expression("queue = :desk")
             .expression_attribute_values(":desk", text(DESK))
             .build()
             .map_err(failed(DOING))?;

@@ -190,16 +190,16 @@ impl Lane {
     /// The partition of what no mailer has come to yet, or what met a fault.
     pub(super) fn waiting(self) -> &'static str {
         match self {
-            Self::Known => "known",
-            Self::Outside => "outside",
+            Self::Known => "trusted",
+            Self::Outside => "untrusted",
         }
     }
 
     /// The partition of what a mailer held back.
     pub(super) fn held(self) -> &'static str {
         match self {
-            Self::Known => "known-held",
-            Self::Outside => "outside-held",
+            Self::Known => "trusted-deferred",
+            Self::Outside => "untrusted-deferred",
         }
     }
 }
@@ -212,7 +212,7 @@ pub struct MailRequest {
     pub id: RequestId,
     /// The name that was typed, in canonical form. Kept until the end state only, for people type their password there;
     /// then `account` stands there, if the directory knows it.
-    pub typed: AccountName,
+    pub requested_account: AccountName,
     /// What is to be mailed.
     pub kind: Kind,
     /// From where it was asked.
@@ -234,10 +234,10 @@ pub struct MailRequest {
 struct NewItem<'a> {
     #[serde(flatten)]
     request: &'a MailRequest,
-    layout: u32,
+    schema_version: u32,
     status: Status,
-    due: &'static str,
-    due_at: UnixTime,
+    queue: &'static str,
+    next_attempt_at: UnixTime,
     ttl: UnixTime,
 }
 
@@ -245,7 +245,7 @@ impl MailRequest {
     /// A request at the door: by the client's class, from where its address tells.
     #[must_use]
     pub fn at_the_door(
-        typed: AccountName,
+        requested_account: AccountName,
         name_key: AccountKey,
         kind: Kind,
         class: Class,
@@ -253,7 +253,7 @@ impl MailRequest {
         now: UnixTime,
     ) -> Self {
         let request = format!("{}#{}#{}", kind.as_str(), door_of(class), now.0 / BUCKET);
-        Self::new(RequestId { name_key, request }, typed, kind, from, now)
+        Self::new(RequestId { name_key, request }, requested_account, kind, from, now)
     }
 
     /// The notice of the change that made this version.
@@ -272,10 +272,10 @@ impl MailRequest {
         Self::new(RequestId { name_key: ended.name_key.clone(), request }, account, kind, from, now)
     }
 
-    fn new(id: RequestId, typed: AccountName, kind: Kind, from: Origin, now: UnixTime) -> Self {
+    fn new(id: RequestId, requested_account: AccountName, kind: Kind, from: Origin, now: UnixTime) -> Self {
         Self {
             id,
-            typed,
+            requested_account,
             kind,
             client_class: from.client_class,
             device: from.device,
@@ -301,10 +301,10 @@ impl MailRequest {
         let ttl = self.created_at + KEPT;
         write(&NewItem {
             request: self,
-            layout: LAYOUT,
+            schema_version: LAYOUT,
             status: Status::Pending,
-            due: self.id.lane().waiting(),
-            due_at: self.created_at,
+            queue: self.id.lane().waiting(),
+            next_attempt_at: self.created_at,
             ttl,
         })
     }
@@ -333,6 +333,6 @@ pub fn quotas_of_a_mailbox(to: &MailAddress, lane: Lane, now: UnixTime) -> Vec<S
 fn door_of(class: Class) -> &'static str {
     match class {
         Class::U => "U",
-        Class::D | Class::M => "K",
+        Class::D | Class::M => "T",
     }
 }

@@ -35,7 +35,7 @@ pub struct Due {
     #[serde(flatten)]
     pub id: RequestId,
     /// Since when.
-    pub due_at: UnixTime,
+    pub next_attempt_at: UnixTime,
 }
 
 /// What came of the attempt to take a request.
@@ -122,12 +122,12 @@ impl MailRequests {
     pub async fn claim(&self, id: &RequestId, now: UnixTime) -> Result<Claim, StoreError> {
         let claim = URL_SAFE_NO_PAD.encode(chance::bytes::<16>());
         let answer = self
-            .update(id, "SET #status = :sending, attempts = attempts + :one, due_at = :lease_end, claim = :claim")
+            .update(id, "SET #status = :sending, attempts = attempts + :one, next_attempt_at = :lease_end, claim = :claim")
             // A fresh one is taken at once, also by a mailer whose clock is behind the one that put it.
             .condition_expression(
                 "attempts < :max AND ((#status = :pending AND attempts = :none) \
-                 OR (#status IN (:pending, :sending) AND due_at <= :now)) \
-                 AND (attribute_not_exists(layout) OR layout <= :layout OR created_at <= :dead)",
+                 OR (#status IN (:pending, :sending) AND next_attempt_at <= :now)) \
+                 AND (attribute_not_exists(schema_version) OR schema_version <= :schema_version OR created_at <= :dead)",
             )
             .expression_attribute_values(":pending", text(Status::Pending.as_str()))
             .expression_attribute_values(":sending", text(Status::Sending.as_str()))
@@ -137,7 +137,7 @@ impl MailRequests {
             .expression_attribute_values(":now", number(now.0))
             .expression_attribute_values(":lease_end", number((now + LEASE).0))
             .expression_attribute_values(":claim", text(&claim))
-            .expression_attribute_values(":layout", number(LAYOUT))
+            .expression_attribute_values(":schema_version", number(LAYOUT))
             .expression_attribute_values(":dead", number(now.0.saturating_sub_unsigned(LIFE.as_secs())))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -164,7 +164,7 @@ impl MailRequests {
         let mut call = self
             .update(
                 id,
-                "SET #status = :failed, reason = :reason, ended_at = :now, due = :due, due_at = :now REMOVE typed",
+                "SET #status = :failed, reason = :reason, ended_at = :now, queue = :due, next_attempt_at = :now REMOVE requested_account",
             )
             .expression_attribute_values(":failed", text(Status::Failed.as_str()))
             .expression_attribute_values(":reason", text("unreadable"))
@@ -184,7 +184,7 @@ impl MailRequests {
     /// it is at its end already.
     pub async fn finish(&self, request: &MailRequest, end: &End, now: UnixTime) -> Result<(), StoreError> {
         let (mut set, mut remove) =
-            ("SET #status = :status, ended_at = :now".to_owned(), " REMOVE typed, claim".to_owned());
+            ("SET #status = :status, ended_at = :now".to_owned(), " REMOVE requested_account, claim".to_owned());
         if end.account.is_some() {
             set += ", account = :account";
         }
@@ -192,9 +192,9 @@ impl MailRequests {
             set += ", reason = :reason";
         }
         if end.status.needs_a_hand() {
-            set += ", due = :desk, due_at = :now";
+            set += ", queue = :desk, next_attempt_at = :now";
         } else {
-            remove += ", due, due_at";
+            remove += ", queue, next_attempt_at";
         }
         let mut call = self
             .ours(request, &(set + &remove))
@@ -214,7 +214,7 @@ impl MailRequests {
 
     /// Gives a request back whose mail may have gone out, to be tried again after a while.
     pub async fn put_back(&self, request: &MailRequest, until: UnixTime) -> Result<(), StoreError> {
-        let update = "SET #status = :pending, due = :due, due_at = :due_at REMOVE claim";
+        let update = "SET #status = :pending, queue = :due, next_attempt_at = :next_attempt_at REMOVE claim";
         self.wait(self.ours(request, update), request.id.lane().waiting(), until).await
     }
 
@@ -229,15 +229,20 @@ impl MailRequests {
     }
 
     fn uncounted(&self, request: &MailRequest) -> UpdateItemFluentBuilder {
-        let update = "SET #status = :pending, due = :due, due_at = :due_at, attempts = attempts - :one REMOVE claim";
+        let update = "SET #status = :pending, queue = :due, next_attempt_at = :next_attempt_at, attempts = attempts - :one REMOVE claim";
         self.ours(request, update).expression_attribute_values(":one", number(1))
     }
 
-    async fn wait(&self, call: UpdateItemFluentBuilder, due: &str, due_at: UnixTime) -> Result<(), StoreError> {
+    async fn wait(
+        &self,
+        call: UpdateItemFluentBuilder,
+        due: &str,
+        next_attempt_at: UnixTime,
+    ) -> Result<(), StoreError> {
         let call = call
             .expression_attribute_values(":pending", text(Status::Pending.as_str()))
             .expression_attribute_values(":due", text(due))
-            .expression_attribute_values(":due_at", number(due_at.0));
+            .expression_attribute_values(":next_attempt_at", number(next_attempt_at.0));
         settled(call, "give a mail request back").await
     }
 
@@ -306,9 +311,9 @@ impl MailRequests {
         let answer = client
             .query()
             .table_name(name)
-            .index_name("by_due")
-            .key_condition_expression("due = :due AND due_at <= :now")
-            .projection_expression("name_key, #request, due_at")
+            .index_name("by_queue")
+            .key_condition_expression("queue = :due AND next_attempt_at <= :now")
+            .projection_expression("name_key, #request, next_attempt_at")
             .expression_attribute_names("#request", "request")
             .expression_attribute_values(":due", text(due))
             .expression_attribute_values(":now", number(now.0))
@@ -329,10 +334,11 @@ fn is_exhausted(item: &Item, now: UnixTime) -> bool {
     struct Lease {
         status: Status,
         attempts: u32,
-        due_at: UnixTime,
+        next_attempt_at: UnixTime,
     }
-    read::<Lease>(item.clone())
-        .is_ok_and(|lease| lease.status == Status::Sending && lease.attempts >= MAX_ATTEMPTS && lease.due_at <= now)
+    read::<Lease>(item.clone()).is_ok_and(|lease| {
+        lease.status == Status::Sending && lease.attempts >= MAX_ATTEMPTS && lease.next_attempt_at <= now
+    })
 }
 
 /// Whether a request is under way without a number of attempts, which no condition for taking it would ever meet.

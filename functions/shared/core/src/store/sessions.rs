@@ -39,7 +39,7 @@ impl Sessions {
         let (session, holder): (Session, Holder) = (read(session)?, read(holder)?);
         let good =
             session.transport == transport && session.is_open(now) && holder.standing.is_good_for(session.version);
-        Ok(good.then_some(SignedIn { session, name: holder.name, speaks: holder.speaks }))
+        Ok(good.then_some(SignedIn { session, name: holder.name, preferred_language: holder.preferred_language }))
     }
 
     /// Notes that a session was used: its idle end moves on. Written at most once a minute.

@@ -99,7 +99,7 @@ fn a_write_names_what_it_writes_and_what_it_is_conditional_on() {
         json!([{"": "PutItem table/Counters", "Attributes": "closed counter total", "LeadingKeys": "login#1"}])
     );
     let update = json!({"TableName": "Counters", "Key": {"counter": {"S": "login#1"}}, "ReturnValues": "ALL_OLD",
-                        "UpdateExpression": "SET total = total + :one REMOVE due"});
+                        "UpdateExpression": "SET total = total + :one REMOVE queue"});
     assert_eq!(
         asked("UpdateItem", &update),
         json!([{"": "UpdateItem table/Counters", "Attributes": "counter due total", "LeadingKeys": "login#1",

@@ -159,7 +159,7 @@ function removing(numbers) {
   return { remove: paths.length > 0 ? `REMOVE ${paths.join(", ")}` : "", names };
 }
 
-export const BRAKE = "login#brake";
+export const BRAKE = "login#circuit-breaker";
 
 export function readBrake(item) {
   return Object.fromEntries(BRAKE_FIELDS.map((field) => [field, Number(item?.[field].N ?? 0)]));

@@ -31,14 +31,14 @@ const FROM_AN_ADDRESS = [
 
 const [edge, names] = await readSecrets("EDGE_SECRET", "NAMES_SECRET");
 
-function spendings({ network, accountKey, addressKey, now }, door) {
+function spendings({ network, accountKey, addressKey, now }, queue) {
   const each =
     (subject) =>
     ([count, length]) => {
       const stretch = Math.floor(now / length);
       return { counter: `${subject}#${length}#${stretch}`, count, endsAt: (stretch + 1) * length };
     };
-  const ofName = OF_A_NAME.map(each(`${KIND}#name#${door}#${accountKey}`));
+  const ofName = OF_A_NAME.map(each(`${KIND}#name#${queue}#${accountKey}`));
   return network === "U" ? [...ofName, ...FROM_AN_ADDRESS.map(each(`${KIND}#address#${addressKey}`))] : ofName;
 }
 
@@ -56,22 +56,22 @@ const spend = ({ counter, count, endsAt }) => ({
 async function requestReset(event) {
   const caller = read({ event, edge, names, fields: ["account"] });
   const { account, accountKey, network, device, now } = caller;
-  const door = network === "U" ? "U" : "K";
-  const spent = spendings(caller, door);
+  const queue = network === "U" ? "U" : "T";
+  const spent = spendings(caller, queue);
   const request = {
     name_key: text(accountKey),
-    request: text(`${KIND}#${door}#${Math.floor(now / BUCKET)}`),
-    typed: text(account),
+    request: text(`${KIND}#${queue}#${Math.floor(now / BUCKET)}`),
+    requested_account: text(account),
     kind: text(KIND),
     client_class: text(network),
     device: text(device),
     created_at: number(now),
     attempts: number(0),
     counted: { BOOL: false },
-    layout: number(1),
+    schema_version: number(1),
     status: text("pending"),
-    due: text(door === "U" ? "outside" : "known"),
-    due_at: number(now),
+    queue: text(queue === "U" ? "untrusted" : "trusted"),
+    next_attempt_at: number(now),
     ttl: number(now + 30 * DAY),
   };
   const put = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .shared import DAY, HOUR, MINUTE, number, text
 
-BRAKE = "login#brake"
+BRAKE = "login#circuit-breaker"
 
 _TABLE = os.environ["THROTTLES_TABLE"]
 _FAILURES = [(10, 10 * MINUTE), (100, DAY)]

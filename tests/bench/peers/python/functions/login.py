@@ -161,7 +161,7 @@ def open_session(caller, credential, tries, failed_outside, remember, transport)
         "name": f"{credential['given_name']['S']} {credential['family_name']['S']}".strip(),
         "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    speaks = credential.get("speaks", text("fr"))["S"]
+    speaks = credential.get("preferred_language", text("fr"))["S"]
     headers = {"content-language": f"{speaks}-CA"}
     ticket = f"{caller.account}.{base64url(session_key)}"
     if transport == "bearer":

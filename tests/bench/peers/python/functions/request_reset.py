@@ -30,9 +30,9 @@ def spend(subject, count, length, now):
 @answering
 def handler(event):
     caller = read(event, edge=EDGE, names=NAMES, fields={"account"})
-    door = "U" if caller.network == "U" else "K"
+    queue = "U" if caller.network == "U" else "T"
     spendings = [
-        spend(f"{KIND}#name#{door}#{caller.account_key}", count, length, caller.now) for count, length in OF_A_NAME
+        spend(f"{KIND}#name#{queue}#{caller.account_key}", count, length, caller.now) for count, length in OF_A_NAME
     ]
     if caller.network == "U":
         subject = f"{KIND}#address#{caller.address_key}"
@@ -40,18 +40,18 @@ def handler(event):
     ends, updates = zip(*spendings, strict=True)
     request = {
         "name_key": text(caller.account_key),
-        "request": text(f"{KIND}#{door}#{caller.now // BUCKET}"),
-        "typed": text(caller.account),
+        "request": text(f"{KIND}#{queue}#{caller.now // BUCKET}"),
+        "requested_account": text(caller.account),
         "kind": text(KIND),
         "client_class": text(caller.network),
         "device": text(caller.device),
         "created_at": number(caller.now),
         "attempts": number(0),
         "counted": {"BOOL": False},
-        "layout": number(1),
+        "schema_version": number(1),
         "status": text("pending"),
-        "due": text("outside" if door == "U" else "known"),
-        "due_at": number(caller.now),
+        "queue": text("untrusted" if queue == "U" else "trusted"),
+        "next_attempt_at": number(caller.now),
         "ttl": number(caller.now + 30 * DAY),
     }
     put = {
