@@ -10,7 +10,7 @@ use std::process::Command;
 /// Lines of the longest file.
 const LONGEST: usize = 400;
 
-/// The crates that each package of the workspace names, those of its tests alone left out.
+/// The dependencies of each package of the workspace, dev-dependencies left out.
 fn named() -> BTreeMap<String, BTreeSet<String>> {
     let told = Command::new("cargo")
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
@@ -31,7 +31,7 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
 fn functions() -> BTreeSet<String> {
     let entries =
         std::fs::read_dir(workspace().join("functions")).expect("the functions").map(|it| it.expect("a folder"));
-    let folders = entries.filter(|it| it.path().is_dir()).map(|it| it.file_name().to_string_lossy().into_owned());
+    let folders = entries.filter(|it| it.path().join("Cargo.toml").is_file()).map(|it| it.file_name().to_string_lossy().into_owned());
     folders.filter(|name| name != "shared").collect()
 }
 
@@ -40,17 +40,23 @@ fn dependencies_point_one_way() {
     let (named, functions) = (named(), functions());
     let ours: BTreeSet<String> = named.keys().cloned().collect();
     let of_ours = |package: &str| named[package].intersection(&ours).cloned().collect::<Vec<_>>();
+    let shared = ["guichet-domain", "guichet-http", "guichet-platform", "guichet-store"];
     for function in &functions {
-        let allowed = ["guichet-core".to_owned(), "guichet-http".to_owned()];
-        assert!(of_ours(function).iter().all(|it| allowed.contains(it)), "{function} knows {:?}", of_ours(function));
+        assert!(
+            of_ours(function).iter().all(|it| shared.contains(&it.as_str())),
+            "{function}: {:?}",
+            of_ours(function)
+        );
     }
-    assert_eq!(of_ours("guichet-http"), ["guichet-core"]);
-    assert_eq!(of_ours("guichet-core"), [""; 0], "the core knows none of the others");
+    assert_eq!(of_ours("guichet-domain"), [""; 0]);
+    assert_eq!(of_ours("guichet-platform"), ["guichet-domain"]);
+    assert_eq!(of_ours("guichet-store"), ["guichet-domain", "guichet-platform"]);
+    assert_eq!(of_ours("guichet-http"), ["guichet-domain", "guichet-platform", "guichet-store"]);
     assert_eq!(of_ours("guichet-local"), [""; 0], "the local stack knows the functions by the template alone");
     for (dependency, allowed) in [
         ("aws-sdk-sesv2", &["mailer"][..]),
-        ("argon2", &["guichet-core"]),
-        ("aws-sdk-secretsmanager", &["guichet-core"]),
+        ("argon2", &["guichet-domain"]),
+        ("aws-sdk-secretsmanager", &["guichet-platform"]),
         ("aws-config", &["guichet-admin"]),
         ("dynoxide-rs", &["guichet-local"]),
     ] {
@@ -59,16 +65,19 @@ fn dependencies_point_one_way() {
         let who: Vec<_> = who.map(|(package, _)| package.as_str()).filter(|it| *it != "guichet-floors").collect();
         assert_eq!(who, allowed, "{dependency}");
     }
-    for crate_of_lambda in ["lambda_http", "lambda_runtime"] {
-        assert!(!named["guichet-core"].contains(crate_of_lambda), "the core knows no Lambda");
+    for lower in ["guichet-domain", "guichet-platform", "guichet-store"] {
+        for crate_of_lambda in ["lambda_http", "lambda_runtime"] {
+            assert!(!named[lower].contains(crate_of_lambda), "{lower} depends on {crate_of_lambda}");
+        }
     }
+    assert!(!named["guichet-domain"].iter().any(|it| it.starts_with("aws-")), "the domain depends on AWS");
 }
 
 #[test]
 fn what_a_table_is_asked_is_spelled_in_the_store_alone() {
     for (file, text) in sources(&["functions", "infra"]) {
         let spells = ["_expression(", "AttributeValue::"].iter().any(|word| text.contains(word));
-        let allowed = file.starts_with("functions/shared/core/src/store");
+        let allowed = ["functions/shared/store/src", "infra/admin/src/store"].iter().any(|it| file.starts_with(it));
         assert!(!spells || allowed, "{} spells an expression or an attribute", file.display());
     }
 }

@@ -102,7 +102,7 @@ impl Ground {
         let found: Value = serde_json::from_str(&found).expect("JSON");
         let pending = found["Items"].as_array().expect("items").iter().filter(|item| item["status"]["S"] == "pending");
         let record = |item: &Value| {
-            let keys = json!({ "name_key": item["name_key"], "request": item["request"] });
+            let keys = json!({ "account_key": item["account_key"], "request": item["request"] });
             json!({ "eventName": "INSERT", "dynamodb": { "Keys": keys } })
         };
         mailer.answer_to(&json!({ "Records": pending.map(record).collect::<Vec<_>>() }));

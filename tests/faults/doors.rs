@@ -62,10 +62,10 @@ async fn flood(ground: &mut Ground) {
     let now = std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs();
     let junk = |n: usize| {
         json!({ "PutRequest": { "Item": {
-            "name_key": { "S": format!("{n:043}") }, "request": { "S": format!("register#U#{}", now / 120) },
+            "account_key": { "S": format!("{n:043}") }, "request": { "S": format!("register#U#{}", now / 120) },
             "requested_account": { "S": format!("personne{n}") }, "kind": { "S": "register" }, "client_class": { "S": "U" },
             "device": { "S": "-" }, "created_at": { "N": now.to_string() }, "attempts": { "N": "0" },
-            "counted": { "BOOL": false }, "schema_version": { "N": "1" }, "status": { "S": "pending" }, "queue": { "S": "untrusted" },
+            "mailbox_charged": { "BOOL": false }, "schema_version": { "N": "1" }, "status": { "S": "pending" }, "queue": { "S": "untrusted" },
             "next_attempt_at": { "N": now.to_string() }, "ttl": { "N": (now + 86_400).to_string() },
         } } })
     };

@@ -27,7 +27,7 @@ fn bell(mode: &Value) -> Value {
 
 /// The event that rings for a request.
 fn record(request: &Value, name: &str) -> Value {
-    let keys = json!({ "name_key": request["name_key"], "request": request["request"] });
+    let keys = json!({ "account_key": request["account_key"], "request": request["request"] });
     json!({ "Records": [{ "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": { "Keys": keys } }] })
 }
 
@@ -83,7 +83,7 @@ async fn poison(ground: &mut Ground) {
     };
     let spoil = |n: usize, field: &str, value: Option<Value>| {
         let mut item = template.clone();
-        item["name_key"] = json!({ "S": format!("{n:043}") });
+        item["account_key"] = json!({ "S": format!("{n:043}") });
         match value {
             Some(value) => item[field] = value,
             None => {
@@ -111,7 +111,7 @@ async fn poison(ground: &mut Ground) {
     ground.settle().await;
     for item in &items {
         let requests = ground.portal.items("MailRequests").await;
-        let now = requests.iter().find(|request| request["name_key"] == item["name_key"]).expect("it is there");
+        let now = requests.iter().find(|request| request["account_key"] == item["account_key"]).expect("it is there");
         assert_eq!((&now["status"]["S"], &now["reason"]["S"]), (&json!("failed"), &json!("unreadable")), "{now}");
     }
 }
@@ -121,9 +121,9 @@ async fn panics(ground: &mut Ground) {
         .portal
         .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "bell", "mode": { "delay": 1500 } }]));
     let people = [ground.asks().await, ground.asks().await, ground.asks().await, ground.asks().await];
-    let key = ground.request_of(&people[1]).await["name_key"]["S"].as_str().expect("a key").to_owned();
-    ground.portal.rehearse("mailer.after_claim", &format!("panic {}", &key[..12]));
-    let panicked = async || ground.portal.is_rehearsed("mailer.after_claim").then_some(());
+    let key = ground.request_of(&people[1]).await["account_key"]["S"].as_str().expect("a key").to_owned();
+    ground.portal.rehearse("mailer.after_lease", &format!("panic {}", &key[..12]));
+    let panicked = async || ground.portal.is_rehearsed("mailer.after_lease").then_some(());
     ground.portal.until("a mailer panics", panicked).await;
     ground.settle().await;
     for person in &people {
@@ -134,8 +134,8 @@ async fn panics(ground: &mut Ground) {
 
     ground.portal.forget_rehearsals();
     let (doomed, other) = (ground.asks().await, ground.asks().await);
-    let key = ground.request_of(&doomed).await["name_key"]["S"].as_str().expect("a key").to_owned();
-    ground.portal.rehearse("mailer.after_claim", &format!("always panic {}", &key[..12]));
+    let key = ground.request_of(&doomed).await["account_key"]["S"].as_str().expect("a key").to_owned();
+    ground.portal.rehearse("mailer.after_lease", &format!("always panic {}", &key[..12]));
     ground.ambiguous(&other, 1);
     ground.ends(&doomed, "failed");
     ground.settle().await;
@@ -163,7 +163,7 @@ async fn batch_again(ground: &mut Ground) {
 }
 
 const POINTS: [&str; 5] =
-    ["mailer.after_claim", "mailer.after_token_put", "mailer.before_ses", "mailer.after_ses", "mailer.before_mark"];
+    ["mailer.after_lease", "mailer.after_token_put", "mailer.before_ses", "mailer.after_ses", "mailer.before_finish"];
 
 /// Lets a mailer be killed at a point; the person whose request it had.
 async fn killed_at(ground: &mut Ground, point: &str) -> Person {
@@ -181,7 +181,7 @@ async fn killed_at(ground: &mut Ground, point: &str) -> Person {
         ground.portal.sweep().await;
     }
     assert!(ground.portal.is_rehearsed(point), "{point} is come to");
-    if ["mailer.after_ses", "mailer.before_mark"].contains(&point) {
+    if ["mailer.after_ses", "mailer.before_finish"].contains(&point) {
         ground.ambiguous(&person, 1);
     }
     ground.settle().await;
@@ -195,7 +195,7 @@ async fn killed_everywhere(ground: &mut Ground) {
 }
 
 async fn killed_after_claim(ground: &mut Ground) {
-    let person = killed_at(ground, "mailer.after_claim").await;
+    let person = killed_at(ground, "mailer.after_lease").await;
     assert_eq!(ground.request_of(&person).await["attempts"]["N"], "2");
 }
 
@@ -210,7 +210,7 @@ async fn killed_before_ses(ground: &mut Ground) {
 }
 
 async fn killed_after_ses(ground: &mut Ground) {
-    for point in ["mailer.after_ses", "mailer.before_mark"] {
+    for point in ["mailer.after_ses", "mailer.before_finish"] {
         let person = killed_at(ground, point).await;
         let mails = ground.portal.mails_to(&person.email).await;
         assert_eq!(mails.len(), 2);
@@ -239,7 +239,7 @@ async fn newer_layout(ground: &mut Ground) {
     ground.portal.fail(&bell(&json!("drop")));
     let person = ground.asks().await;
     let mut newer = ground.request_of(&person).await;
-    newer["name_key"] = json!({ "S": "n".repeat(43) });
+    newer["account_key"] = json!({ "S": "n".repeat(43) });
     newer["schema_version"] = json!({ "N": "2" });
     newer["kind"] = json!({ "S": "lettre" });
     ground.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": newer })).await;
@@ -253,7 +253,7 @@ async fn newer_layout(ground: &mut Ground) {
     // One that no mailer knows, even after an hour, is no secret.
     ground.later(3600).await;
     let requests = ground.portal.items("MailRequests").await;
-    let now = requests.iter().find(|request| request["name_key"] == newer["name_key"]).expect("it is there");
+    let now = requests.iter().find(|request| request["account_key"] == newer["account_key"]).expect("it is there");
     assert_eq!(now["status"]["S"], "failed", "{now}");
 }
 

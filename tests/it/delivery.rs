@@ -13,7 +13,7 @@ async fn comes_to(portal: &Portal, kind: &str, status: &str) -> Value {
 /// Lets SES tell something and waits until the function has heard it.
 async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
     let heard = || std::fs::read_to_string(portal.setup().data().join("logs/mail-events.log")).unwrap_or_default();
-    let count = |log: &str| log.matches("SES told").count();
+    let count = |log: &str| log.matches("delivery event recorded").count();
     let before = count(&heard());
     portal.tell(mail, event).await;
     portal.until(&format!("{event} is heard"), async || (count(&heard()) > before).then_some(())).await;

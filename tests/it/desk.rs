@@ -76,7 +76,7 @@ async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
     until(&portal, &refused.account, "failed").await;
     is(&portal, &refused.account, "failed", "MessageRejected");
     visitor.register(&held.account).await.expect(202, "");
-    until(&portal, &held.account, "held").await;
+    until(&portal, &held.account, "deferred").await;
     portal.mend();
 
     // What needs a hand stands on the list, and goes out again.
@@ -237,7 +237,7 @@ async fn who_is_forgotten_has_never_been_here() {
         let account = account.to_owned();
         async move {
             let of = |item: &&Value| item["account"]["S"] == account.as_str();
-            requests.await.iter().find(of).expect("a request")["name_key"]["S"].as_str().expect("a key").to_owned()
+            requests.await.iter().find(of).expect("a request")["account_key"]["S"].as_str().expect("a key").to_owned()
         }
     };
     let (mine, others) = (key(&person.account).await, key(&other.account).await);

@@ -23,11 +23,11 @@ async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_al
         let line = lines.iter().find(|line| line["fields"]["message"] == message);
         line.unwrap_or_else(|| panic!("{message}: {lines:#?}"))["fields"]["mail.request"].as_str().unwrap().to_owned()
     };
-    let word = word_in("register", "asked");
-    assert_eq!(word_in("mailer", "mail request ended"), word);
+    let word = word_in("register", "link requested");
+    assert_eq!(word_in("mailer", "mail request finished"), word);
     let mails = std::fs::read_to_string(data.join("mail.jsonl")).unwrap();
     let tags = &serde_json::from_str::<Value>(mails.lines().next().unwrap()).unwrap()["tags"];
-    let (name, request) = (tags["name"].as_str().unwrap(), tags["request"].as_str().unwrap());
+    let (name, request) = (tags["account"].as_str().unwrap(), tags["request"].as_str().unwrap());
     assert_eq!(format!("{}.{request}", &name[..12]), word, "SES tells it with all that becomes of the mail");
 
     // As CloudWatch reads them out of the log.
@@ -50,7 +50,7 @@ fn no_alarm_watches_what_nothing_measures() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let (template, measured, guide) =
-        (read("infra/template.yaml"), read("functions/shared/core/src/metrics.rs"), read("infra/README.md"));
+        (read("infra/template.yaml"), read("functions/shared/platform/src/metrics.rs"), read("infra/README.md"));
     let mut alarms = 0;
     for alarm in template.split("\n  ").collect::<Vec<_>>().join("\n").split("Type: AWS::CloudWatch::Alarm").skip(1) {
         alarms += 1;

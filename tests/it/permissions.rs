@@ -78,7 +78,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
     let within = |kind: &str, call: Value| json!({"TransactItems": [{kind: call}]});
     let request = |more: Value| {
         let (table, key, _) = nobodys("MailRequests");
-        with(json!({"TableName": table, "Item": key, "ConditionExpression": "attribute_exists(name_key)"}), more)
+        with(json!({"TableName": table, "Item": key, "ConditionExpression": "attribute_exists(account_key)"}), more)
     };
     let search = |index: &str, attribute: &str, more: Value| {
         let query = json!({"TableName": "$Directory", "IndexName": index, "ExpressionAttributeValues": {":v": {"S": "x"}},
@@ -140,7 +140,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
         ("LoginFunction", "UpdateItem", update("Credentials", "active", json!({})), false),
         ("PasswordFunction", "UpdateItem", update("Credentials", "phc", json!({})), false),
         // Outside the transaction a link is not used; only its repeated answers are counted.
-        ("ResetFunction", "UpdateItem", update("Tokens", "repeats", json!({})), true),
+        ("ResetFunction", "UpdateItem", update("Tokens", "replays", json!({})), true),
         ("ResetFunction", "UpdateItem", update("Tokens", "used_at", json!({})), false),
         // The search tells accounts and names.
         ("FindAccountFunction", "Query", search("by_name", "folded_name", seen.clone()), true),
@@ -154,7 +154,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
         ),
         ("RegisterFunction", "Query", search("by_name", "folded_name", seen.clone()), false),
         ("MailerFunction", "Query", search("by_name", "folded_name", seen), false),
-        ("MailerFunction", "Query", due.clone(), true),
+        ("MailerFunction", "Query", queue.clone(), true),
         ("FindAccountFunction", "Query", queue, false),
     ] {
         assert_eq!(aws.allows(function, operation, &call).await, allowed, "{function} {operation} {call}");

@@ -11,9 +11,9 @@ mod model;
 mod steps;
 mod world;
 
-use guichet_core::aws::Aws;
-use guichet_core::config;
 use guichet_local::template::{self, Choices};
+use guichet_platform::aws::Aws;
+use guichet_platform::env;
 use model::Play;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::Value;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let count = numbers.first().map_or(SOME, |count| u32::try_from(*count).expect("a number of schedules"));
     let seed = numbers.get(1).copied().unwrap_or_else(|| std::process::id().into());
-    match config::text("GUICHET_FAILPOINTS") {
+    match env::required("GUICHET_FAILPOINTS") {
         Ok(rehearsal) => play(count, seed, &PathBuf::from(rehearsal)),
         Err(_) => share(count, seed),
     }

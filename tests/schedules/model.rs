@@ -6,12 +6,12 @@ mod settle;
 
 use crate::steps::{Act, Step};
 use crate::world::{Call, Came, Fault, Posted, World};
-use guichet_core::account::AccountName;
-use guichet_core::mailbox::MailAddress;
-use guichet_core::person::{Language, PersonName};
-use guichet_core::store::Table;
-use guichet_core::store::credentials::{Credentials, Holder, Standing};
-use guichet_core::store::directory::{Directory, Entry};
+use guichet_domain::account::AccountName;
+use guichet_domain::email_address::EmailAddress;
+use guichet_domain::person::{Language, PersonName};
+use guichet_store::Table;
+use guichet_store::credentials::{AccountProfile, CredentialStatus, Credentials};
+use guichet_store::directory::{Directory, Entry};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -112,7 +112,7 @@ fn number(value: &Value) -> u64 {
 fn entry(who: usize, active: bool) -> Entry {
     Entry {
         account: AccountName::parse(NAMES[who]).expect("a name"),
-        email: MailAddress::parse(&address(who)),
+        email: EmailAddress::parse(&address(who)),
         name: PersonName { given_name: "Marie".into(), family_name: "Tremblay".into() },
         language: Language::Fr,
         active,
@@ -129,9 +129,9 @@ impl Play {
     /// With three people of the directory, who have no password.
     pub async fn new(world: World) -> Self {
         let people: Vec<_> = (0..NAMES.len() - 1).map(|who| entry(who, true)).collect();
-        let holders = people.iter().map(|entry| Holder {
+        let holders = people.iter().map(|entry| AccountProfile {
             account: entry.account.clone(),
-            standing: Standing { version: 0, active: true },
+            status: CredentialStatus { version: 0, active: true },
             name: entry.name.clone(),
             preferred_language: entry.language,
         });
@@ -147,7 +147,7 @@ impl Play {
             harmed: false,
             swept: false,
         };
-        play.credentials().admit(&holders.collect::<Vec<_>>()).await.expect("accounts");
+        play.credentials().create(&holders.collect::<Vec<_>>()).await.expect("accounts");
         play.directory().put(&people).await.expect("entries");
         play
     }
@@ -183,7 +183,7 @@ impl Play {
             }
         }
         for item in self.world.items("MailRequests") {
-            let keys = json!({ "name_key": item["name_key"], "request": item["request"] });
+            let keys = json!({ "account_key": item["account_key"], "request": item["request"] });
             if !self.requests.contains(&keys) {
                 self.requests.push(keys);
             }

@@ -23,7 +23,7 @@ impl Portal {
         self.fail(&json!(rules));
     }
 
-    /// Ends the next process of a function that comes to this point (`functions/shared/core/src/rehearsal.rs`): `kill`, or
+    /// Ends the next process of a function that comes to this point (`functions/shared/platform/src/failpoint.rs`): `kill`, or
     /// `panic`; with `always ` before it, every one.
     pub fn rehearse(&self, point: &str, how: &str) {
         std::fs::write(self.rehearsal().join(point), how).expect("it is asked for");

@@ -110,7 +110,7 @@ impl Ground {
             ("Sessions", ["account", "secret_hash"].as_slice()),
             ("Devices", &["account", "cookie_hash"]),
             ("Tokens", &["token_hash"]),
-            ("MailRequests", &["name_key", "request"]),
+            ("MailRequests", &["account_key", "request"]),
             ("Events", &["account_key", "at_id"]),
             ("Throttles", &["counter"]),
         ] {

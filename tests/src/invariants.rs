@@ -106,7 +106,7 @@ impl Ground {
         let mut of_request: BTreeMap<(String, String, String), usize> = BTreeMap::new();
         for mail in mails.lines().map(|line| serde_json::from_str::<Value>(line).expect("a mail")) {
             let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-            let key = (part(&mail["to"]), part(&mail["tags"]["name"]), part(&mail["tags"]["request"]));
+            let key = (part(&mail["to"]), part(&mail["tags"]["account"]), part(&mail["tags"]["request"]));
             *of_request.entry(key).or_default() += 1;
         }
         for asked in &self.asked {

@@ -150,7 +150,7 @@ impl Portal {
             {
                 failure.pointer_mut("/M/at").into_iter().for_each(earlier);
             }
-            for attribute in ["until", "hour_from", "day_from"] {
+            for attribute in ["open_until", "hour_started_at", "day_started_at"] {
                 if let Some(moment) = counter.get_mut(attribute) {
                     earlier(moment);
                 }
@@ -178,7 +178,7 @@ impl Portal {
     /// Lets so much time pass that the next request for a mail is a new one.
     pub async fn let_two_minutes_pass(&self) {
         for request in self.items("MailRequests").await {
-            let key = json!({ "Key": { "name_key": request["name_key"], "request": request["request"] } });
+            let key = json!({ "Key": { "account_key": request["account_key"], "request": request["request"] } });
             self.dynamodb("DeleteItem", "MailRequests", key).await;
         }
     }

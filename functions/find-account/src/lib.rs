@@ -1,32 +1,31 @@
-//! *Outil de recherche du compte unifié*: looks one's account name up, from managed networks only.
+//! *Outil de recherche du compte unifié*: finds account names, on managed networks only.
 
-use guichet_core::aws::Aws;
-use guichet_core::class::Class;
-use guichet_core::config::ConfigError;
-use guichet_core::keys::{READ_ONCE, Secret};
-use guichet_core::mailbox::MailAddress;
-use guichet_core::person::{PersonName, is_name};
-use guichet_core::quota::SEARCHES;
-use guichet_core::store::directory::{Directory, Found};
-use guichet_core::store::throttles::Throttles;
+use guichet_domain::client::ClientClass;
+use guichet_domain::email_address::EmailAddress;
+use guichet_domain::person::{PersonName, is_name};
+use guichet_domain::rate_limit::SEARCHES_PER_SOURCE;
 use guichet_http::{ApiError, Caller, Response, Site, json, json_body, route};
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::secrets::{KeySecret, NEVER_REFRESH};
+use guichet_store::directory::{Directory, FoundAccount};
+use guichet_store::throttles::Throttles;
 use lambda_http::{Request, tracing};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// What the function needs.
 pub struct Context {
     site: Site,
-    names: Secret,
+    names: KeySecret,
     directory: Directory,
     throttles: Throttles,
 }
 
 impl Context {
-    /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", READ_ONCE))?;
+        let (site, names) =
+            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH))?;
         Ok(Self {
             site,
             names,
@@ -56,43 +55,43 @@ struct EmailForm {
     email: String,
 }
 
-/// Answers `POST /api/find-account`.
+/// `POST /api/find-account`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     match route(&request) {
-        "POST /api/find-account" => find(&context, &request).await,
+        "POST /api/find-account" => find_account(&context, &request).await,
         _ => Err(ApiError::NoRoute),
     }
 }
 
-async fn find(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site).await?;
-    if caller.network != Class::M {
+async fn find_account(context: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(request, &context.site).await?;
+    if caller.network != ClientClass::ManagedNetwork {
         return Err(ApiError::NetworkNotManaged);
     }
     let form = json_body(request)?;
-    let names = context.names.ring(caller.now).await?;
-    let address = format!("find-account#address#{}", caller.whereabouts.key(&names));
-    let spendings = SEARCHES.map(|quota| quota.spending(&address, caller.now));
-    if let Some(wait) = context.throttles.spend(&spendings, caller.now).await? {
+    let names = context.names.current(caller.now).await?;
+    let source = format!("find-account#address#{}", caller.source.pseudonym(&names));
+    let charges = SEARCHES_PER_SOURCE.map(|limit| limit.charge(&source, caller.now));
+    if let Some(wait) = context.throttles.charge(&charges, caller.now).await? {
         return Err(ApiError::TooManyAttempts(wait));
     }
     let found = search(&context.directory, form).await?;
-    tracing::info!(found = found.len(), device = caller.device, "searched");
+    tracing::info!(results = found.len(), device = caller.device, "account search");
     let accounts = found.iter().map(|found| json!({ "account": found.account, "name": found.name.display() }));
     Ok(json(&json!({ "accounts": accounts.collect::<Vec<_>>() })))
 }
 
-async fn search(directory: &Directory, form: Form) -> Result<Vec<Found>, ApiError> {
+async fn search(directory: &Directory, form: Form) -> Result<Vec<FoundAccount>, ApiError> {
     match form {
         Form::Name(NameForm { family_name, given_name }) => {
             if !is_name(&family_name) || !is_name(&given_name) {
                 return Err(ApiError::InvalidRequest);
             }
-            Ok(directory.accounts_named(&PersonName { given_name, family_name }).await?)
+            Ok(directory.find_by_name(&PersonName { given_name, family_name }).await?)
         }
         Form::Email(EmailForm { email }) => {
-            let email = MailAddress::parse(&email).ok_or(ApiError::InvalidRequest)?;
-            Ok(directory.accounts_with(&email).await?)
+            let email = EmailAddress::parse(&email).ok_or(ApiError::InvalidRequest)?;
+            Ok(directory.find_by_email(&email).await?)
         }
     }
 }

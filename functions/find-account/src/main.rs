@@ -1,8 +1,6 @@
-//! The Lambda function `find-account`.
-
 use find_account::{Context, handle};
-use guichet_core::aws::Aws;
 use guichet_http::serve;
+use guichet_platform::aws::Aws;
 use lambda_http::Error;
 
 #[tokio::main(flavor = "current_thread")]

@@ -1,42 +1,42 @@
-//! Sign-in: the attempt is reserved before it is hashed, and known, unknown and inactive accounts cost the same and
-//! are answered alike.
+//! Sign-in. The attempt is reserved before the password is hashed, and unknown, inactive, and known accounts cost the same and get
+//! the same answer.
 
-use guichet_core::account::AccountName;
-use guichet_core::aws::Aws;
-use guichet_core::config::ConfigError;
-use guichet_core::device::Device;
-use guichet_core::keys::Keys;
-use guichet_core::log::chain;
-use guichet_core::metrics::{self, Metric};
-use guichet_core::secret::PlainSessionKey;
-use guichet_core::session::{Opening, Remember, Session, SessionTicket, Transport};
-use guichet_core::store::attempts::Counted;
-use guichet_core::store::credentials::Holder;
-use guichet_core::store::events::What;
-use guichet_core::store::sign_in::{Opened, SignIn};
-use guichet_core::{chance, rehearsal};
+use guichet_domain::account::AccountName;
+use guichet_domain::device::Device;
+use guichet_domain::event::EventKind;
+use guichet_domain::secret::PlainSessionKey;
+use guichet_domain::session::{NewSession, Remember, Session, SessionToken, Transport};
 use guichet_http::{
-    ApiError, Caller, Claim, Guess, Response, Site, for_one_who_speaks, json, json_body, route, session_cookie,
-    with_cookie, word,
+    ApiError, Authentication, Caller, PasswordCheck, Response, Site, json, json_body, route, session_cookie,
+    string_enum, with_content_language, with_cookie,
 };
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::failpoint::fail_point;
+use guichet_platform::log::error_chain;
+use guichet_platform::metrics::{self, Metric};
+use guichet_platform::random;
+use guichet_platform::secrets::PasswordKeys;
+use guichet_store::credentials::AccountProfile;
+use guichet_store::login_attempts::ReservedAttempt;
+use guichet_store::sign_in::{SessionStart, SignIn};
 use lambda_http::{Request, tracing};
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
 
-/// What the function needs.
 pub struct Context {
     site: Site,
-    keys: Keys,
+    keys: PasswordKeys,
     tables: SignIn,
 }
 
 impl Context {
-    /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let tables = SignIn::from_env(&aws.dynamodb)?;
-        let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
-        Ok(Self { site, keys: keys.ready_to_hash(), tables })
+        let (site, keys) = tokio::try_join!(Site::from_env(aws), PasswordKeys::from_env(aws))?;
+        Ok(Self { site, keys: keys.with_preallocated_memory(), tables })
     }
 }
 
@@ -44,14 +44,14 @@ impl Context {
 #[serde(deny_unknown_fields)]
 struct Form {
     account: String,
-    password: String,
-    #[serde(default, deserialize_with = "word")]
+    password: SecretString,
+    #[serde(default, deserialize_with = "string_enum")]
     remember: Remember,
-    #[serde(default, deserialize_with = "word")]
+    #[serde(default, deserialize_with = "string_enum")]
     transport: Transport,
 }
 
-/// Answers `POST /api/login`.
+/// `POST /api/login`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     match route(&request) {
         "POST /api/login" => sign_in(&context, &request).await,
@@ -60,92 +60,95 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 }
 
 async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site).await?;
+    let caller = Caller::from_request(request, &context.site).await?;
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
     let names = context.keys.names(caller.now).await?;
-    let claim = Claim::of(&caller, account, &names);
-    let guess = claim.guess(&context.tables.attempts, &context.keys, &form.password).await?;
-    let holder = guess.counted.credential.as_ref().map(|credential| &credential.holder);
-    let holder = holder.filter(|holder| guess.right && holder.standing.active);
-    let class = guess.counted.class;
-    tracing::info!(account.key = claim.key.brief(), client.class = class.letter(), ok = holder.is_some(), "sign-in");
-    let Some(holder) = holder else {
-        metrics::count(Metric::SignInRefused);
-        context.tables.events.note(&claim.key, &caller.event(What::SignInRefused)).await?;
+    let authentication = Authentication::new(&caller, account, &names);
+    let check = authentication.check_password(&context.tables.attempts, &context.keys, &form.password).await?;
+    let profile = check.attempt.credential.as_ref().map(|credential| &credential.profile);
+    let profile = profile.filter(|profile| check.matches && profile.status.active);
+    let (key, class) = (authentication.account_key.log_id(), check.attempt.class.code());
+    let Some(profile) = profile else {
+        tracing::info!(account.key = key, client.class = class, outcome = "refused", "sign-in");
+        metrics::increment(Metric::SignInRefused);
+        let event = caller.event(EventKind::SignInRefused);
+        context.tables.events.record(&authentication.account_key, &event).await?;
         return Err(ApiError::InvalidCredentials);
     };
-    metrics::count(Metric::SignedIn);
-    let answer = open_session(context, &claim, &form, &guess.counted, holder).await?;
-    hash_anew(context, &guess, holder).await;
+    tracing::info!(account.key = key, client.class = class, outcome = "success", "sign-in");
+    metrics::increment(Metric::SignedIn);
+    let answer = start_session(context, &authentication, &form, &check.attempt, profile).await?;
+    rehash_if_needed(context, &check, profile).await;
     Ok(answer)
 }
 
-/// Once the pepper or the cost is another. The person is in, so that it could not be done keeps them out of nothing.
-async fn hash_anew(context: &Context, Guess { hasher, password, stored, .. }: &Guess, holder: &Holder) {
+/// Upgrades the hash after a pepper rotation or a change of its cost. A failure is logged only: the user is signed in.
+async fn rehash_if_needed(context: &Context, check: &PasswordCheck, profile: &AccountProfile) {
+    let PasswordCheck { hasher, password, stored, .. } = check;
     let done = async {
         let Some(stored) = stored else { return Ok(()) };
-        if hasher.is_of_today(stored)? {
+        if !hasher.needs_rehash(stored)? {
             return Ok(());
         }
-        let today = hasher.hash(password, chance::bytes())?;
-        context.tables.attempts.credentials.rehash(holder, stored, &today).await.map_err(ApiError::from)
+        let new = hasher.hash(password, random::bytes())?;
+        context.tables.attempts.credentials.rehash(profile, stored, &new).await.map_err(ApiError::from)
     };
     if let Err(error) = done.await {
-        tracing::error!(error.chain = chain(&error), "hash not made anew");
+        tracing::error!(error.chain = error_chain(&error), "rehash failed");
     }
 }
 
-async fn open_session(
+async fn start_session(
     context: &Context,
-    claim: &Claim<'_>,
+    authentication: &Authentication<'_>,
     form: &Form,
-    counted: &Counted,
-    holder: &Holder,
+    attempt: &ReservedAttempt,
+    profile: &AccountProfile,
 ) -> Result<Response, ApiError> {
-    let caller = claim.caller;
-    let (session, ticket) = new_session(caller, form, holder);
-    // A client without cookies has no place to keep a device's.
-    let device = (form.transport == Transport::Cookie).then(|| claim.device_after(counted.class));
-    let known = device.as_ref().map(|it| Device::known(holder.account.clone(), it, session.version, caller.now));
-    let opened = Opened {
+    let caller = authentication.caller;
+    let (session, token) = new_session(caller, form, profile);
+    // A bearer client cannot store a device cookie.
+    let device_key = (form.transport == Transport::Cookie).then(|| authentication.renewed_device_key(attempt.class));
+    let device = device_key.as_ref().map(|key| Device::new(profile.account.clone(), key, session.version, caller.now));
+    let start = SessionStart {
         session: &session,
-        device: known.as_ref(),
-        presented: caller.presented().map(|(ticket, _)| ticket),
-        account_key: &claim.key,
-        event: &caller.event(What::SignedIn),
+        device: device.as_ref(),
+        replaced: caller.session_token().map(|(token, _)| token),
+        account_key: &authentication.account_key,
+        event: &caller.event(EventKind::SignedIn),
     };
-    context.tables.open_session(counted, &opened).await?;
-    rehearsal::point("login.after_session_put", claim.key.as_str());
-    let answer = answer(&session, holder, &ticket);
-    Ok(device.iter().fold(answer, |answer, device| claim.make_known(answer, device)))
+    context.tables.insert(attempt, &start).await?;
+    fail_point("login.after_session_put", authentication.account_key.as_str());
+    let answer = answer(&session, profile, &token);
+    Ok(device_key.iter().fold(answer, |answer, key| authentication.set_device_cookie(answer, key)))
 }
 
-fn new_session(caller: &Caller, form: &Form, holder: &Holder) -> (Session, SessionTicket) {
-    let ticket = SessionTicket { account: holder.account.clone(), key: PlainSessionKey::from_random(chance::bytes()) };
-    let opening = Opening {
-        account: holder.account.clone(),
-        version: holder.standing.version,
+fn new_session(caller: &Caller, form: &Form, profile: &AccountProfile) -> (Session, SessionToken) {
+    let token = SessionToken { account: profile.account.clone(), key: PlainSessionKey::from_random(random::bytes()) };
+    let new = NewSession {
+        account: profile.account.clone(),
+        version: profile.status.version,
         remember: form.remember,
         transport: form.transport,
         device: caller.device.clone(),
     };
-    (Session::open(opening, &ticket.key, caller.now), ticket)
+    (Session::new(new, &token.key, caller.now), token)
 }
 
-/// The session's ticket goes where its transport has it: in a cookie or in the body.
-fn answer(session: &Session, holder: &Holder, ticket: &SessionTicket) -> Response {
+/// The session token goes into a cookie or, for bearer clients, into the body.
+fn answer(session: &Session, profile: &AccountProfile, token: &SessionToken) -> Response {
     let mut answer = json!({
         "account": session.account,
-        "name": holder.name.display(),
+        "name": profile.name.display(),
         "expires_at": session.expires_at().rfc3339(),
     });
     let response = match session.transport {
-        Transport::Cookie => with_cookie(json(&answer), &session_cookie(ticket, session.remember)),
+        Transport::Cookie => with_cookie(json(&answer), &session_cookie(token, session.remember)),
         Transport::Bearer => {
-            answer["token"] = ticket.reveal().into();
+            answer["token"] = token.expose().into();
             json(&answer)
         }
     };
-    for_one_who_speaks(holder.preferred_language, response)
+    with_content_language(profile.preferred_language, response)
 }

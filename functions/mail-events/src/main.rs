@@ -1,13 +1,11 @@
-//! The Lambda function `mail-events`.
-
-use guichet_core::aws::Aws;
-use guichet_core::log;
+use guichet_platform::aws::Aws;
+use guichet_platform::log;
 use lambda_runtime::{Error, run, service_fn};
 use mail_events::MailEvents;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::begin();
+    log::init();
     let mail_events = &MailEvents::from_env(&Aws::from_env()?)?;
     run(service_fn(|event| mail_events.handle(event))).await
 }

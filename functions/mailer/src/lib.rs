@@ -1,91 +1,106 @@
-//! Takes mail requests, makes the links and sends the mails.
+//! Leases mail requests, creates links, and sends mail.
 //!
-//! The table is the outbox: the stream's bell and the minute's sweep both just say that there may be something to do,
-//! and every request is claimed before it is worked on. So neither a lost bell nor a killed mailer loses a mail.
+//! The table is the outbox. The stream and the sweep only say that there may be something to do; every request is leased before it is
+//! processed. So neither a lost stream event nor a killed mailer loses a mail.
 
-mod bell;
-mod letter;
-mod post;
+mod ses;
+mod stream;
+mod template;
 
-use futures_util::{FutureExt, StreamExt, future, stream};
-use guichet_core::account::AccountName;
-use guichet_core::aws::Aws;
-use guichet_core::clock::{self, UnixTime};
-use guichet_core::config::{self, ConfigError};
-use guichet_core::log::chain;
-use guichet_core::mailbox::MailAddress;
-use guichet_core::metrics::{self, Metric};
-use guichet_core::quota::{MailBrake, Spending};
-use guichet_core::secret::PlainToken;
-use guichet_core::store::StoreError;
-use guichet_core::store::credentials::{Credentials, Standing};
-use guichet_core::store::directory::{Directory, Entry};
-use guichet_core::store::events::{Event, Events, Origin, What};
-use guichet_core::store::mail_request::{Kind, Lane, MailRequest, RequestId, Status, quotas_of_a_mailbox};
-use guichet_core::store::mail_requests::{Claim, Counted, End, MAX_ATTEMPTS, MailRequests};
-use guichet_core::store::throttles::Throttles;
-use guichet_core::store::tokens::{Purpose, Token, Tokens};
-use guichet_core::{chance, rehearsal};
+use futures_util::{FutureExt, StreamExt, future, stream as futures};
+use guichet_domain::account::AccountName;
+use guichet_domain::email_address::EmailAddress;
+use guichet_domain::event::{Event, EventKind};
+use guichet_domain::mail_request::{MailRequest, Queue, RequestId, RequestKind, RequestStatus, mailbox_charges};
+use guichet_domain::rate_limit::{Charge, EmailRateLimit};
+use guichet_domain::reset_token::{LinkPurpose, ResetToken};
+use guichet_domain::secret::PlainToken;
+use guichet_domain::time::UnixTime;
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::failpoint::fail_point;
+use guichet_platform::log::error_chain;
+use guichet_platform::metrics::{self, Metric};
+use guichet_platform::{clock, random, settings};
+use guichet_store::StoreError;
+use guichet_store::credentials::{CredentialStatus, Credentials};
+use guichet_store::directory::{Directory, Entry};
+use guichet_store::events::Events;
+use guichet_store::mail_requests::{Lease, MAX_ATTEMPTS, MailRequests, MailboxCharge, RequestOutcome};
+use guichet_store::throttles::Throttles;
+use guichet_store::tokens::Tokens;
 use lambda_runtime::{Error, LambdaEvent, tracing};
-use letter::{Desk, Letter};
-use post::{Post, Posted};
 use serde_json::Value;
+use ses::{SendOutcome, SesSender};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
+use template::{Desk, Email};
 
-/// Requests worked on at once: SES answers in about 100 ms, and a new account may send one mail a
-/// second.
-const AT_ONCE: usize = 4;
-/// Requests that one sweep takes up of each partition, more than it has the time for; what is left waits for the next
-/// minute's.
-const SWEEP: i32 = 200;
-/// The counter of all mails.
-const BRAKE: &str = "mailer#all-emails";
-/// No request is taken up later than this, so that the function, which has 30 s, never ends in the middle of one: one
-/// slow call of SES and of each table take less than the rest.
+/// Requests in parallel. SES answers in about 100 ms, and a new SES account may send one mail per second.
+const CONCURRENCY: usize = 4;
+/// Requests that a sweep reads from each partition, more than it has time for. The next sweep continues.
+const SWEEP_LIMIT: i32 = 200;
+/// Subject of the rate limit on all mail.
+const ALL_EMAILS: &str = "mailer#all-emails";
+/// No request is started later than this. The function's timeout is 30 s, and the rest suffices for one slow call to SES and to each
+/// table, so an invocation never times out in the middle of a request.
 const WORKING_TIME: Duration = Duration::from_secs(15);
-/// A request that met a fault waits so long for each attempt that was made.
-const BACK_OFF: Duration = Duration::from_secs(20);
+/// Backoff: a failed request waits this long per attempt made.
+const BACKOFF: Duration = Duration::from_secs(20);
 
-/// Who calls: both take a request in the same way, but the bell passes by none that wait already.
+/// What invoked the mailer. The stream must not overtake deferred requests; the sweep processes them in order.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum By {
-    Bell,
+enum Trigger {
+    Stream,
     Sweep,
 }
 
-/// What a request came to.
-enum Came {
-    /// Its end.
-    To(End),
-    /// The mail may have gone out or not: it is to be tried again after a while.
-    Again,
-    /// Nothing was mailed, for sure; it waits, and this attempt does not count.
-    Held(Why),
-    /// Nothing here: another mailer has it.
-    NotOurs,
+/// The result of processing a request.
+enum Outcome {
+    Finished(RequestOutcome),
+    /// The mail may have been sent or not. The attempt counts.
+    Retry,
+    /// Nothing was sent. The attempt does not count.
+    Deferred(DeferReason),
+    /// Another mailer has the request.
+    LeaseLost,
 }
 
-/// Why a request is held, as the log and its alarm have it.
 #[derive(Debug)]
-enum Why {
-    /// The mails of this hour are spent.
-    Brake,
-    /// SES takes nothing at the moment.
+enum DeferReason {
+    EmailRateLimit,
+    /// SES accepts nothing now.
     Ses,
-    /// Older ones of its lane are held; they go first.
-    OlderOnesWait,
+    /// Older requests of the queue are deferred; they go first.
+    OlderRequests,
 }
 
-/// Who gets a mail.
-struct Addressee {
+/// Ends processing before a mail is sent.
+enum Halt {
+    Outcome(Outcome),
+    /// A table call failed: nothing is known about the account, and nothing was sent.
+    Store(StoreError),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Outcome> for Halt {
+    fn from(outcome: Outcome) -> Self {
+        Self::Outcome(outcome)
+    }
+}
+
+struct Recipient {
     entry: Entry,
-    address: MailAddress,
-    /// The version of the credentials that a link is good for.
+    address: EmailAddress,
+    /// The version of the credentials that a link is issued for.
     version: u64,
 }
 
-/// What the function needs.
 pub struct Mailer {
     mail_requests: MailRequests,
     directory: Directory,
@@ -93,14 +108,13 @@ pub struct Mailer {
     tokens: Tokens,
     throttles: Throttles,
     events: Events,
-    brake: MailBrake,
+    rate_limit: EmailRateLimit,
     link_lifetime: Duration,
     desk: Desk,
-    post: Post,
+    ses: SesSender,
 }
 
 impl Mailer {
-    /// As the template's variables say.
     pub fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
         Ok(Self {
@@ -110,45 +124,41 @@ impl Mailer {
             tokens: Tokens::from_env(client)?,
             throttles: Throttles::from_env(client)?,
             events: Events::from_env(client)?,
-            brake: config::mail_brake()?,
-            link_lifetime: config::link_lifetime()?,
+            rate_limit: settings::email_rate_limit()?,
+            link_lifetime: settings::link_lifetime()?,
             desk: Desk::from_env()?,
-            post: Post::from_env(aws)?,
+            ses: SesSender::from_env(aws)?,
         })
     }
 
-    /// Works on the requests that a stream event names, or on all that are due. One request's fault is its own: the
-    /// event as a whole succeeds, and the sweep comes back to what is left.
+    /// Processes the requests of a stream event, or all that are due. A failed request does not fail the event: the sweep retries it.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Error> {
         let started = Instant::now();
-        let in_time = || started.elapsed() < WORKING_TIME;
-        let Some(ids) = bell::requests(&event.payload) else { return Ok(self.sweep(in_time).await?) };
-        let ids = stream::iter(&ids).take_while(|_| future::ready(in_time()));
-        ids.for_each_concurrent(AT_ONCE, async |id| {
-            self.work(id, By::Bell).await;
+        let has_time = || started.elapsed() < WORKING_TIME;
+        let Some(ids) = stream::inserted_requests(&event.payload) else { return Ok(self.sweep(has_time).await?) };
+        let ids = futures::iter(&ids).take_while(|_| future::ready(has_time()));
+        ids.for_each_concurrent(CONCURRENCY, async |id| {
+            self.process(id, Trigger::Stream).await;
         })
         .await;
         Ok(())
     }
 
-    /// A handful at once, oldest first; and a lane only until one is held, since what holds that one holds all behind it.
-    async fn sweep(&self, in_time: impl Fn() -> bool) -> Result<(), StoreError> {
+    /// Processes due requests oldest first, in batches. Stops a queue at the first deferral, because the rest would be deferred too.
+    async fn sweep(&self, has_time: impl Fn() -> bool) -> Result<(), StoreError> {
         let now = clock::now();
-        let known = self.mail_requests.due(Lane::Known, now, SWEEP).await?;
-        let outside = self.mail_requests.due(Lane::Outside, now, SWEEP).await?;
-        let oldest = known.iter().chain(&outside).map(|due| due.next_attempt_at).min();
-        metrics::measured(
-            Metric::OldestRequestSeconds,
-            oldest.map_or(0, |next_attempt_at| next_attempt_at.seconds_until(now)),
-        );
-        self.tell_age_of_import(now).await;
-        for lane in [known, outside] {
-            for due in lane.chunks(AT_ONCE) {
-                if !in_time() {
+        let trusted = self.mail_requests.due(Queue::Trusted, now, SWEEP_LIMIT).await?;
+        let untrusted = self.mail_requests.due(Queue::Untrusted, now, SWEEP_LIMIT).await?;
+        let oldest = trusted.iter().chain(&untrusted).map(|due| due.next_attempt_at).min();
+        metrics::record(Metric::OldestRequestSeconds, oldest.map_or(0, |at| at.seconds_until(now)));
+        self.record_directory_age(now).await;
+        for queue in [trusted, untrusted] {
+            for due in queue.chunks(CONCURRENCY) {
+                if !has_time() {
                     return Ok(());
                 }
-                let came = future::join_all(due.iter().map(|due| self.work(&due.id, By::Sweep))).await;
-                if came.iter().any(|came| matches!(came, Some(Came::Held(_)))) {
+                let outcomes = future::join_all(due.iter().map(|due| self.process(&due.id, Trigger::Sweep))).await;
+                if outcomes.iter().any(|outcome| matches!(outcome, Some(Outcome::Deferred(_)))) {
                     break;
                 }
             }
@@ -156,218 +166,227 @@ impl Mailer {
         Ok(())
     }
 
-    /// That it cannot be told keeps no mail back.
-    async fn tell_age_of_import(&self, now: UnixTime) {
+    /// The sweep records this metric because an alarm on a missing import needs a source that runs every minute. A failure must not
+    /// block mail.
+    async fn record_directory_age(&self, now: UnixTime) {
         match self.directory.imported_at().await {
-            Ok(Some(at)) => metrics::measured(Metric::DirectoryAgeSeconds, at.seconds_until(now)),
+            Ok(Some(at)) => metrics::record(Metric::DirectoryAgeSeconds, at.seconds_until(now)),
             Ok(None) => {}
-            Err(error) => tracing::error!(error.chain = chain(&error), "the age of the import is not known"),
+            Err(error) => tracing::error!(error.chain = error_chain(&error), "directory age unknown"),
         }
     }
 
-    /// What became of the request, where that is known. One that makes us panic takes none of its neighbours along.
-    async fn work(&self, id: &RequestId, by: By) -> Option<Came> {
-        let request = id.brief();
-        let Ok(came) = AssertUnwindSafe(self.claim_and_mail(id, by)).catch_unwind().await else {
-            tracing::error!(mail.request = request, "a panic at a mail request");
+    /// Processes a request and logs its outcome; `None` after an error or a panic, which must not affect other requests.
+    async fn process(&self, id: &RequestId, trigger: Trigger) -> Option<Outcome> {
+        let request = id.log_id();
+        let Ok(outcome) = AssertUnwindSafe(self.lease_and_send(id, trigger)).catch_unwind().await else {
+            tracing::error!(mail.request = request, "panic while processing mail request");
             return None;
         };
-        match &came {
-            Ok(Came::To(End { status, reason, .. })) => {
-                tracing::info!(mail.request = request, mail.status = ?status, mail.reason = reason, "mail request ended");
-                count_end(*status);
+        match &outcome {
+            Ok(Outcome::Finished(RequestOutcome { status, reason, .. })) => {
+                let status_text = status.as_str();
+                tracing::info!(
+                    mail.request = request,
+                    mail.status = status_text,
+                    mail.reason = reason,
+                    "mail request finished"
+                );
+                count_outcome(*status);
             }
-            Ok(Came::Held(why)) => {
-                tracing::warn!(mail.request = request, mail.held = ?why, "mail request held");
-                metrics::count(Metric::EmailsDeferred);
+            Ok(Outcome::Deferred(reason)) => {
+                tracing::warn!(mail.request = request, mail.defer_reason = ?reason, "mail request deferred");
+                metrics::increment(Metric::EmailsDeferred);
             }
-            Ok(Came::Again | Came::NotOurs) => {}
+            Ok(Outcome::Retry | Outcome::LeaseLost) => {}
             Err(error) => {
-                tracing::error!(mail.request = request, error.chain = chain(&error), "mail request left for later");
+                let chain = error_chain(error);
+                tracing::error!(mail.request = request, error.chain = chain, "mail request will be retried");
             }
         }
-        came.ok()
+        outcome.ok()
     }
 
-    async fn claim_and_mail(&self, id: &RequestId, by: By) -> Result<Came, StoreError> {
+    async fn lease_and_send(&self, id: &RequestId, trigger: Trigger) -> Result<Outcome, StoreError> {
         let now = clock::now();
-        let request = match self.mail_requests.claim(id, now).await? {
-            Claim::Taken(request) => request,
-            Claim::NotDue => return Ok(Came::NotOurs),
-            Claim::Unreadable => return Ok(failed(None, "unreadable")),
-            Claim::Exhausted(request) => return self.give_up(&request, now).await,
+        let request = match self.mail_requests.lease(id, now).await? {
+            Lease::Granted(request) => request,
+            Lease::NotDue => return Ok(Outcome::LeaseLost),
+            Lease::Malformed => return Ok(failed(None, "unreadable")),
+            Lease::Exhausted(request) => return self.give_up(&request, now).await,
         };
-        rehearsal::point("mailer.after_claim", &request.id.brief());
-        let came = match self.mail(&request, by, now).await {
-            Ok(came) => came,
-            // The store did not answer: nothing is known of the account, and nothing was mailed.
-            Err(error) => {
-                self.mail_requests.release(&request, now + BACK_OFF).await?;
+        fail_point("mailer.after_lease", &request.id.log_id());
+        let outcome = match self.mail(&request, trigger, now).await {
+            Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
+            Err(Halt::Store(error)) => {
+                self.mail_requests.release(&request, now + BACKOFF).await?;
                 return Err(error);
             }
         };
-        rehearsal::point("mailer.before_mark", &request.id.brief());
-        self.mark(&request, &came, now).await?;
-        Ok(came)
+        fail_point("mailer.before_finish", &request.id.log_id());
+        self.finish(&request, &outcome, now).await?;
+        Ok(outcome)
     }
 
-    async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Came, StoreError> {
-        let known = self.directory.entry(&request.requested_account).await?.map(|entry| entry.account);
-        let came = failed(known, "unfinished");
-        self.mark(request, &came, now).await?;
-        Ok(came)
+    async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Outcome, StoreError> {
+        let account = self.directory.entry(&request.requested_account).await?.map(|entry| entry.account);
+        let outcome = failed(account, "unfinished");
+        self.finish(request, &outcome, now).await?;
+        Ok(outcome)
     }
 
-    /// Writes down what a request came to.
-    async fn mark(&self, request: &MailRequest, came: &Came, now: UnixTime) -> Result<(), StoreError> {
-        match came {
-            Came::To(end) => self.mail_requests.finish(request, end, now).await,
-            Came::Again => self.mail_requests.put_back(request, now + BACK_OFF * request.attempts).await,
-            Came::Held(_) => self.mail_requests.hold(request).await,
-            Came::NotOurs => Ok(()),
+    async fn finish(&self, request: &MailRequest, outcome: &Outcome, now: UnixTime) -> Result<(), StoreError> {
+        match outcome {
+            Outcome::Finished(outcome) => self.mail_requests.finish(request, outcome, now).await,
+            Outcome::Retry => self.mail_requests.retry_later(request, now + BACKOFF * request.attempts).await,
+            Outcome::Deferred(_) => self.mail_requests.defer(request).await,
+            Outcome::LeaseLost => Ok(()),
         }
     }
 
-    async fn mail(&self, request: &MailRequest, by: By, now: UnixTime) -> Result<Came, StoreError> {
-        let to = match self.addressee(request, now).await? {
-            Ok(addressee) => addressee,
-            Err(end) => return Ok(Came::To(end)),
+    async fn mail(&self, request: &MailRequest, trigger: Trigger, now: UnixTime) -> Result<Outcome, Halt> {
+        let recipient = self.recipient(request, now).await?;
+        // Only what would be mailed gets here: unknown names neither charge the rate limit nor are deferred.
+        let queue = request.id.queue();
+        if trigger == Trigger::Stream && self.mail_requests.has_deferred(queue, now).await? {
+            return Ok(Outcome::Deferred(DeferReason::OlderRequests));
+        }
+        let charge = self.email_charge(queue, now);
+        if !self.throttles.charge_shared(&charge).await? {
+            return Ok(Outcome::Deferred(DeferReason::EmailRateLimit));
+        }
+        let outcome = self.send(request, &recipient, now).await;
+        // Refund what was certainly not handed to SES.
+        if let Err(_) | Ok(Outcome::Deferred(_)) = outcome {
+            self.throttles.refund_shared(&charge).await?;
+        }
+        outcome
+    }
+
+    /// The charge of one mail on the rate limit over all mail.
+    fn email_charge(&self, queue: Queue, now: UnixTime) -> Charge {
+        let limit = match queue {
+            Queue::Trusted => self.rate_limit.trusted(),
+            Queue::Untrusted => self.rate_limit.untrusted(),
         };
-        // Only what would be mailed comes so far: names that nobody bears spend nothing, and none of them is held.
-        let lane = request.id.lane();
-        if by == By::Bell && self.mail_requests.are_held(lane, now).await? {
-            return Ok(Came::Held(Why::OlderOnesWait));
-        }
-        let one_mail = self.one_mail(lane, now);
-        if !self.throttles.spend_common(&one_mail).await? {
-            return Ok(Came::Held(Why::Brake));
-        }
-        let came = self.post(request, &to, now).await;
-        // What was not handed to SES, for sure, was not spent.
-        if let Err(_) | Ok(Came::Held(_) | Came::To(End { status: Status::Capped, .. }) | Came::NotOurs) = came {
-            self.throttles.give_back(&one_mail).await?;
-        }
-        came
+        limit.charge(ALL_EMAILS, now)
     }
 
-    /// One of the mails that this hour has for a lane.
-    fn one_mail(&self, lane: Lane, now: UnixTime) -> Spending {
-        let brake = match lane {
-            Lane::Known => self.brake.known(),
-            Lane::Outside => self.brake.outside(),
+    /// Who receives the mail. If nobody does, the request ends.
+    async fn recipient(&self, request: &MailRequest, now: UnixTime) -> Result<Recipient, Halt> {
+        let is_expired = request.is_expired(now);
+        let unknown = if is_expired { RequestStatus::Expired } else { RequestStatus::NoAccount };
+        // An unknown name costs one read.
+        let Some(entry) = self.directory.entry(&request.requested_account).await? else {
+            return Err(finished(None, unknown).into());
         };
-        brake.spending(BRAKE, now)
-    }
-
-    /// Who gets the mail; or how the request ends, where nobody does.
-    async fn addressee(&self, request: &MailRequest, now: UnixTime) -> Result<Result<Addressee, End>, StoreError> {
-        let too_old = request.is_too_old(now);
-        let status = if too_old { Status::Expired } else { Status::NoAccount };
-        let nobody = End { status, account: None, reason: None };
-        // A name that nobody bears costs one read.
-        let Some(entry) = self.directory.entry(&request.requested_account).await? else { return Ok(Err(nobody)) };
-        let Some(Standing { version, active }) = self.credentials.standing(&request.requested_account).await? else {
-            return Ok(Err(nobody));
+        let Some(CredentialStatus { version, active }) = self.credentials.status(&request.requested_account).await?
+        else {
+            return Err(finished(None, unknown).into());
         };
         let status = match &entry.email {
-            _ if too_old => Status::Expired,
-            _ if !active => Status::Inactive,
-            None => Status::NoMailbox,
-            Some(_) if request.kind != Kind::Notice && entry.shared_mailbox => Status::SharedMailbox,
-            Some(_) if entry.bounced_at.is_some() => Status::Suppressed,
-            Some(address) => return Ok(Ok(Addressee { address: address.clone(), entry, version })),
+            _ if is_expired => RequestStatus::Expired,
+            _ if !active => RequestStatus::Inactive,
+            None => RequestStatus::NoMailbox,
+            Some(_) if request.kind != RequestKind::Notice && entry.shared_mailbox => RequestStatus::SharedMailbox,
+            Some(_) if entry.bounced_at.is_some() => RequestStatus::Suppressed,
+            Some(address) => return Ok(Recipient { address: address.clone(), entry, version }),
         };
-        Ok(Err(End { status, account: Some(entry.account), reason: None }))
+        Err(finished(Some(entry.account), status).into())
     }
 
-    /// The letter; a link is counted on the mailbox before it is made.
-    async fn letter(
-        &self,
-        request: &MailRequest,
-        to: &Addressee,
-        now: UnixTime,
-    ) -> Result<Result<Letter, Came>, StoreError> {
-        let Some(purpose) = request.kind.purpose() else {
-            return Ok(Ok(self.desk.notice(&to.entry, request.created_at)));
-        };
-        let spendings = quotas_of_a_mailbox(&to.address, request.id.lane(), now);
-        Ok(match self.mail_requests.count(request, &self.throttles, &spendings).await? {
-            Counted::Yes => Ok(self.letter_with_link(request, purpose, to, now).await?),
-            Counted::Capped => Err(ended(to, Status::Capped)),
-            Counted::NotOurs => Err(Came::NotOurs),
-        })
-    }
-
-    async fn post(&self, request: &MailRequest, to: &Addressee, now: UnixTime) -> Result<Came, StoreError> {
-        let letter = match self.letter(request, to, now).await? {
-            Ok(letter) => letter,
-            Err(came) => return Ok(came),
-        };
-        rehearsal::point("mailer.before_ses", &request.id.brief());
-        let posted = self.post.send(&to.address, &letter, &request.id).await;
-        rehearsal::point("mailer.after_ses", &request.id.brief());
+    async fn send(&self, request: &MailRequest, to: &Recipient, now: UnixTime) -> Result<Outcome, Halt> {
+        let email = self.email(request, to, now).await?;
+        fail_point("mailer.before_ses", &request.id.log_id());
+        let sent = self.ses.send(&to.address, &email, &request.id).await;
+        fail_point("mailer.after_ses", &request.id.log_id());
         let account = Some(to.entry.account.clone());
-        Ok(match posted {
-            Posted::Accepted => {
-                self.note(request).await;
-                ended(to, Status::Sent)
+        Ok(match sent {
+            SendOutcome::Accepted => {
+                self.record_link_mailed(request).await;
+                finished(account, RequestStatus::Sent)
             }
-            Posted::NotNow => Came::Held(Why::Ses),
-            Posted::TryAgain if request.attempts < MAX_ATTEMPTS => Came::Again,
-            Posted::TryAgain => failed(account, "unanswered"),
-            Posted::Refused(code) => failed(account, &code),
+            SendOutcome::Throttled => Outcome::Deferred(DeferReason::Ses),
+            SendOutcome::Unknown if request.attempts < MAX_ATTEMPTS => Outcome::Retry,
+            SendOutcome::Unknown => failed(account, "unanswered"),
+            SendOutcome::Rejected(code) => failed(account, &code),
         })
     }
 
-    /// Makes the link. The plain token exists here and in the mail, nowhere else.
-    async fn letter_with_link(
+    /// Renders the mail. A link charges the mailbox's rate limits before it is created.
+    async fn email(&self, request: &MailRequest, to: &Recipient, now: UnixTime) -> Result<Email, Halt> {
+        let email = match request.kind.purpose() {
+            None => self.desk.notice(&to.entry, request.created_at),
+            Some(purpose) => {
+                let charges = mailbox_charges(&to.address, request.id.queue(), now);
+                match self.mail_requests.charge_mailbox(request, &self.throttles, &charges).await? {
+                    MailboxCharge::Charged => {}
+                    MailboxCharge::LimitReached => {
+                        return Err(finished(Some(to.entry.account.clone()), RequestStatus::Capped).into());
+                    }
+                    MailboxCharge::LeaseLost => return Err(Outcome::LeaseLost.into()),
+                }
+                let (token, expires_at) = self.create_link(request, purpose, to, now).await?;
+                self.desk.link(&to.entry, purpose, &token, expires_at)
+            }
+        };
+        email.map_err(|error| {
+            tracing::error!(error.chain = error_chain(&error), "email rendering failed");
+            failed(Some(to.entry.account.clone()), "rendering").into()
+        })
+    }
+
+    /// Stores a new token. The plain token exists only here and in the mail, so each attempt creates another one.
+    async fn create_link(
         &self,
         request: &MailRequest,
-        purpose: Purpose,
-        to: &Addressee,
+        purpose: LinkPurpose,
+        to: &Recipient,
         now: UnixTime,
-    ) -> Result<Letter, StoreError> {
-        let plain = PlainToken::from_random(chance::bytes());
-        let token = Token {
+    ) -> Result<(PlainToken, UnixTime), StoreError> {
+        let plain = PlainToken::from_random(random::bytes());
+        let expires_at = now + self.link_lifetime;
+        let token = ResetToken {
             token_hash: plain.hash(),
             account: to.entry.account.clone(),
             purpose,
             version: to.version,
-            expires_at: now + self.link_lifetime,
+            expires_at,
             used_at: None,
-            receipt: None,
+            reuse_proof: None,
             for_request: request.id.request.clone(),
         };
         self.tokens.put(&token).await?;
-        rehearsal::point("mailer.after_token_put", &request.id.brief());
-        Ok(self.desk.link(&to.entry, purpose, &plain, token.expires_at))
+        fail_point("mailer.after_token_put", &request.id.log_id());
+        Ok((plain, expires_at))
     }
 
-    /// The mail is out, so that its event could not be noted must not send it again.
-    async fn note(&self, request: &MailRequest) {
-        if request.kind == Kind::Notice {
+    /// A failure is logged only: the mail is sent, and must not be sent again.
+    async fn record_link_mailed(&self, request: &MailRequest) {
+        if request.kind == RequestKind::Notice {
             return;
         }
-        let origin = Origin { client_class: request.client_class, device: request.device.clone() };
-        let event = Event { happened_at: clock::now(), what: What::LinkMailed, origin };
-        if let Err(error) = self.events.note(&request.id.name_key, &event).await {
-            tracing::error!(mail.request = request.id.brief(), error.chain = chain(&error), "event not noted");
+        let event = Event { happened_at: clock::now(), kind: EventKind::LinkMailed, client: request.client.clone() };
+        if let Err(error) = self.events.record(&request.id.account_key, &event).await {
+            let chain = error_chain(&error);
+            tracing::error!(mail.request = request.id.log_id(), error.chain = chain, "event not recorded");
         }
     }
 }
 
-fn count_end(status: Status) {
+fn count_outcome(status: RequestStatus) {
     match status {
-        Status::Sent => metrics::count(Metric::EmailsSent),
-        Status::Failed | Status::Expired => metrics::count(Metric::EmailsFailed),
+        RequestStatus::Sent => metrics::increment(Metric::EmailsSent),
+        RequestStatus::Failed | RequestStatus::Expired => metrics::increment(Metric::EmailsFailed),
         _ => {}
     }
 }
 
-fn ended(to: &Addressee, status: Status) -> Came {
-    Came::To(End { status, account: Some(to.entry.account.clone()), reason: None })
+fn finished(account: Option<AccountName>, status: RequestStatus) -> Outcome {
+    Outcome::Finished(RequestOutcome { status, account, reason: None })
 }
 
-fn failed(account: Option<AccountName>, reason: &str) -> Came {
-    Came::To(End { status: Status::Failed, account, reason: Some(reason.to_owned()) })
+fn failed(account: Option<AccountName>, reason: &str) -> Outcome {
+    let reason = Some(reason.to_owned());
+    Outcome::Finished(RequestOutcome { status: RequestStatus::Failed, account, reason })
 }

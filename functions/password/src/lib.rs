@@ -1,44 +1,43 @@
-//! A signed-in person changes their password with the current one, in the same budget as sign-in. This session is
-//! kept, all others end.
+//! Changes the password of a signed-in user, who enters the current one. The same limits as at sign-in apply. The current session
+//! is retained; all others end.
 
-use guichet_core::aws::Aws;
-use guichet_core::chance;
-use guichet_core::config::{self, ConfigError};
-use guichet_core::keys::Keys;
-use guichet_core::password::{Hasher, PasswordPolicy};
-use guichet_core::secret::PlainDeviceKey;
-use guichet_core::session::SignedIn;
-use guichet_core::store::attempts::Attempts;
-use guichet_core::store::events::What;
-use guichet_core::store::password_change::{Changed, PasswordChange};
-use guichet_core::store::sessions::Sessions;
-use guichet_http::{ApiError, Caller, Claim, Response, Site, json_body, new_password, no_content, route};
+use guichet_domain::event::EventKind;
+use guichet_domain::password::{Hasher, PasswordPolicy};
+use guichet_domain::secret::PlainDeviceKey;
+use guichet_domain::session::AuthenticatedSession;
+use guichet_http::{ApiError, Authentication, Caller, Response, Site, json_body, new_password, no_content, route};
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::secrets::PasswordKeys;
+use guichet_platform::{random, settings};
+use guichet_store::login_attempts::LoginAttempts;
+use guichet_store::password_update::{PasswordUpdates, UpdateOutcome};
+use guichet_store::sessions::Sessions;
 use lambda_http::{Request, tracing};
+use secrecy::SecretString;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What the function needs.
 pub struct Context {
     site: Site,
-    keys: Keys,
+    keys: PasswordKeys,
     policy: PasswordPolicy,
     sessions: Sessions,
-    attempts: Attempts,
-    change: PasswordChange,
+    attempts: LoginAttempts,
+    updates: PasswordUpdates,
 }
 
 impl Context {
-    /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
-        let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
+        let (site, keys) = tokio::try_join!(Site::from_env(aws), PasswordKeys::from_env(aws))?;
         Ok(Self {
             site,
-            keys: keys.ready_to_hash(),
-            policy: config::password_policy()?.with_context_words(config::context_words()?),
+            keys: keys.with_preallocated_memory(),
+            policy: settings::password_policy()?,
             sessions: Sessions::from_env(client)?,
-            attempts: Attempts::from_env(client)?,
-            change: PasswordChange::from_env(client)?,
+            attempts: LoginAttempts::from_env(client)?,
+            updates: PasswordUpdates::from_env(client)?,
         })
     }
 }
@@ -46,50 +45,59 @@ impl Context {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
-    current: String,
-    password: String,
-    confirmation: String,
+    current: SecretString,
+    password: SecretString,
+    confirmation: SecretString,
 }
 
-/// Answers `POST /api/password`.
+/// `POST /api/password`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
     match route(&request) {
-        "POST /api/password" => change(&context, &request).await,
+        "POST /api/password" => change_password(&context, &request).await,
         _ => Err(ApiError::NoRoute),
     }
 }
 
-async fn change(context: &Context, request: &Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(request, &context.site).await?;
+async fn change_password(context: &Context, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(request, &context.site).await?;
     let form: Form = json_body(request)?;
-    let (ticket, transport) = caller.ticket()?;
-    let tables = &context.change;
-    let signed_in = context.sessions.signed_in(&tables.credentials, ticket, transport, caller.now).await?;
-    let SignedIn { session, name, .. } = signed_in.ok_or(ApiError::NotSignedIn)?;
+    let AuthenticatedSession { session, name, .. } = authenticate(context, &caller).await?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
     let names = context.keys.names(caller.now).await?;
-    let claim = Claim::of(&caller, session.account.clone(), &names);
-    let hasher = prove(context, &claim, &form.current).await?;
+    let authentication = Authentication::new(&caller, session.account.clone(), &names);
+    let hasher = reauthenticate(context, &authentication, &form.current).await?;
 
-    let device = PlainDeviceKey::from_random(chance::bytes());
-    let hash = hasher.hash(&password, chance::bytes())?;
-    let change = claim.change(session.version, &hash, &device);
-    let changed = tables.keep_session(&context.sessions, &session, &change).await?;
-    tracing::info!(account.key = claim.key.brief(), ok = changed == Changed::Yes, "password changed");
-    match changed {
-        Changed::Yes => Ok(claim.make_known(no_content(), &device)),
-        // The session ended meanwhile: nobody is signed in any more.
-        Changed::No => Err(ApiError::NotSignedIn),
+    let device = PlainDeviceKey::from_random(random::bytes());
+    let hash = hasher.hash(&password, random::bytes())?;
+    let update = authentication.password_update(session.version, &hash, &device);
+    let outcome = context.updates.retain_session(&context.sessions, &session, &update).await?;
+    tracing::info!(account.key = authentication.account_key.log_id(), ?outcome, "password change");
+    match outcome {
+        UpdateOutcome::Updated => Ok(authentication.set_device_cookie(no_content(), &device)),
+        // The session ended meanwhile.
+        UpdateOutcome::Conflict => Err(ApiError::NotSignedIn),
     }
 }
 
-/// Whether it is the account's owner who is there, by the current password. What it was tried with.
-async fn prove(context: &Context, claim: &Claim<'_>, current: &str) -> Result<Hasher, ApiError> {
-    let guess = claim.guess(&context.attempts, &context.keys, current).await?;
-    if !guess.right {
-        context.change.events.note(&claim.key, &claim.caller.event(What::SignInRefused)).await?;
+async fn authenticate(context: &Context, caller: &Caller) -> Result<AuthenticatedSession, ApiError> {
+    let (token, transport) = caller.require_session_token()?;
+    let credentials = &context.updates.credentials;
+    let session = context.sessions.authenticate(credentials, token, transport, caller.now).await?;
+    session.ok_or(ApiError::NotSignedIn)
+}
+
+/// Verifies the current password. Returns the hasher for the new one.
+async fn reauthenticate(
+    context: &Context,
+    authentication: &Authentication<'_>,
+    current: &SecretString,
+) -> Result<Hasher, ApiError> {
+    let check = authentication.check_password(&context.attempts, &context.keys, current).await?;
+    if !check.matches {
+        let event = authentication.caller.event(EventKind::SignInRefused);
+        context.updates.events.record(&authentication.account_key, &event).await?;
         return Err(ApiError::InvalidCredentials);
     }
-    context.attempts.resolve(&guess.counted).await?;
-    Ok(guess.hasher)
+    context.attempts.resolve_failures(&check.attempt).await?;
+    Ok(check.hasher)
 }

@@ -1,14 +1,22 @@
-//! *Mot de passe oublié ?*: asks for a link to set a new password.
+//! *Mot de passe oublié ?*: requests a link to set a new password.
 
-use guichet_core::store::mail_request::Kind;
-use guichet_http::{ApiError, Door, Response, route};
+use guichet_domain::account::AccountName;
+use guichet_domain::mail_request::RequestKind;
+use guichet_http::{AccountForm, ApiError, Caller, LinkRequestContext, Response, json_body, route};
 use lambda_http::Request;
 use std::sync::Arc;
 
-/// Answers `POST /api/request-reset`.
-pub async fn handle(door: Arc<Door>, request: Request) -> Result<Response, ApiError> {
+/// `POST /api/request-reset`.
+pub async fn handle(context: Arc<LinkRequestContext>, request: Request) -> Result<Response, ApiError> {
     match route(&request) {
-        "POST /api/request-reset" => door.ask(Kind::RequestReset, &request).await,
+        "POST /api/request-reset" => request_reset(&context, &request).await,
         _ => Err(ApiError::NoRoute),
     }
+}
+
+async fn request_reset(context: &LinkRequestContext, request: &Request) -> Result<Response, ApiError> {
+    let caller = Caller::from_request(request, &context.site).await?;
+    let form: AccountForm = json_body(request)?;
+    let account = AccountName::parse(&form.account)?;
+    context.submit(RequestKind::RequestReset, account, &caller).await
 }

@@ -1,48 +1,49 @@
-//! *Changer mon mot de passe*: the page behind the link. Opening it changes nothing; the one POST that sets the
-//! password uses the link, or nothing happens at all.
+//! *Changer mon mot de passe*: checks a link, and sets the password with it. Checking changes nothing.
 
-use guichet_core::aws::Aws;
-use guichet_core::class::Class;
-use guichet_core::clock::UnixTime;
-use guichet_core::config::{self, ConfigError};
-use guichet_core::keys::{KeyRing, Keys};
-use guichet_core::password::{Password, PasswordPolicy};
-use guichet_core::quota::{DEAD_LINKS, Spending};
-use guichet_core::secret::{PlainDeviceKey, PlainToken};
-use guichet_core::store::StoreError;
-use guichet_core::store::credentials::Holder;
-use guichet_core::store::password_change::{Changed, PasswordChange};
-use guichet_core::store::tokens::{Repeat, Token, Tokens};
-use guichet_core::{chance, rehearsal};
+use guichet_domain::client::ClientClass;
+use guichet_domain::keys::KeyRing;
+use guichet_domain::password::{Password, PasswordPolicy};
+use guichet_domain::rate_limit::{Charge, INVALID_TOKENS_PER_SOURCE};
+use guichet_domain::reset_token::ResetToken;
+use guichet_domain::secret::{PlainDeviceKey, PlainToken};
+use guichet_domain::time::UnixTime;
 use guichet_http::{
-    ApiError, Caller, Claim, Response, Site, for_one_who_speaks, json, json_body, new_password, no_content, route,
+    ApiError, Authentication, Caller, Response, Site, json, json_body, new_password, no_content, route,
+    with_content_language,
 };
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::failpoint::fail_point;
+use guichet_platform::secrets::PasswordKeys;
+use guichet_platform::{random, settings};
+use guichet_store::StoreError;
+use guichet_store::credentials::AccountProfile;
+use guichet_store::password_update::{PasswordUpdates, UpdateOutcome};
+use guichet_store::tokens::{Replay, Tokens};
 use lambda_http::{Request, tracing};
+use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::json;
 use std::sync::Arc;
-use std::time::Duration;
 
-/// What the function needs.
 pub struct Context {
     site: Site,
-    keys: Keys,
+    keys: PasswordKeys,
     policy: PasswordPolicy,
     tokens: Tokens,
-    change: PasswordChange,
+    updates: PasswordUpdates,
 }
 
 impl Context {
-    /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
         let client = &aws.dynamodb;
-        let (site, keys) = tokio::try_join!(Site::from_env(aws), Keys::from_env(aws))?;
+        let (site, keys) = tokio::try_join!(Site::from_env(aws), PasswordKeys::from_env(aws))?;
         Ok(Self {
             site,
-            keys,
-            policy: config::password_policy()?.with_context_words(config::context_words()?),
+            keys: keys.with_preallocated_memory(),
+            policy: settings::password_policy()?,
             tokens: Tokens::from_env(client)?,
-            change: PasswordChange::from_env(client)?,
+            updates: PasswordUpdates::from_env(client)?,
         })
     }
 }
@@ -50,152 +51,161 @@ impl Context {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct CheckForm {
-    token: String,
+    token: SecretString,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ResetForm {
-    token: String,
-    password: String,
-    confirmation: String,
+    token: SecretString,
+    password: SecretString,
+    confirmation: SecretString,
 }
 
-/// A link that is presented, and who may set their password with it.
-struct Link {
+/// The token of a request, as stored, and the profile of its account.
+struct PresentedToken {
     plain: PlainToken,
-    token: Token,
-    holder: Option<Holder>,
+    stored: ResetToken,
+    profile: Option<AccountProfile>,
 }
 
-/// Answers `POST /api/reset/check` and `POST /api/reset`.
+enum Form {
+    Check(CheckForm),
+    Reset(ResetForm),
+}
+
+/// `POST /api/reset/check` and `POST /api/reset`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(&request, &context.site).await?;
-    match route(&request) {
-        "POST /api/reset/check" => {
-            let form: CheckForm = json_body(&request)?;
-            by_link(&context, &caller, &form.token, async |link| check(&context, &caller, &link)).await
-        }
-        "POST /api/reset" => {
-            let form: ResetForm = json_body(&request)?;
-            by_link(&context, &caller, &form.token, |link| Box::pin(reset(&context, &caller, &form, link))).await
-        }
-        _ => Err(ApiError::NoRoute),
-    }
-}
-
-/// What the link answers. From outside, dead and unknown links are counted for each address; over the quota none is looked
-/// at from there, though it is read meanwhile.
-async fn by_link(
-    context: &Context,
-    caller: &Caller,
-    presented: &str,
-    answer: impl AsyncFnOnce(Link) -> Result<Response, ApiError>,
-) -> Result<Response, ApiError> {
-    let quota = match caller.network {
-        Class::U => Some(dead_links(context, caller).await?),
-        _ => None,
+    let caller = Caller::from_request(&request, &context.site).await?;
+    let form = match route(&request) {
+        "POST /api/reset/check" => Form::Check(json_body(&request)?),
+        "POST /api/reset" => Form::Reset(json_body(&request)?),
+        _ => return Err(ApiError::NoRoute),
     };
-    let (used_up, found) = tokio::try_join!(used_up(context, quota.as_ref(), caller.now), find(context, presented))?;
-    if let Some(wait) = used_up {
-        return Err(ApiError::TooManyAttempts(wait));
-    }
-    let answer = match found {
-        Some(link) => answer(link).await,
-        None => Err(ApiError::LinkUnknown),
+    let limit = invalid_token_charge(&context, &caller).await?;
+    let answer = match &form {
+        Form::Check(form) => check(&context, &caller, limit.as_ref(), form).await,
+        Form::Reset(form) => reset(&context, &caller, limit.as_ref(), form).await,
     };
-    if let (Some(quota), Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed)) = (quota, &answer) {
-        context.change.throttles.spend(&[quota], caller.now).await?;
+    let is_invalid = matches!(answer, Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed));
+    if let Some(charge) = limit.filter(|_| is_invalid) {
+        context.updates.throttles.charge(&[charge], caller.now).await?;
     }
     answer
 }
 
-/// One dead link of those that the caller's address may try.
-async fn dead_links(context: &Context, caller: &Caller) -> Result<Spending, ApiError> {
-    let names = context.keys.names(caller.now).await?;
-    Ok(DEAD_LINKS.spending(&format!("reset#address#{}", caller.whereabouts.key(&names)), caller.now))
-}
-
-/// For how long nothing is left of the quota, if nothing is.
-async fn used_up(context: &Context, quota: Option<&Spending>, now: UnixTime) -> Result<Option<Duration>, StoreError> {
-    let Some(quota) = quota else { return Ok(None) };
-    context.change.throttles.is_used_up(quota, now).await
-}
-
-async fn find(context: &Context, presented: &str) -> Result<Option<Link>, StoreError> {
-    let Some(plain) = PlainToken::parse(presented) else { return Ok(None) };
-    let Some(token) = context.tokens.find(&plain.hash()).await? else { return Ok(None) };
-    let holder = context.change.credentials.holder(&token.account).await?;
-    Ok(Some(Link { plain, token, holder }))
-}
-
-fn check(context: &Context, caller: &Caller, link: &Link) -> Result<Response, ApiError> {
-    let holder = refuse_dead(link, caller.now)?;
+async fn check(
+    context: &Context,
+    caller: &Caller,
+    limit: Option<&Charge>,
+    form: &CheckForm,
+) -> Result<Response, ApiError> {
+    let token = find_token(context, caller, limit, &form.token).await?;
+    let profile = require_active(&token, caller.now)?;
     let answer = json(&json!({
-        "account": link.token.account,
-        "purpose": link.token.purpose,
-        "expires_at": link.token.expires_at.rfc3339(),
+        "account": token.stored.account,
+        "purpose": token.stored.purpose,
+        "expires_at": token.stored.expires_at.rfc3339(),
         "policy": context.policy,
     }));
-    Ok(for_one_who_speaks(holder.preferred_language, answer))
+    Ok(with_content_language(profile.preferred_language, answer))
 }
 
-async fn reset(context: &Context, caller: &Caller, form: &ResetForm, link: Link) -> Result<Response, ApiError> {
+async fn reset(
+    context: &Context,
+    caller: &Caller,
+    limit: Option<&Charge>,
+    form: &ResetForm,
+) -> Result<Response, ApiError> {
+    let token = find_token(context, caller, limit, &form.token).await?;
     let (names, hasher) = (context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
-    let holder = match refuse_dead(&link, caller.now) {
-        Ok(holder) => holder,
-        Err(_) if is_repeated(context, caller, form, &link, hasher.peppers()).await? => return Ok(no_content()),
-        Err(dead) => return Err(dead),
+    let profile = match require_active(&token, caller.now) {
+        Ok(profile) => profile,
+        Err(_) if is_replay(context, caller, form, &token, hasher.peppers()).await? => return Ok(no_content()),
+        Err(invalid) => return Err(invalid),
     };
-    let Link { plain, token, .. } = &link;
-    let password = new_password(&form.password, &form.confirmation, context.policy, &token.account, &holder.name)?;
-    let claim = Claim::of(caller, token.account.clone(), &names);
-    let hash = hasher.hash(&password, chance::bytes())?;
-    rehearsal::point("reset.after_hash", claim.key.as_str());
+    let PresentedToken { plain, stored, .. } = &token;
+    let password = new_password(&form.password, &form.confirmation, context.policy, &stored.account, &profile.name)?;
+    let authentication = Authentication::new(caller, stored.account.clone(), &names);
+    let hash = hasher.hash(&password, random::bytes())?;
+    fail_point("reset.after_hash", authentication.account_key.as_str());
 
-    let device = PlainDeviceKey::from_random(chance::bytes());
-    let change = claim.change(token.version, &hash, &device);
-    let receipt = plain.receipt(&password, hasher.peppers().current());
-    let changed = context.change.spend_token(&context.tokens, token, &receipt, &change).await?;
-    rehearsal::point("reset.after_tx", claim.key.as_str());
-    tracing::info!(account.key = claim.key.brief(), ok = changed == Changed::Yes, "password set");
-    match changed {
-        Changed::Yes => Ok(claim.make_known(no_content(), &device)),
-        // Somebody was faster, with this link or another one.
-        Changed::No => Err(ApiError::LinkUsed),
+    let device = PlainDeviceKey::from_random(random::bytes());
+    let update = authentication.password_update(stored.version, &hash, &device);
+    let reuse_proof = plain.reuse_proof(&password, hasher.peppers().current());
+    let outcome = context.updates.redeem_token(&context.tokens, stored, &reuse_proof, &update).await?;
+    fail_point("reset.after_tx", authentication.account_key.as_str());
+    tracing::info!(account.key = authentication.account_key.log_id(), ?outcome, "password reset");
+    match outcome {
+        UpdateOutcome::Updated => Ok(authentication.set_device_cookie(no_content(), &device)),
+        // Another request used this link, or another link, first.
+        UpdateOutcome::Conflict => Err(ApiError::LinkUsed),
     }
 }
 
-/// Whose password the link may set now.
-fn refuse_dead(link: &Link, now: UnixTime) -> Result<&Holder, ApiError> {
-    let Link { token, holder, .. } = link;
-    if token.used_at.is_some() {
+/// The charge for an invalid token; `None` for a client that is not limited.
+async fn invalid_token_charge(context: &Context, caller: &Caller) -> Result<Option<Charge>, ApiError> {
+    if caller.network != ClientClass::Untrusted {
+        return Ok(None);
+    }
+    let names = context.keys.names(caller.now).await?;
+    let source = format!("reset#address#{}", caller.source.pseudonym(&names));
+    Ok(Some(INVALID_TOKENS_PER_SOURCE.charge(&source, caller.now)))
+}
+
+/// Reads the token while the source's limit is read. If the limit is reached, the token is not used.
+async fn find_token(
+    context: &Context,
+    caller: &Caller,
+    limit: Option<&Charge>,
+    presented: &SecretString,
+) -> Result<PresentedToken, ApiError> {
+    let limit_reached = async {
+        let Some(charge) = limit else { return Ok(None) };
+        context.updates.throttles.limit_reached(charge, caller.now).await
+    };
+    match tokio::try_join!(limit_reached, read_token(context, presented))? {
+        (Some(wait), _) => Err(ApiError::TooManyAttempts(wait)),
+        (None, found) => found.ok_or(ApiError::LinkUnknown),
+    }
+}
+
+async fn read_token(context: &Context, presented: &SecretString) -> Result<Option<PresentedToken>, StoreError> {
+    let Some(plain) = PlainToken::parse(presented.expose_secret()) else { return Ok(None) };
+    let Some(stored) = context.tokens.find(&plain.hash()).await? else { return Ok(None) };
+    let profile = context.updates.credentials.profile(&stored.account).await?;
+    Ok(Some(PresentedToken { plain, stored, profile }))
+}
+
+/// The profile of the account whose password the token may set now.
+fn require_active(token: &PresentedToken, now: UnixTime) -> Result<&AccountProfile, ApiError> {
+    let PresentedToken { stored, profile, .. } = token;
+    if stored.used_at.is_some() {
         return Err(ApiError::LinkUsed);
     }
-    if token.expires_at <= now {
+    if stored.expires_at <= now {
         return Err(ApiError::LinkExpired);
     }
-    let holder = holder.as_ref().filter(|holder| holder.standing.is_good_for(token.version));
-    holder.ok_or(ApiError::LinkUsed)
+    let profile = profile.as_ref().filter(|profile| profile.status.accepts(stored.version));
+    profile.ok_or(ApiError::LinkUsed)
 }
 
-/// Whether this is the same POST again, its answer lost on the way: within ten minutes, and only while the password that it
-/// set is still the last one. Three tries at most, each counted before it is compared, or a used link would be a way to
-/// guess the password.
-async fn is_repeated(
+/// Whether this is a replay of the request that used the token, whose answer was lost: within ten minutes, with the same password,
+/// and only while that password is still the current one. Attempts are counted before they are compared.
+async fn is_replay(
     context: &Context,
     caller: &Caller,
     form: &ResetForm,
-    Link { plain, token, holder }: &Link,
+    PresentedToken { plain, stored, profile }: &PresentedToken,
     peppers: &KeyRing,
 ) -> Result<bool, StoreError> {
-    let is_last = holder.as_ref().is_some_and(|holder| holder.standing.is_good_for(token.version + 1));
-    let receipt = token.receipt.as_ref().filter(|_| is_last && token.may_repeat(caller.now));
-    let Some(receipt) = receipt else { return Ok(false) };
-    if let Repeat::Refused = context.tokens.count_repeat(&token.token_hash).await? {
+    let is_current = profile.as_ref().is_some_and(|profile| profile.status.accepts(stored.version + 1));
+    let proof = stored.reuse_proof.as_ref().filter(|_| is_current && stored.accepts_replay(caller.now));
+    let Some(proof) = proof else { return Ok(false) };
+    if let Replay::LimitReached = context.tokens.count_replay(&stored.token_hash).await? {
         return Ok(false);
     }
-    let password = Password::typed(&form.password);
-    let is_ours = peppers.accepted().any(|pepper| plain.receipt(&password, pepper) == *receipt);
-    Ok(is_ours && password == Password::typed(&form.confirmation))
+    let password = Password::from_input(&form.password);
+    let is_same = peppers.accepted().any(|pepper| plain.reuse_proof(&password, pepper) == *proof);
+    Ok(is_same && password == Password::from_input(&form.confirmation))
 }

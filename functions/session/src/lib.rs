@@ -1,35 +1,36 @@
-//! Who is signed in, which sessions are open, what happened lately; sign-out. No account is ever taken from the
-//! client here: it is the session's.
+//! The current session, the active sessions, and the security events of an account; sign-out. The account is always that of the
+//! session, never one that the client names.
 
-use guichet_core::aws::Aws;
-use guichet_core::config::ConfigError;
-use guichet_core::keys::{AccountKey, READ_ONCE, Secret};
-use guichet_core::log::chain;
-use guichet_core::secret::SessionKeyHash;
-use guichet_core::session::SignedIn;
-use guichet_core::store::credentials::Credentials;
-use guichet_core::store::events::{Events, What};
-use guichet_core::store::sessions::Sessions;
+use guichet_domain::event::EventKind;
+use guichet_domain::keys::AccountPseudonym;
+use guichet_domain::secret::SessionKeyHash;
+use guichet_domain::session::AuthenticatedSession;
 use guichet_http::{
-    ApiError, Caller, Response, Site, for_one_who_speaks, json, no_content, path_parameter, route, signed_out,
+    ApiError, Caller, Response, Site, json, no_content, path_parameter, route, signed_out, with_content_language,
 };
+use guichet_platform::aws::Aws;
+use guichet_platform::env::ConfigError;
+use guichet_platform::log::error_chain;
+use guichet_platform::secrets::{KeySecret, NEVER_REFRESH};
+use guichet_store::credentials::Credentials;
+use guichet_store::events::Events;
+use guichet_store::sessions::Sessions;
 use lambda_http::{Request, tracing};
 use serde_json::json;
 use std::sync::Arc;
 
-/// What the function needs.
 pub struct Context {
     site: Site,
-    names: Secret,
+    names: KeySecret,
     sessions: Sessions,
     credentials: Credentials,
     events: Events,
 }
 
 impl Context {
-    /// As the template's variables say.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) = tokio::try_join!(Site::from_env(aws), Secret::from_env(aws, "NAMES_SECRET", READ_ONCE))?;
+        let (site, names) =
+            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH))?;
         Ok(Self {
             site,
             names,
@@ -39,51 +40,56 @@ impl Context {
         })
     }
 
-    async fn found(&self, caller: &Caller) -> Result<SignedIn, ApiError> {
-        let (ticket, transport) = caller.ticket()?;
-        let found = self.sessions.signed_in(&self.credentials, ticket, transport, caller.now).await?;
-        found.ok_or(ApiError::NotSignedIn)
+    async fn authenticate(&self, caller: &Caller) -> Result<AuthenticatedSession, ApiError> {
+        let (token, transport) = caller.require_session_token()?;
+        let session = self.sessions.authenticate(&self.credentials, token, transport, caller.now).await?;
+        session.ok_or(ApiError::NotSignedIn)
     }
 
-    async fn signed_in(&self, caller: &Caller) -> Result<SignedIn, ApiError> {
-        let mut signed_in = self.found(caller).await?;
-        self.sessions.touch(&mut signed_in.session, caller.now).await?;
-        Ok(signed_in)
+    /// Also extends the idle timeout.
+    async fn use_session(&self, caller: &Caller) -> Result<AuthenticatedSession, ApiError> {
+        let mut authenticated = self.authenticate(caller).await?;
+        self.sessions.touch(&mut authenticated.session, caller.now).await?;
+        Ok(authenticated)
     }
 
-    async fn key(&self, signed_in: &SignedIn, caller: &Caller) -> Result<AccountKey, ApiError> {
-        Ok(AccountKey::of(&signed_in.session.account, &*self.names.ring(caller.now).await?))
+    async fn account_key(
+        &self,
+        authenticated: &AuthenticatedSession,
+        caller: &Caller,
+    ) -> Result<AccountPseudonym, ApiError> {
+        Ok(AccountPseudonym::new(&authenticated.session.account, &*self.names.current(caller.now).await?))
     }
 
-    /// The sessions are over, so that it could not be noted keeps nobody from hearing so.
-    async fn note(&self, signed_in: &SignedIn, caller: &Caller, what: What) {
-        let noted = async {
-            let key = self.key(signed_in, caller).await?;
-            tracing::info!(account.key = key.brief(), what = ?what, "sessions ended");
-            self.events.note(&key, &caller.event(what)).await.map_err(ApiError::from)
+    /// A failure is logged only: the sessions have ended, and the client must learn that.
+    async fn record(&self, authenticated: &AuthenticatedSession, caller: &Caller, kind: EventKind) {
+        let recorded = async {
+            let key = self.account_key(authenticated, caller).await?;
+            tracing::info!(account.key = key.log_id(), event.kind = ?kind, "sessions ended");
+            self.events.record(&key, &caller.event(kind)).await.map_err(ApiError::from)
         };
-        if let Err(error) = noted.await {
-            tracing::error!(error.chain = chain(&error), "event not noted");
+        if let Err(error) = recorded.await {
+            tracing::error!(error.chain = error_chain(&error), "event not recorded");
         }
     }
 }
 
-/// Answers the routes under `/api/session`, `/api/sessions` and `/api/events`.
+/// The routes under `/api/session`, `/api/sessions`, and `/api/events`.
 pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response, ApiError> {
-    let caller = Caller::of(&request, &context.site).await?;
+    let caller = Caller::from_request(&request, &context.site).await?;
     match route(&request) {
-        "GET /api/session" => who(&context, &caller).await,
+        "GET /api/session" => show_session(&context, &caller).await,
         "DELETE /api/session" => sign_out(&context, &caller).await,
-        "GET /api/sessions" => list(&context, &caller).await,
-        "DELETE /api/sessions" => end_others(&context, &caller).await,
-        "DELETE /api/sessions/{id}" => end_one(&context, &caller, &path_parameter(&request, "id")).await,
-        "GET /api/events" => events(&context, &caller).await,
+        "GET /api/sessions" => list_sessions(&context, &caller).await,
+        "DELETE /api/sessions" => end_other_sessions(&context, &caller).await,
+        "DELETE /api/sessions/{id}" => end_session(&context, &caller, &path_parameter(&request, "id")).await,
+        "GET /api/events" => list_events(&context, &caller).await,
         _ => Err(ApiError::NoRoute),
     }
 }
 
-async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let SignedIn { session, name, preferred_language } = context.signed_in(caller).await?;
+async fn show_session(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
+    let AuthenticatedSession { session, name, preferred_language } = context.use_session(caller).await?;
     let answer = json(&json!({
         "account": session.account,
         "name": name.display(),
@@ -91,14 +97,14 @@ async fn who(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
         "expires_at": session.expires_at().rfc3339(),
         "remember": session.remember,
     }));
-    Ok(for_one_who_speaks(preferred_language, answer))
+    Ok(with_content_language(preferred_language, answer))
 }
 
 async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    match context.found(caller).await {
-        Ok(signed_in) => {
-            context.sessions.end(&signed_in.session.account, &signed_in.session.secret_hash).await?;
-            context.note(&signed_in, caller, What::SignedOut).await;
+    match context.authenticate(caller).await {
+        Ok(authenticated) => {
+            context.sessions.revoke(&authenticated.session.account, &authenticated.session.secret_hash).await?;
+            context.record(&authenticated, caller, EventKind::SignedOut).await;
         }
         Err(ApiError::NotSignedIn) => {}
         Err(error) => return Err(error),
@@ -106,10 +112,10 @@ async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiErr
     Ok(signed_out())
 }
 
-async fn list(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let SignedIn { session: current, .. } = context.signed_in(caller).await?;
-    let open = context.sessions.open(&current.account, current.version, caller.now).await?;
-    let sessions = open.iter().map(|session| {
+async fn list_sessions(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
+    let AuthenticatedSession { session: current, .. } = context.use_session(caller).await?;
+    let active = context.sessions.list_active(&current.account, current.version, caller.now).await?;
+    let sessions = active.iter().map(|session| {
         json!({
             "id": session.secret_hash,
             "current": session.secret_hash == current.secret_hash,
@@ -123,41 +129,41 @@ async fn list(context: &Context, caller: &Caller) -> Result<Response, ApiError> 
     Ok(json(&json!({ "sessions": sessions.collect::<Vec<_>>() })))
 }
 
-async fn end_others(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let signed_in = context.signed_in(caller).await?;
-    let current = &signed_in.session;
-    for session in context.sessions.open(&current.account, current.version, caller.now).await? {
+async fn end_other_sessions(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
+    let authenticated = context.use_session(caller).await?;
+    let current = &authenticated.session;
+    for session in context.sessions.list_active(&current.account, current.version, caller.now).await? {
         if session.secret_hash != current.secret_hash {
-            context.sessions.end(&session.account, &session.secret_hash).await?;
+            context.sessions.revoke(&session.account, &session.secret_hash).await?;
         }
     }
-    context.note(&signed_in, caller, What::SessionsEnded).await;
+    context.record(&authenticated, caller, EventKind::SessionsEnded).await;
     Ok(no_content())
 }
 
-async fn end_one(context: &Context, caller: &Caller, id: &str) -> Result<Response, ApiError> {
-    let signed_in = context.signed_in(caller).await?;
-    let current = &signed_in.session;
+async fn end_session(context: &Context, caller: &Caller, id: &str) -> Result<Response, ApiError> {
+    let authenticated = context.use_session(caller).await?;
+    let current = &authenticated.session;
     let hash = SessionKeyHash::parse(id).ok_or(ApiError::SessionUnknown)?;
-    let open = context.sessions.open(&current.account, current.version, caller.now).await?;
-    if !open.iter().any(|session| session.secret_hash == hash) {
+    let active = context.sessions.list_active(&current.account, current.version, caller.now).await?;
+    if !active.iter().any(|session| session.secret_hash == hash) {
         return Err(ApiError::SessionUnknown);
     }
-    context.sessions.end(&current.account, &hash).await?;
-    context.note(&signed_in, caller, What::SessionsEnded).await;
-    let ended_itself = hash == current.secret_hash;
-    Ok(if ended_itself { signed_out() } else { no_content() })
+    context.sessions.revoke(&current.account, &hash).await?;
+    context.record(&authenticated, caller, EventKind::SessionsEnded).await;
+    let is_current = hash == current.secret_hash;
+    Ok(if is_current { signed_out() } else { no_content() })
 }
 
-async fn events(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
-    let signed_in = context.signed_in(caller).await?;
-    let latest = context.events.latest(&context.key(&signed_in, caller).await?, caller.now).await?;
+async fn list_events(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
+    let authenticated = context.use_session(caller).await?;
+    let latest = context.events.latest(&context.account_key(&authenticated, caller).await?, caller.now).await?;
     let events = latest.iter().map(|event| {
         json!({
             "at": event.happened_at.rfc3339(),
-            "what": event.what,
-            "network": event.origin.client_class.network(),
-            "device": event.origin.device,
+            "what": event.kind,
+            "network": event.client.client_class.network(),
+            "device": event.client.device,
         })
     });
     Ok(json(&json!({ "events": events.collect::<Vec<_>>() })))

@@ -1,7 +1,5 @@
-//! The Lambda function `session`.
-
-use guichet_core::aws::Aws;
 use guichet_http::serve;
+use guichet_platform::aws::Aws;
 use lambda_http::Error;
 use session::{Context, handle};
 

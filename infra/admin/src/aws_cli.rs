@@ -1,41 +1,36 @@
-//! AWS, asked through its own command line, which people who deploy have and are signed in with.
+//! Calls to the AWS command line, which whoever deploys has and is signed in with.
 
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::process::Command;
 
-/// AWS could not be asked, or said no.
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
-    /// The program is not there.
     #[error("the AWS CLI (`aws`) cannot be started")]
-    NotThere(#[source] std::io::Error),
-    /// It ended with an error.
-    #[error("aws {asked}: {said}")]
-    Refused {
-        /// The command.
-        asked: String,
-        /// The last that it said.
-        said: String,
+    NotInstalled(#[source] std::io::Error),
+    #[error("aws {command}: {message}")]
+    Failed {
+        command: String,
+        /// The last line of its standard error.
+        message: String,
     },
 }
 
-/// Runs `aws` with these words, and reads the JSON that it answers; `null` where it says nothing.
-pub(crate) fn aws<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Result<Value, AwsError> {
+/// Runs `aws` and parses its JSON output; `null` if there is none.
+pub(crate) fn aws<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Value, AwsError> {
     let mut command = Command::new("aws");
-    command.args(words).args(["--output", "json"]);
-    let output = command.output().map_err(AwsError::NotThere)?;
+    command.args(arguments).args(["--output", "json"]);
+    let output = command.output().map_err(AwsError::NotInstalled)?;
     if !output.status.success() {
-        let asked = command.get_args().take(2).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
-        let said = String::from_utf8_lossy(&output.stderr);
-        let said =
-            said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given").trim().to_owned();
-        return Err(AwsError::Refused { asked, said });
+        let invoked = command.get_args().take(2).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ");
+        let message = String::from_utf8_lossy(&output.stderr);
+        let message =
+            message.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no reason given").trim().to_owned();
+        return Err(AwsError::Failed { command: invoked, message });
     }
     Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
 
-/// A deployed stack: what was given and what came of it.
 pub(crate) struct Deployed {
     pub name: String,
     described: Value,
@@ -47,12 +42,12 @@ impl Deployed {
         Ok(Self { name: name.to_owned(), described: described["Stacks"][0].clone() })
     }
 
-    /// An output; empty where there is none.
+    /// Empty if there is no such output.
     pub(crate) fn output(&self, name: &str) -> &str {
         self.pair("Outputs", "OutputKey", "OutputValue", name)
     }
 
-    /// A parameter's value; empty where there is none.
+    /// Empty if there is no such parameter.
     pub(crate) fn parameter(&self, name: &str) -> &str {
         self.pair("Parameters", "ParameterKey", "ParameterValue", name)
     }

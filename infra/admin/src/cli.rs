@@ -1,49 +1,47 @@
-//! The command line: what can be asked for, and how its end is told.
+//! The command line and its exit codes.
 
-use crate::desk::{Act, Desk, DeskError, Lang, List, Told};
+use crate::desk::{Act, CommandOutput, Desk, DeskError, Lang, List};
 use crate::doctor::{Finding, State, doctor};
-use crate::import::{self, import};
+use crate::import::{ImportOptions, import};
 use crate::restore::{Restorable, restore};
 use crate::site::site;
-use crate::stack::Directions;
+use crate::stack::StackSelector;
 use clap::{Args, Parser, Subcommand};
-use guichet_local::failure::in_full;
-use guichet_local::running::SOME_REFUSED;
+use guichet_platform::log::error_chain;
 use indicatif::ProgressBar;
 use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The desk's commands, on the local stack of this clone or on a deployed one.
+/// The service desk's tool, for the local stack or a deployed one.
 #[derive(Parser)]
 #[command(name = "cargo admin")]
 pub struct Cli {
     #[command(flatten)]
-    directions: Directions,
+    selector: StackSelector,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Brings the directory up to a CSV file with the columns compte,courriel,prenom,nom,langue,actif.
+    /// Imports a CSV file with the columns compte,courriel,prenom,nom,langue,actif into the directory.
     ///
-    /// The file may be as a spreadsheet writes it: with commas, semicolons or tabs, in UTF-8, UTF-16 or Windows-1252, with
-    /// other usual names for the columns. Accounts that it does not name stay as they are. Exit code 2: some lines were
-    /// refused, the others are in. Exit code 4: nothing is, for it would deactivate more than 5 % of the active accounts.
+    /// Commas, semicolons, or tabs; UTF-8, UTF-16, or Windows-1252; other usual column names are accepted. Accounts that the file
+    /// lacks stay unchanged. Exit code 2: some lines were refused, the others imported. Exit code 4: nothing was imported, because
+    /// more than 5 % of the active accounts would be deactivated.
     Import {
-        /// The file.
         file: PathBuf,
-        /// Only say what would change.
+        /// Only report what would change.
         #[arg(long)]
         dry_run: bool,
-        /// The file names everybody: who is not in it has left, and is deactivated.
+        /// The file lists everyone: deactivate active accounts that it lacks.
         #[arg(long)]
         complete: bool,
-        /// Deactivate as many as it says.
+        /// Deactivate any number of accounts.
         #[arg(long)]
         allow_deactivations: bool,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
@@ -52,177 +50,166 @@ enum Command {
     /// Raises the version of every account whose credentials it writes, and ends all links, so that nothing of before
     /// the restore is good any more. What came since stays. May be run again.
     Restore {
-        /// Which of the stack's tables.
+        /// The stack's table.
         table: Restorable,
-        /// The name of the table that DynamoDB made.
+        /// Name of the restored table.
         #[arg(long)]
         from: String,
     },
-    /// Says why somebody does not get in: the cause, what to tell them, and all that led to it. Exit code 3: there is no
-    /// such account.
+    /// Explains why somebody cannot sign in: the cause, what to tell them, and the timeline. Exit code 3: no such account.
     Explain {
-        /// The user name.
         account: String,
         #[command(flatten)]
-        how: How,
+        output: OutputArgs,
     },
-    /// Looks for people by a part of their account, name or mail address. Exit code 3: nobody.
+    /// Finds people by a part of their account, name, or email address. Exit code 3: none.
     Find {
-        /// What to look for.
         text: String,
         #[command(flatten)]
-        how: How,
+        output: OutputArgs,
     },
-    /// Lists the active accounts that are not as they should be. Exit code 3: none.
+    /// Lists the active accounts with a problem. Exit code 3: none.
     Accounts {
-        /// Which.
         which: List,
         #[command(flatten)]
-        how: How,
+        output: OutputArgs,
     },
-    /// Lists the mails that need a hand. Exit code 3: none.
+    /// Lists the mail requests that need attention. Exit code 3: none.
     Failed {
         #[command(flatten)]
-        how: How,
+        output: OutputArgs,
     },
-    /// Sends again what needs a hand: of one account, or all of it. Exit code 3: nothing does.
+    /// Retries the mail requests that need attention. Exit code 3: none.
     Retry {
-        /// The user name.
         #[arg(required_unless_present = "all", conflicts_with = "all")]
         account: Option<String>,
-        /// Of everybody, as after an outage.
+        /// Of all accounts, as after an outage.
         #[arg(long)]
         all: bool,
         #[command(flatten)]
-        doing: Doing,
+        dry_run: DryRunArgs,
     },
-    /// Ends all sessions and links of an account. Exit code 3: there is no such account.
+    /// Revokes all sessions and links of an account. Exit code 3: no such account.
     EndSessions(OneAccount),
-    /// Lifts what was counted against an account, and takes its mail address for a good one again. Exit code 3: there is no
-    /// such account.
+    /// Resets the limits of an account and clears the bounce of its address. Exit code 3: no such account.
     Unblock(OneAccount),
-    /// Lets nobody use an account, until an import says otherwise. Exit code 3: there is no such account.
+    /// Deactivates an account until an import reactivates it. Exit code 3: no such account.
     Deactivate(OneAccount),
-    /// Takes out all that is kept of an account, as the law asks (Québec's Law 25).
+    /// Erases everything about an account (Québec's Law 25).
     Forget(OneAccount),
-    /// Writes out what happened to accounts in the last 90 days, and what the desk did in the last year: a line of JSON
-    /// each. That it was written out is written down.
+    /// Exports security events (90 days) and the desk's audit log (1 year), one line of JSON each. The export itself is recorded.
     ExportAudit {
-        /// The first day, as 2026-11-25.
+        /// First day, such as 2026-11-25.
         #[arg(long)]
         since: Option<String>,
-        /// The last day.
+        /// Last day.
         #[arg(long)]
         until: Option<String>,
         #[command(flatten)]
-        how: How,
+        output: OutputArgs,
     },
-    /// Uploads the pages to a deployed stack, and makes CloudFront forget the earlier ones.
+    /// Uploads the site to a deployed stack and invalidates CloudFront's cache.
     Site {
-        /// Only say what would be done.
+        /// Only report what would be done.
         #[arg(long)]
         dry_run: bool,
     },
-    /// Looks at a deployed stack and its account, changing nothing, and says what is missing. Exit code 1: something is.
+    /// Checks a deployed stack and its AWS account without changing anything. Exit code 1: something is missing.
     Doctor {
-        /// As JSON.
+        /// Print JSON.
         #[arg(long)]
         json: bool,
     },
 }
 
-/// How it is told.
 #[derive(Args)]
-struct How {
-    /// The language of what is said.
+struct OutputArgs {
+    /// Language of the output.
     #[arg(long, default_value = "fr")]
     lang: Lang,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// How it is done.
 #[derive(Args)]
-struct Doing {
-    /// Only say what would be done.
+struct DryRunArgs {
+    /// Only report what would be done.
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
-    how: How,
+    output: OutputArgs,
 }
 
 #[derive(Args)]
 struct OneAccount {
-    /// The user name.
     account: String,
     #[command(flatten)]
-    doing: Doing,
+    dry_run: DryRunArgs,
 }
 
-/// All is done, or found.
-const DONE: u8 = 0;
-/// Something of what was looked at is missing, or some of what was to be done failed.
-const SOME_MISSING: u8 = 1;
-/// Nothing of what was asked for is there.
-const NOTHING_THERE: u8 = 3;
-/// An import would take many accounts away.
-const STOPPED: u8 = 4;
+const EXIT_SUCCESS: u8 = 0;
+/// A check or a part of the work failed.
+const EXIT_FAILURE: u8 = 1;
+/// An import refused some lines.
+const EXIT_PARTIAL: u8 = 2;
+const EXIT_NOT_FOUND: u8 = 3;
+/// An import stopped before deactivating many accounts.
+const EXIT_STOPPED: u8 = 4;
 
-/// What ends a command before its time. Its causes are told once, where it is caught.
-type Failed = Box<dyn Error>;
+type CommandError = Box<dyn Error>;
 
-impl How {
-    async fn desk(&self, directions: &Directions) -> Result<Desk, DeskError> {
-        Desk::open(directions, self.lang).await
+impl OutputArgs {
+    async fn desk(&self, selector: &StackSelector) -> Result<Desk, DeskError> {
+        Desk::open(selector, self.lang).await
     }
 
-    fn tell(&self, told: &Told) -> u8 {
+    fn print(&self, output: &CommandOutput) -> u8 {
         if self.json {
-            println!("{}", serde_json::to_string_pretty(&told.json).unwrap_or_default());
+            println!("{}", serde_json::to_string_pretty(&output.json).unwrap_or_default());
         } else {
-            println!("{}", told.text.trim_end());
+            println!("{}", output.text.trim_end());
         }
-        if told.found { DONE } else { NOTHING_THERE }
+        if output.found { EXIT_SUCCESS } else { EXIT_NOT_FOUND }
     }
 }
 
 impl OneAccount {
-    async fn act(&self, directions: &Directions, act: Act) -> Result<u8, Failed> {
-        let Doing { dry_run, how } = &self.doing;
-        Ok(how.tell(&how.desk(directions).await?.act(act, &self.account, *dry_run).await?))
+    async fn act(&self, selector: &StackSelector, act: Act) -> Result<u8, CommandError> {
+        let DryRunArgs { dry_run, output } = &self.dry_run;
+        Ok(output.print(&output.desk(selector).await?.act(act, &self.account, *dry_run).await?))
     }
 }
 
 /// Sends again what needs a hand, account by account; one that fails keeps no other from it.
-async fn retry_all(directions: &Directions, doing: &Doing) -> Result<u8, Failed> {
-    let desk = doing.how.desk(directions).await?;
+async fn retry_all(selector: &StackSelector, args: &DryRunArgs) -> Result<u8, CommandError> {
+    let desk = args.output.desk(selector).await?;
     let accounts = desk.to_retry().await?;
     let bar = ProgressBar::new(accounts.len() as u64);
     let (mut done, mut failed) = (Vec::new(), 0);
     for account in &accounts {
-        match desk.act(Act::Retry, account.as_str(), doing.dry_run).await {
-            Ok(told) => done.push(told.json),
+        match desk.act(Act::Retry, account.as_str(), args.dry_run).await {
+            Ok(output) => done.push(output.json),
             Err(error) => {
                 failed += 1;
-                eprintln!("{account}: {}", in_full(&error));
+                eprintln!("{account}: {}", error_chain(&error));
             }
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let said = format!("{} / {}", done.len(), accounts.len());
+    let text = format!("{} / {}", done.len(), accounts.len());
     let found = !accounts.is_empty();
-    let code = doing.how.tell(&Told { text: said, json: done.into(), found });
-    Ok(if failed > 0 { SOME_MISSING } else { code })
+    let code = args.output.print(&CommandOutput { text, json: done.into(), found });
+    Ok(if failed > 0 { EXIT_FAILURE } else { code })
 }
 
-/// What is for a deployed stack alone.
-fn deployed(directions: &Directions) -> Result<&str, Failed> {
-    directions.deployed().ok_or_else(|| "name the deployed stack: --stack NAME".into())
+/// For commands that need a deployed stack.
+fn deployed(selector: &StackSelector) -> Result<&str, CommandError> {
+    selector.deployed().ok_or_else(|| "this command needs a deployed stack: --stack NAME".into())
 }
 
-fn tell(findings: &[Finding], json: bool) -> u8 {
+fn print_findings(findings: &[Finding], json: bool) -> u8 {
     if json {
         println!("{}", serde_json::to_string_pretty(findings).unwrap_or_default());
     } else {
@@ -230,57 +217,56 @@ fn tell(findings: &[Finding], json: bool) -> u8 {
             println!("{finding}");
         }
     }
-    if findings.iter().any(|finding| finding.state == State::Missing) { SOME_MISSING } else { DONE }
+    if findings.iter().any(|finding| finding.state == State::Missing) { EXIT_FAILURE } else { EXIT_SUCCESS }
 }
 
-async fn perform(directions: &Directions, command: Command) -> Result<u8, Failed> {
+async fn perform(selector: &StackSelector, command: Command) -> Result<u8, CommandError> {
     Ok(match command {
         Command::Import { file, dry_run, complete, allow_deactivations, json } => {
-            let how = import::How { dry_run, complete, allow_deactivations };
-            let report = import(directions, &file, how).await?;
+            let options = ImportOptions { dry_run, complete, allow_deactivations };
+            let report = import(selector, &file, options).await?;
             if json {
                 println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
             } else {
                 print!("{report}");
             }
             match (&report.stopped, report.refused.is_empty()) {
-                (Some(_), _) => STOPPED,
-                (None, false) => SOME_REFUSED,
-                (None, true) => DONE,
+                (Some(_), _) => EXIT_STOPPED,
+                (None, false) => EXIT_PARTIAL,
+                (None, true) => EXIT_SUCCESS,
             }
         }
         Command::Restore { table, from } => {
-            println!("{}", restore(directions, table, &from).await?);
-            DONE
+            println!("{}", restore(selector, table, &from).await?);
+            EXIT_SUCCESS
         }
-        Command::Explain { account, how } => how.tell(&how.desk(directions).await?.explain(&account).await?),
-        Command::Find { text, how } => how.tell(&how.desk(directions).await?.find(&text).await?),
-        Command::Accounts { which, how } => how.tell(&how.desk(directions).await?.accounts(which).await?),
-        Command::Failed { how } => how.tell(&how.desk(directions).await?.failed().await?),
-        Command::Retry { account: Some(account), doing, .. } => {
-            OneAccount { account, doing }.act(directions, Act::Retry).await?
+        Command::Explain { account, output } => output.print(&output.desk(selector).await?.explain(&account).await?),
+        Command::Find { text, output } => output.print(&output.desk(selector).await?.find(&text).await?),
+        Command::Accounts { which, output } => output.print(&output.desk(selector).await?.accounts(which).await?),
+        Command::Failed { output } => output.print(&output.desk(selector).await?.failed().await?),
+        Command::Retry { account: Some(account), dry_run, .. } => {
+            OneAccount { account, dry_run }.act(selector, Act::Retry).await?
         }
-        Command::Retry { doing, .. } => retry_all(directions, &doing).await?,
-        Command::EndSessions(one) => one.act(directions, Act::EndSessions).await?,
-        Command::Unblock(one) => one.act(directions, Act::Unblock).await?,
-        Command::Deactivate(one) => one.act(directions, Act::Deactivate).await?,
-        Command::Forget(one) => one.act(directions, Act::Forget).await?,
-        Command::ExportAudit { since, until, how } => {
-            how.tell(&how.desk(directions).await?.export_audit(since.as_deref(), until.as_deref()).await?)
+        Command::Retry { dry_run, .. } => retry_all(selector, &dry_run).await?,
+        Command::EndSessions(one) => one.act(selector, Act::EndSessions).await?,
+        Command::Unblock(one) => one.act(selector, Act::Unblock).await?,
+        Command::Deactivate(one) => one.act(selector, Act::Deactivate).await?,
+        Command::Forget(one) => one.act(selector, Act::Forget).await?,
+        Command::ExportAudit { since, until, output } => {
+            output.print(&output.desk(selector).await?.export_audit(since.as_deref(), until.as_deref()).await?)
         }
         Command::Site { dry_run } => {
-            site(deployed(directions)?, dry_run)?;
-            DONE
+            site(deployed(selector)?, dry_run)?;
+            EXIT_SUCCESS
         }
-        Command::Doctor { json } => tell(&doctor(deployed(directions)?)?, json),
+        Command::Doctor { json } => print_findings(&doctor(deployed(selector)?)?, json),
     })
 }
 
-/// Does what is asked for, and says why where it cannot.
-pub async fn run(Cli { directions, command }: Cli) -> ExitCode {
-    Box::pin(perform(&directions, command)).await.map_or_else(
+pub async fn run(Cli { selector, command }: Cli) -> ExitCode {
+    Box::pin(perform(&selector, command)).await.map_or_else(
         |error| {
-            eprintln!("guichet-admin: {}", in_full(&*error));
+            eprintln!("guichet-admin: {}", error_chain(&*error));
             ExitCode::FAILURE
         },
         ExitCode::from,

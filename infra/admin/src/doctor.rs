@@ -2,7 +2,7 @@
 
 use crate::aws_cli::{AwsError, Deployed, aws};
 use crate::site::RELEASE;
-use guichet_local::failure::in_full;
+use guichet_platform::log::error_chain;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt;
@@ -53,7 +53,7 @@ fn held(holds: bool, ok: impl Into<String>, missing: impl Into<String>) -> Findi
 pub(crate) fn doctor(stack: &str) -> Result<Vec<Finding>, AwsError> {
     let deployed = Deployed::describe(stack)?;
     let parts = [ses, identity, secrets, alarms, address, site].map(|part| {
-        part(&deployed).unwrap_or_else(|error| vec![Finding { state: State::Unknown, says: in_full(&error) }])
+        part(&deployed).unwrap_or_else(|error| vec![Finding { state: State::Unknown, says: error_chain(&error) }])
     });
     Ok(parts.into_iter().flatten().chain([dmarc(&deployed)]).collect())
 }
@@ -89,7 +89,7 @@ fn ses(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
 fn identity(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
     let domain = domain(deployed);
     let identity = match aws(["sesv2", "get-email-identity", "--email-identity", domain]) {
-        Err(AwsError::Refused { said, .. }) if said.contains("NotFoundException") => {
+        Err(AwsError::Failed { message, .. }) if message.contains("NotFoundException") => {
             return Ok(vec![held(
                 false,
                 "",

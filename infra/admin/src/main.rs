@@ -1,5 +1,3 @@
-//! `cargo admin`: what the desk and the directory's nightly job run.
-
 use clap::Parser;
 use guichet_admin::cli::{self, Cli};
 use std::process::ExitCode;

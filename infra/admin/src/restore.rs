@@ -1,48 +1,43 @@
-//! Copies a table that DynamoDB restored back into the stack's own.
+//! Copies a table that DynamoDB restored into the stack's own.
 
-use crate::stack::{Directions, Role, Stack, StackError};
+use crate::stack::{Role, Stack, StackError, StackSelector};
+use crate::store::restore::{copy_credentials, copy_table, delete_all_links};
 use clap::ValueEnum;
-use guichet_core::clock;
-use guichet_core::store::StoreError;
-use guichet_core::store::credentials::Credentials;
-use guichet_core::store::tokens::Tokens;
+use guichet_platform::clock;
+use guichet_store::StoreError;
+use guichet_store::credentials::Credentials;
+use guichet_store::tokens::Tokens;
 
-/// What can be restored; all else holds what must stay dead.
+/// The tables that may be restored. The others contain what must stay revoked.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 #[value(rename_all = "PascalCase")]
 pub(crate) enum Restorable {
-    /// Who bears an account.
     Directory,
-    /// Passwords and versions.
     Credentials,
-    /// What happened.
     Events,
 }
 
-/// It did not come to its end; running it again does the rest.
+/// Running the command again completes what is left.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RestoreError {
-    /// The stack is not there.
     #[error(transparent)]
     Stack(#[from] StackError),
-    /// A table did not answer.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Writes all items of the table `from` over the stack's own. What it did, in a sentence.
-pub(crate) async fn restore(directions: &Directions, what: Restorable, from: &str) -> Result<String, RestoreError> {
-    let stack = Stack::find(directions, Role::Operator).await?;
+pub(crate) async fn restore(selector: &StackSelector, what: Restorable, from: &str) -> Result<String, RestoreError> {
+    let stack = Stack::find(selector, Role::Operator).await?;
     let restored = stack.other_table(from);
     Ok(match what {
         Restorable::Directory => {
-            format!("{} entries copied back", stack.table("Directory")?.copy_back(&restored).await?)
+            format!("{} entries copied", copy_table(&restored, &stack.table("Directory")?).await?)
         }
-        Restorable::Events => format!("{} events copied back", stack.table("Events")?.copy_back(&restored).await?),
+        Restorable::Events => format!("{} events copied", copy_table(&restored, &stack.table("Events")?).await?),
         Restorable::Credentials => {
-            let copied = Credentials(stack.table("Credentials")?).copy_back(&restored, clock::now()).await?;
-            let ended = Tokens(stack.table("Tokens")?).clear().await?;
-            format!("{copied} accounts copied back, each at a version of its own above all before; {ended} links ended")
+            let copied = copy_credentials(&restored, &Credentials(stack.table("Credentials")?), clock::now()).await?;
+            let ended = delete_all_links(&Tokens(stack.table("Tokens")?)).await?;
+            format!("{copied} accounts copied, each with a new version; {ended} links deleted")
         }
     })
 }

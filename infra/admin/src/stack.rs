@@ -1,21 +1,20 @@
-//! Where a stack's tables are: the local stack says it in a file, `CloudFormation` tells it of a deployed one.
+//! Finds a stack's tables: the local stack lists them in a file, CloudFormation lists those of a deployed one.
 
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
-use guichet_core::aws::{self, Aws};
-use guichet_core::keys::{READ_ONCE, Secret};
-use guichet_core::store::Table;
 use guichet_local::failure::Failure;
 use guichet_local::running::{self, Running};
+use guichet_platform::aws::{self, Aws};
+use guichet_platform::secrets::{KeySecret, NEVER_REFRESH};
+use guichet_store::Table;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Which stack is meant.
 #[derive(Args, Debug)]
-pub(crate) struct Directions {
+pub(crate) struct StackSelector {
     /// The port of the local stack.
     #[arg(long, global = true, default_value_t = 3000)]
     port: u16,
@@ -27,25 +26,20 @@ pub(crate) struct Directions {
     stack: Option<String>,
 }
 
-/// The stack cannot be found.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StackError {
-    /// No local stack runs there.
-    #[error("no portal is running here: {0} cannot be read ({1}). Start one with `cargo dev`, or name its --port.")]
+    #[error("no local stack is running: cannot read {0} ({1}). Start one with `cargo dev`, or give its --port.")]
     NotRunning(PathBuf, std::io::Error),
-    /// The clone that this program was built from is not there.
     #[error(transparent)]
     NoClone(#[from] Failure),
-    /// AWS did not tell.
-    #[error("the resources of the stack {0} could not be told: {1}")]
+    #[error("cannot list the resources of the stack {0}: {1}")]
     NotListed(String, String),
-    /// It is of another kind or of another time.
     #[error("the stack has no {0} {1}")]
     Lacks(&'static str, &'static str),
 }
 
-/// As whom: the access key by which the local stack knows who may do what. It is the name of a policy of the template,
-/// or of whoever runs the stack; on AWS one's own credentials say it.
+/// Whose permissions to use. The local stack takes the name of the template's policy from the access key; on AWS the caller's own
+/// credentials decide.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
     Desk,
@@ -53,18 +47,18 @@ pub(crate) enum Role {
     Operator,
 }
 
-/// A stack's tables, secrets and parameters by their logical names, and what reaches them.
+/// A stack's tables, secrets, and parameters by logical name.
 pub(crate) struct Stack {
     pub(crate) aws: Aws,
     tables: BTreeMap<String, String>,
     secrets: BTreeMap<String, String>,
     parameters: BTreeMap<String, String>,
-    /// Whether it runs on AWS, which knows who calls.
+    /// Whether it runs on AWS.
     pub(crate) deployed: bool,
 }
 
 impl Stack {
-    pub(crate) async fn find(directions: &Directions, role: Role) -> Result<Self, StackError> {
+    pub(crate) async fn find(directions: &StackSelector, role: Role) -> Result<Self, StackError> {
         match &directions.stack {
             Some(name) => Self::deployed(name).await,
             None => Self::running(&directions.data_folder()?, role).await,
@@ -80,10 +74,10 @@ impl Stack {
             Role::Operator => running::OPERATOR,
         };
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::https(aws::TrustStore::default()))
+            .http_client(aws::https_client(aws::TrustStore::default()))
             .endpoint_url(running.aws)
             .region(Region::new(running.region))
-            // It verifies no signature.
+            // The local stack does not verify signatures.
             .credentials_provider(Credentials::new(key, "local", None, None, "local stack"))
             .load()
             .await;
@@ -95,21 +89,21 @@ impl Stack {
 
     async fn deployed(name: &str) -> Result<Self, StackError> {
         let config = aws_config::defaults(BehaviorVersion::latest())
-            .http_client(aws::https(aws::TrustStore::default()))
-            .retry_config(aws::retries())
-            .timeout_config(aws::limits())
+            .http_client(aws::https_client(aws::TrustStore::default()))
+            .retry_config(aws::retry_config())
+            .timeout_config(aws::timeout_config())
             .load()
             .await;
         let cloud_formation = aws_sdk_cloudformation::Client::new(&config);
-        let not_told = |error: String| StackError::NotListed(name.to_owned(), error);
+        let list_error = |error: String| StackError::NotListed(name.to_owned(), error);
         let described = cloud_formation.describe_stacks().stack_name(name).send().await;
-        let described = described.map_err(|error| not_told(DisplayErrorContext(error).to_string()))?;
+        let described = described.map_err(|error| list_error(DisplayErrorContext(error).to_string()))?;
         let parameters =
             described.stacks.unwrap_or_default().into_iter().flat_map(|stack| stack.parameters.unwrap_or_default());
         let parameters = parameters.filter_map(|one| Some((one.parameter_key?, one.parameter_value?))).collect();
         let pages = cloud_formation.list_stack_resources().stack_name(name).into_paginator().items().send();
         let resources = pages.collect::<Result<Vec<_>, _>>().await;
-        let resources = resources.map_err(|error| not_told(DisplayErrorContext(error).to_string()))?;
+        let resources = resources.map_err(|error| list_error(DisplayErrorContext(error).to_string()))?;
         let of_type = |kind: &str| {
             let of_it = resources.iter().filter(|one| one.resource_type() == Some(kind));
             let names = of_it.filter_map(|one| Some((one.logical_resource_id()?, one.physical_resource_id()?)));
@@ -119,31 +113,27 @@ impl Stack {
         Ok(Self { aws: Aws::new(config), tables, secrets, parameters, deployed: true })
     }
 
-    /// A table beside the stack's own, by its name in the account.
+    /// A table that is not part of the stack, by its physical name.
     pub(crate) fn other_table(&self, name: &str) -> Table {
         Table::new(&self.aws.dynamodb, name.to_owned())
     }
 
-    /// The table with this logical name.
     pub(crate) fn table(&self, logical: &'static str) -> Result<Table, StackError> {
         let name = self.tables.get(logical).ok_or(StackError::Lacks("table", logical))?;
         Ok(Table::new(&self.aws.dynamodb, name.clone()))
     }
 
-    /// The secret with this logical name.
-    pub(crate) fn secret(&self, logical: &'static str) -> Result<Secret, StackError> {
+    pub(crate) fn secret(&self, logical: &'static str) -> Result<KeySecret, StackError> {
         let name = self.secrets.get(logical).ok_or(StackError::Lacks("secret", logical))?;
-        Ok(Secret::new(&self.aws, name.clone(), READ_ONCE))
+        Ok(KeySecret::new(&self.aws, name.clone(), NEVER_REFRESH))
     }
 
-    /// The value of this parameter.
     pub(crate) fn parameter(&self, name: &'static str) -> Result<&str, StackError> {
         self.parameters.get(name).map(String::as_str).ok_or(StackError::Lacks("parameter", name))
     }
 }
 
-impl Directions {
-    /// The name of the deployed stack that is meant, if one is.
+impl StackSelector {
     #[must_use]
     pub(crate) fn deployed(&self) -> Option<&str> {
         self.stack.as_deref()

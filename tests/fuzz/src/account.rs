@@ -1,4 +1,4 @@
-use guichet_core::account::AccountName;
+use guichet_domain::account::AccountName;
 use regex_lite::Regex;
 use std::sync::LazyLock;
 

@@ -1,6 +1,6 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use guichet_http::fuzzing::plain;
+use guichet_http::fuzzing::sanitize_event;
 use guichet_http::{path_parameter, route};
 use lambda_http::Request;
 use lambda_http::http::HeaderValue;
@@ -52,7 +52,7 @@ pub fn event(data: &[u8]) {
         },
     });
 
-    let request = match serde_json::from_value::<LambdaRequest>(plain(&event)) {
+    let request = match serde_json::from_value::<LambdaRequest>(sanitize_event(&event)) {
         Ok(request) => Request::from(request),
         Err(error) => panic!("{error}"),
     };

@@ -1,5 +1,5 @@
-use guichet_core::session::{Remember, Transport};
-use guichet_http::{json_body, word};
+use guichet_domain::session::{Remember, Transport};
+use guichet_http::{json_body, string_enum};
 use lambda_http::{Body, Request};
 use serde::Deserialize;
 use std::iter::Peekable;
@@ -11,9 +11,9 @@ use std::str::Chars;
 struct Form {
     account: String,
     password: String,
-    #[serde(default, deserialize_with = "word")]
+    #[serde(default, deserialize_with = "string_enum")]
     remember: Remember,
-    #[serde(default, deserialize_with = "word")]
+    #[serde(default, deserialize_with = "string_enum")]
     transport: Transport,
 }
 

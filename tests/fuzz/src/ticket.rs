@@ -1,6 +1,6 @@
-use guichet_core::account::AccountName;
-use guichet_core::secret::{PlainDeviceKey, PlainSessionKey, PlainToken, SessionKeyHash, TokenHash};
-use guichet_core::session::SessionTicket;
+use guichet_domain::account::AccountName;
+use guichet_domain::secret::{PlainDeviceKey, PlainSessionKey, PlainToken, SessionKeyHash, TokenHash};
+use guichet_domain::session::SessionToken;
 
 // The last character of a secret carries 2 spare bits of 32 bytes, or 4 of 16, which are zero in the one spelling.
 const LINK: (usize, &str) = (43, "AEIMQUYcgkosw048");
@@ -18,7 +18,7 @@ pub fn ticket(data: &[u8]) {
     let token = PlainToken::parse(text);
     assert_eq!(token.is_some(), is(LINK, text));
     if let Some(token) = token {
-        assert_eq!(token.reveal(), text);
+        assert_eq!(token.expose(), text);
         assert_ne!(token.hash().as_str(), text);
         assert!(TokenHash::parse(token.hash().as_str()).is_some_and(|hash| hash == token.hash()));
     }
@@ -26,15 +26,15 @@ pub fn ticket(data: &[u8]) {
     assert_eq!(identifier.as_ref().map(SessionKeyHash::as_str), is(LINK, text).then_some(text));
 
     let device = PlainDeviceKey::parse(text);
-    assert_eq!(device.map(|device| device.reveal()).as_deref(), is(DEVICE, text).then_some(text));
+    assert_eq!(device.map(|device| device.expose()).as_deref(), is(DEVICE, text).then_some(text));
 
     let halves = text
         .rsplit_once('.')
         .filter(|(name, key)| AccountName::parse(name).is_ok_and(|account| account.as_str() == *name) && is(LINK, key));
-    let ticket = SessionTicket::parse(text);
+    let ticket = SessionToken::parse(text);
     assert_eq!(ticket.is_some(), halves.is_some());
     if let (Some(ticket), Some((name, key))) = (ticket, halves) {
-        assert_eq!(ticket.reveal(), text);
+        assert_eq!(ticket.expose(), text);
         assert_eq!(ticket.account.as_str(), name);
         assert!(PlainSessionKey::parse(key).is_some_and(|secret| secret.hash() == ticket.key.hash()));
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 pub(super) const ITEMS: [(&str, &str, &[&str]); 13] = [
     ("Directory", "Directory", &["account"]),
     ("Credentials", "Credentials", &["account"]),
-    ("MailRequests", "MailRequests", &["name_key", "request"]),
+    ("MailRequests", "MailRequests", &["account_key", "request"]),
     ("Tokens", "Tokens", &["token_hash"]),
     ("Sessions", "Sessions", &["account", "secret_hash"]),
     ("Devices", "Devices", &["account", "cookie_hash"]),

@@ -3,8 +3,8 @@
 use super::{ENDS, Play, entry, text};
 use crate::steps::TOLD;
 use crate::world::Fault;
-use guichet_core::clock::UnixTime;
-use guichet_core::store::credentials::Standing;
+use guichet_domain::time::UnixTime;
+use guichet_store::credentials::CredentialStatus;
 use serde_json::{Value, json};
 
 impl Play {
@@ -21,7 +21,8 @@ impl Play {
         let status = |play: &Self| {
             let items = play.world.items("MailRequests");
             let of = |item: &&Value| {
-                text(&item["name_key"]) == mail.request.0 && text(&item["request"]).replace('#', ".") == mail.request.1
+                text(&item["account_key"]) == mail.request.0
+                    && text(&item["request"]).replace('#', ".") == mail.request.1
             };
             items.iter().find(of).map(|item| text(&item["status"]).to_owned())
         };
@@ -42,7 +43,7 @@ impl Play {
         let came = self
             .world
             .invoke(fault, async {
-                if credentials.follow(&entry, Standing { version, active: was }).await.is_ok() {
+                if credentials.sync_from_directory(&entry, CredentialStatus { version, active: was }).await.is_ok() {
                     drop(directory.put(&[entry]).await);
                 }
             })

@@ -2,7 +2,7 @@
 
 use super::{NAMES, Over, Play, QUARTER};
 use crate::world::{Call, Fault};
-use guichet_core::account::AccountName;
+use guichet_domain::account::AccountName;
 use serde_json::Value;
 
 impl Play {

@@ -1,164 +1,145 @@
-//! Who calls: from which network and device, for which site, with which ticket.
+//! The client of a request: its source, its class, its device, and its session token.
 
-use crate::read::refuse_other_bodies;
+use crate::csrf::reject_cross_site;
+use crate::request::require_json;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
-use guichet_core::aws::Aws;
-use guichet_core::class::{Class, ManagedNetworks, Whereabouts};
-use guichet_core::clock::{self, UnixTime};
-use guichet_core::config::{self, ConfigError};
-use guichet_core::device;
-use guichet_core::keys::{ROTATED, Secret};
-use guichet_core::log::chain;
-use guichet_core::metrics::{self, Metric};
-use guichet_core::secret::PlainDeviceKey;
-use guichet_core::session::{SessionTicket, Transport};
-use guichet_core::store::events::{Event, Origin, What};
+use guichet_domain::client::{ClientClass, ClientSource, ManagedNetworks};
+use guichet_domain::device;
+use guichet_domain::event::{ClientInfo, Event, EventKind};
+use guichet_domain::secret::PlainDeviceKey;
+use guichet_domain::session::{SessionToken, Transport};
+use guichet_domain::time::UnixTime;
+use guichet_platform::aws::Aws;
+use guichet_platform::env::{self, ConfigError};
+use guichet_platform::log::error_chain;
+use guichet_platform::metrics::{self, Metric};
+use guichet_platform::secrets::{KeySecret, REFRESH_INTERVAL};
+use guichet_platform::{clock, settings};
 use lambda_http::http::{HeaderName, Method, header};
 use lambda_http::request::RequestContext;
 use lambda_http::{Request, RequestExt, tracing};
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-/// What the edge proves itself with.
-const EDGE_SECRET: HeaderName = HeaderName::from_static("x-guichet-origin-secret");
-/// Where the client is, as the edge sees it.
+/// The edge authenticates itself with this header.
+const ORIGIN_SECRET: HeaderName = HeaderName::from_static("x-guichet-origin-secret");
+/// The client's address as the edge sees it.
 const VIEWER_ADDRESS: HeaderName = HeaderName::from_static("x-viewer-address");
 
-/// What the functions know of the site they serve.
+/// What the functions know about the site they serve.
 pub struct Site {
     origin: String,
     networks: ManagedNetworks,
-    edge: Secret,
+    edge_secret: KeySecret,
 }
 
 impl Site {
-    /// `PORTAL_URL`, `MANAGED_NETWORKS` and `EDGE_SECRET`.
+    /// `PORTAL_URL`, `MANAGED_NETWORKS`, and `EDGE_SECRET`.
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let edge = Secret::from_env(aws, "EDGE_SECRET", ROTATED).await?;
-        Ok(Self { origin: config::text("PORTAL_URL")?, networks: config::managed_networks()?, edge })
+        let edge_secret = KeySecret::from_env(aws, "EDGE_SECRET", REFRESH_INTERVAL).await?;
+        Ok(Self { origin: env::required("PORTAL_URL")?, networks: settings::managed_networks()?, edge_secret })
     }
 
-    /// The client's address: what the edge says, where it proves that it is the edge; else what the gateway sees, which
-    /// clients reach without the edge, too. Empty, which is outside, where that cannot be told.
-    async fn address_of<'a>(&self, request: &'a Request, now: UnixTime) -> Result<&'a str, ApiError> {
-        let Some(proof) = request.headers().get(EDGE_SECRET) else {
+    /// The client's address: what the edge reports, if the request carries the edge's secret, else what the gateway sees, because
+    /// clients can also reach the gateway directly. Empty, which is untrusted, if neither is known.
+    async fn client_address<'a>(&self, request: &'a Request, now: UnixTime) -> Result<&'a str, ApiError> {
+        let Some(secret) = request.headers().get(ORIGIN_SECRET) else {
             return Ok(match request.request_context_ref() {
                 Some(RequestContext::ApiGatewayV2(context)) => context.http.source_ip.as_deref().unwrap_or_default(),
                 _ => "",
             });
         };
-        match self.edge.ring_with(|ring| ring.holds(proof.as_bytes()), now).await {
-            Ok(ring) if ring.holds(proof.as_bytes()) => Ok(text_header(request, &VIEWER_ADDRESS)),
+        match self.edge_secret.get_or_refresh(|ring| ring.contains(secret.as_bytes()), now).await {
+            Ok(ring) if ring.contains(secret.as_bytes()) => Ok(text_header(request, &VIEWER_ADDRESS)),
             Ok(_) => {
                 tracing::error!("edge secret wrong");
-                metrics::count(Metric::EdgeSecretWrong);
+                metrics::increment(Metric::EdgeSecretWrong);
                 Err(ApiError::CrossSite)
             }
             Err(error) => {
-                tracing::error!(error.chain = chain(&error), "edge secret not at hand");
+                tracing::error!(error.chain = error_chain(&error), "secret unavailable");
                 Ok("")
             }
         }
     }
 }
 
-/// Who calls, and when.
 pub struct Caller {
-    /// When the request was taken up.
+    /// When the request was received.
     pub now: UnixTime,
-    /// The class of the client, as far as its address tells: M or U.
-    pub network: Class,
-    /// Where it is, for counting.
-    pub whereabouts: Whereabouts,
-    /// Its coarse device.
+    /// What the client's address says: `ManagedNetwork` or `Untrusted`.
+    pub network: ClientClass,
+    pub source: ClientSource,
+    /// Browser and system, such as `Firefox · Windows`.
     pub device: String,
-    ticket: Option<(SessionTicket, Transport)>,
+    session_token: Option<(SessionToken, Transport)>,
     cookies: String,
 }
 
 impl Caller {
-    /// Reads who calls. Refuses, in the order of what the checks cost, a body that no route takes, what another site's
-    /// page makes a browser send, and what another edge than ours passes on.
-    pub async fn of(request: &Request, site: &Site) -> Result<Self, ApiError> {
+    /// Checks a request, cheapest check first: size and content type of the body, CSRF, and the edge's secret.
+    pub async fn from_request(request: &Request, site: &Site) -> Result<Self, ApiError> {
         if request.method() == Method::POST {
-            refuse_other_bodies(request)?;
+            require_json(request)?;
         }
-        refuse_cross_site(request, &site.origin)?;
+        reject_cross_site(request, &site.origin)?;
         let now = clock::now();
-        let address = site.address_of(request, now).await?;
+        let address = site.client_address(request, now).await?;
         Ok(Self {
             now,
-            network: site.networks.class_of(address),
-            whereabouts: Whereabouts::of(address),
-            device: user_agent::coarse(text_header(request, &header::USER_AGENT)),
-            ticket: ticket(request),
+            network: site.networks.classify(address),
+            source: ClientSource::parse(address),
+            device: user_agent::summarize(text_header(request, &header::USER_AGENT)),
+            session_token: session_token(request),
             cookies: text_header(request, &header::COOKIE).to_owned(),
         })
     }
 
-    /// The ticket that the client presents, and the way it came.
-    pub fn ticket(&self) -> Result<(&SessionTicket, Transport), ApiError> {
-        self.presented().ok_or(ApiError::NotSignedIn)
+    /// The session token of the request and how it came.
+    pub fn require_session_token(&self) -> Result<(&SessionToken, Transport), ApiError> {
+        self.session_token().ok_or(ApiError::NotSignedIn)
     }
 
-    /// The ticket that the client presents, if it does.
     #[must_use]
-    pub fn presented(&self) -> Option<(&SessionTicket, Transport)> {
-        self.ticket.as_ref().map(|(ticket, transport)| (ticket, *transport))
+    pub fn session_token(&self) -> Option<(&SessionToken, Transport)> {
+        self.session_token.as_ref().map(|(token, transport)| (token, *transport))
     }
 
-    /// The device that the client claims to be, for the account with this tag ([`device::tag`]).
+    /// The device that the client claims to be, for the account with this [`device::cookie_suffix`].
     #[must_use]
-    pub fn device_key(&self, tag: &str) -> Option<PlainDeviceKey> {
-        PlainDeviceKey::parse(cookie::value(&self.cookies, &cookie::device_name(tag))?)
+    pub fn device_key(&self, cookie_suffix: &str) -> Option<PlainDeviceKey> {
+        PlainDeviceKey::parse(cookie::value(&self.cookies, &cookie::device_name(cookie_suffix))?)
     }
 
-    /// Tells the client that it is known from now on, as this device of the account with this tag.
+    /// Adds the cookie of a known device, and deletes the oldest ones of a browser that has too many.
     #[must_use]
-    pub fn make_known(&self, response: Response, tag: &str, key: &PlainDeviceKey) -> Response {
-        let surplus = cookie::surplus_devices(&self.cookies, tag);
-        let known = cookie::device(tag, &key.reveal(), device::LIFETIME);
+    pub fn set_device_cookie(&self, response: Response, cookie_suffix: &str, key: &PlainDeviceKey) -> Response {
+        let surplus = cookie::surplus_devices(&self.cookies, cookie_suffix);
+        let known = cookie::device(cookie_suffix, &key.expose(), device::MAX_AGE);
         surplus.into_iter().chain([known]).fold(response, |response, cookie| with_cookie(response, &cookie))
     }
 
-    /// From where, for an event.
     #[must_use]
-    pub fn origin(&self) -> Origin {
-        Origin { client_class: self.network, device: self.device.clone() }
+    pub fn client_info(&self) -> ClientInfo {
+        ClientInfo { client_class: self.network, device: self.device.clone() }
     }
 
-    /// Something that this caller did or met just now.
+    /// An event of this client, now.
     #[must_use]
-    pub fn event(&self, what: What) -> Event {
-        Event { happened_at: self.now, what, origin: self.origin() }
+    pub fn event(&self, kind: EventKind) -> Event {
+        Event { happened_at: self.now, kind, client: self.client_info() }
     }
 }
 
-/// What changes something must come from our own page: browsers say so in `Sec-Fetch-Site`, older ones in `Origin`.
-/// What sends neither is no browser, and nobody can make it send what its user does not want.
-fn refuse_cross_site(request: &Request, origin: &str) -> Result<(), ApiError> {
-    if request.method() == Method::GET {
-        return Ok(());
-    }
-    let headers = request.headers();
-    let ours = match (headers.get(SEC_FETCH_SITE), headers.get(header::ORIGIN)) {
-        (Some(site), _) => site == "same-origin",
-        (None, Some(sender)) => sender == origin,
-        (None, None) => true,
-    };
-    ours.then_some(()).ok_or(ApiError::CrossSite)
-}
-
-fn ticket(request: &Request) -> Option<(SessionTicket, Transport)> {
-    if let Some(token) = bearer(text_header(request, &header::AUTHORIZATION)) {
-        return Some((SessionTicket::parse(token)?, Transport::Bearer));
+fn session_token(request: &Request) -> Option<(SessionToken, Transport)> {
+    if let Some(token) = bearer_token(text_header(request, &header::AUTHORIZATION)) {
+        return Some((SessionToken::parse(token)?, Transport::Bearer));
     }
     let value = cookie::value(text_header(request, &header::COOKIE), cookie::SESSION)?;
-    Some((SessionTicket::parse(value)?, Transport::Cookie))
+    Some((SessionToken::parse(value)?, Transport::Cookie))
 }
 
-/// The token of an `Authorization` header of the scheme `Bearer` (RFC 6750, 2.1).
+/// The token of an `Authorization: Bearer` header (RFC 6750, 2.1).
 #[must_use]
-pub fn bearer(authorization: &str) -> Option<&str> {
+pub fn bearer_token(authorization: &str) -> Option<&str> {
     let (scheme, token) = authorization.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
 }

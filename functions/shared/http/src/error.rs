@@ -1,68 +1,58 @@
-//! The one list of refusals, as RFC 9457 problem details with a stable `code`.
+//! The API's errors, as RFC 9457 problem details with a stable `code`.
 
-use crate::reply::{Response, bytes};
-use guichet_core::account::NotAnAccountName;
-use guichet_core::keys::KeyError;
-use guichet_core::password::{HashingError, Violation};
-use guichet_core::store::StoreError;
-use guichet_core::throttle::UNTIL_A_LINK;
+use crate::response::{Response, bytes};
+use guichet_domain::account::InvalidAccountName;
+use guichet_domain::attempt_limits::LOCKED_RETRY_AFTER;
+use guichet_domain::password::{HashingError, Violation};
+use guichet_platform::secrets::KeyError;
+use guichet_store::StoreError;
 use lambda_http::http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 use std::time::Duration;
 
-/// `Retry-After` of what is down.
-const A_MOMENT: Duration = Duration::from_secs(5);
+/// `Retry-After` while a dependency is unavailable.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// A refusal. What it knows of its reason goes to the log, never to the client.
+/// An error answer. Its source goes to the log, never to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
-    /// Not the JSON that the route takes.
-    #[error("the request is not what this route takes")]
+    #[error("The request body is invalid")]
     InvalidRequest,
-    /// A link that nobody was mailed.
-    #[error("no such link")]
+    #[error("Unknown link")]
     LinkUnknown,
-    /// A link whose time is over.
-    #[error("the link has expired")]
+    #[error("The link has expired; request a new one")]
     LinkExpired,
-    /// A link that was used, or is outdated by a change or a deactivation.
-    #[error("the link was used")]
+    /// Used, or revoked by a password change or a deactivation.
+    #[error("The link was used or revoked; request a new one")]
     LinkUsed,
-    /// The new password breaks the rule.
-    #[error("the password is refused")]
+    #[error("The password violates the password policy")]
     PasswordRefused(Vec<Violation>),
-    /// The two new passwords are not the same.
-    #[error("the confirmation differs")]
+    #[error("The confirmation differs from the password")]
     ConfirmationDiffers,
-    /// Wrong account, wrong password, no password, inactive: which one is not told.
-    #[error("the account or the password is wrong")]
+    /// Unknown account, wrong password, no password, or inactive account: the answer does not say which.
+    #[error("Wrong account or password")]
     InvalidCredentials,
-    /// No session, or one that is over.
-    #[error("nobody is signed in")]
+    #[error("Not signed in")]
     NotSignedIn,
-    /// Not one of the person's open sessions.
-    #[error("no such session")]
+    /// Not an active session of the account.
+    #[error("Unknown session")]
     SessionUnknown,
-    /// Accounts are looked up from managed networks only.
-    #[error("the network is not a managed one")]
+    #[error("Account search is available on managed networks only")]
     NetworkNotManaged,
-    /// Another site's page sent this.
-    #[error("the request comes from another site")]
+    /// CSRF, or a wrong origin secret.
+    #[error("The request comes from another site")]
     CrossSite,
-    /// Over 4 KiB.
-    #[error("the body is too large")]
+    #[error("The request body is larger than 4 KiB")]
     TooLarge,
-    /// Not `application/json`.
-    #[error("the body is not application/json")]
+    #[error("The content type must be application/json")]
     NotJson,
-    /// The budget is spent, for so long.
-    #[error("too many attempts")]
+    /// With the time until the next one is allowed.
+    #[error("Too many attempts; retry later")]
     TooManyAttempts(Duration),
-    /// Something that is needed does not answer.
-    #[error("something that is needed does not answer")]
+    #[error("A required service is unavailable; retry later")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The gateway has no such route; it should not have asked.
-    #[error("no such route")]
+    /// The gateway forwards only described routes, so this is a deployment error.
+    #[error("Unknown route")]
     NoRoute,
 }
 
@@ -94,13 +84,12 @@ impl ApiError {
 
     fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::TooManyAttempts(wait) => Some((*wait).clamp(Duration::from_secs(1), UNTIL_A_LINK)),
-            Self::Unavailable(_) => Some(A_MOMENT),
+            Self::TooManyAttempts(wait) => Some((*wait).clamp(Duration::from_secs(1), LOCKED_RETRY_AFTER)),
+            Self::Unavailable(_) => Some(RETRY_AFTER),
             _ => None,
         }
     }
 
-    /// The answer that the client gets.
     #[must_use]
     pub fn response(&self) -> Response {
         let (status, code) = self.status_and_code();
@@ -121,8 +110,8 @@ impl ApiError {
     }
 }
 
-impl From<NotAnAccountName> for ApiError {
-    fn from(_: NotAnAccountName) -> Self {
+impl From<InvalidAccountName> for ApiError {
+    fn from(_: InvalidAccountName) -> Self {
         Self::InvalidRequest
     }
 }

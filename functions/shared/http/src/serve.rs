@@ -1,8 +1,8 @@
-//! From the gateway's event to a handler and back.
+//! From API Gateway's event to a handler and back.
 
 use crate::{ApiError, Response};
 use futures_util::FutureExt;
-use guichet_core::log::{self, chain};
+use guichet_platform::log::{self, error_chain};
 use lambda_http::http::{HeaderName, HeaderValue};
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-/// The headers that some function reads.
+/// The headers that any function reads.
 const READ_HEADERS: [&str; 8] = [
     "authorization",
     "content-type",
@@ -23,35 +23,34 @@ const READ_HEADERS: [&str; 8] = [
     "x-viewer-address",
 ];
 
-/// Answers the gateway's events with this handler until the end of the process.
-///
-/// A refusal becomes its response, and is logged here, once: its route and code, or the reason where it is not the client's doing.
+/// Handles events until the process ends. An error becomes its response and is logged here, once, with its chain if the client
+/// did not cause it.
 pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
     Handler: Fn(Arc<Context>, Request) -> Answer,
     Answer: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
-    log::begin();
+    log::init();
     let context = Arc::new(context);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let request = serde_json::from_value::<LambdaRequest>(plain(&event.payload)).map(Request::from);
+        let request = serde_json::from_value::<LambdaRequest>(sanitize_event(&event.payload)).map(Request::from);
         let answer = request.map(|request| {
             let route = crate::route(&request).to_owned();
             (handler(Arc::clone(&context), request).boxed(), route)
         });
         async move {
             let (answer, route) = answer?;
-            Ok::<_, Error>(told(&answered(&route, answer).await))
+            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, answer).await))
         }
     }))
     .await
 }
 
-/// An answer as the gateway takes it, payload format 2.0
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). All are text;
-/// `lambda_http` brings the tables of every charset for the same.
-fn told(response: &Response) -> Value {
+/// A response in payload format 2.0
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). All bodies are
+/// text; `lambda_http`'s own conversion contains the tables of every charset.
+fn to_apigw_response(response: &Response) -> Value {
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes())))
     };
@@ -66,19 +65,19 @@ fn told(response: &Response) -> Value {
     })
 }
 
-/// The event with just what a function reads of it. `lambda_http` panics on a malformed query, `Host` or
-/// `X-Forwarded-Proto`, and refuses an event with a header that is no ASCII; so none of these gets to it.
+/// Reduces an event to what the functions read. `lambda_http` panics on a malformed query, `Host`, or `X-Forwarded-Proto`, and
+/// rejects an event with a non-ASCII header; a client must not be able to cause either.
 #[must_use]
-pub fn plain(event: &Value) -> Value {
-    let sound = |(name, value): (&&str, &Value)| {
+pub fn sanitize_event(event: &Value) -> Value {
+    let valid = |(name, value): (&&str, &Value)| {
         let text = value.as_str()?;
         HeaderValue::from_str(text).ok().map(|_| ((*name).to_owned(), Value::from(text)))
     };
     let mut headers: Map<String, Value> =
-        READ_HEADERS.iter().filter_map(|name| Some((name, event["headers"].get(name)?))).filter_map(sound).collect();
+        READ_HEADERS.iter().filter_map(|name| Some((name, event["headers"].get(name)?))).filter_map(valid).collect();
     if let Some(cookies) = event["cookies"].as_array() {
         let cookies: Vec<_> = cookies.iter().filter_map(Value::as_str).collect();
-        headers.extend(sound((&"cookie", &Value::from(cookies.join("; ")))));
+        headers.extend(valid((&"cookie", &Value::from(cookies.join("; ")))));
     }
     let context = &event["requestContext"];
     json!({
@@ -97,20 +96,20 @@ pub fn plain(event: &Value) -> Value {
     })
 }
 
-/// A panic is a fault of ours like another: it is told in the one form, and ends nothing but its own request.
-async fn answered(route: &str, answer: impl Future<Output = Result<Response, ApiError>>) -> Response {
+/// A panic is answered like any server error and ends only its own request.
+async fn catch_panic(route: &str, answer: impl Future<Output = Result<Response, ApiError>>) -> Response {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     let answer = answer.unwrap_or_else(|_| Err(ApiError::Unavailable("a handler panicked".into())));
-    answer.unwrap_or_else(|refusal| refuse(route, &refusal))
+    answer.unwrap_or_else(|error| error_response(route, &error))
 }
 
-fn refuse(route: &str, refusal: &ApiError) -> Response {
-    if let ApiError::Unavailable(reason) = refusal {
-        tracing::error!(route, error.chain = chain(&**reason), "unavailable");
+fn error_response(route: &str, error: &ApiError) -> Response {
+    if let ApiError::Unavailable(reason) = error {
+        tracing::error!(route, error.chain = error_chain(&**reason), "dependency unavailable");
     } else {
-        tracing::info!(route, code = refusal.code(), "refused");
+        tracing::info!(route, code = error.code(), "request refused");
     }
-    refusal.response()
+    error.response()
 }
 
 #[cfg(test)]
@@ -119,15 +118,15 @@ mod tests {
     use lambda_http::RequestExt;
 
     #[tokio::test]
-    async fn a_panic_is_told_as_any_fault_of_ours() {
-        let answer = answered("GET /", async { panic!("for once") }).await;
+    async fn panic_is_answered_with_503() {
+        let answer = catch_panic("GET /", async { panic!("test") }).await;
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.headers()["cache-control"], "no-store");
         assert!(answer.headers().contains_key("retry-after"));
     }
 
     #[test]
-    fn an_answer_keeps_its_cookies_apart() {
+    fn response_keeps_cookies_separate() {
         let mut response = Response::new("{}".into());
         for cookie in ["a=1", "b=2"] {
             response.headers_mut().append("set-cookie", HeaderValue::from_static(cookie));
@@ -137,11 +136,11 @@ mod tests {
             "statusCode": 200, "headers": { "cache-control": "no-store" }, "cookies": ["a=1", "b=2"], "body": "{}",
             "isBase64Encoded": false,
         });
-        assert_eq!(told(&response), answer);
+        assert_eq!(to_apigw_response(&response), answer);
     }
 
     #[test]
-    fn no_event_keeps_a_request_from_its_handler() {
+    fn sanitize_event_accepts_malformed_events() {
         let event = json!({
             "version": "2.0",
             "routeKey": "DELETE /api/sessions/{id}",
@@ -156,7 +155,7 @@ mod tests {
                 "http": { "method": "DELETE", "path": "é", "sourceIp": "::1", "userAgent": "é" }, "domainName": "é:é",
             },
         });
-        let request = Request::from(serde_json::from_value::<LambdaRequest>(plain(&event)).unwrap());
+        let request = Request::from(serde_json::from_value::<LambdaRequest>(sanitize_event(&event)).unwrap());
         assert_eq!(crate::route(&request), "DELETE /api/sessions/{id}");
         assert_eq!(request.method(), "DELETE");
         assert_eq!(request.path_parameters().first("id"), Some("%zz"));

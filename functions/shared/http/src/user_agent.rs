@@ -1,7 +1,7 @@
-//! The coarse device: enough to recognise one's own, too little to follow one.
+//! Browser and system of a client: enough to recognize one's own devices, too little for fingerprinting.
 
 const BROWSERS: [(&str, &str); 7] = [
-    // The order matters: each of these also names the ones after it.
+    // The order matters: each of these user agents also contains the names after it.
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
     ("Firefox/", "Firefox"),
@@ -21,8 +21,8 @@ const SYSTEMS: [(&str, &str); 7] = [
     ("Linux", "Linux"),
 ];
 
-/// Browser and system of a `User-Agent`, such as `Firefox · Windows`; `-` stands for what is not known.
-pub(crate) fn coarse(user_agent: &str) -> String {
+/// Such as `Firefox · Windows`; `-` for an unknown part.
+pub(crate) fn summarize(user_agent: &str) -> String {
     let first = |table: &[(&str, &'static str)]| {
         table.iter().find(|(mark, _)| user_agent.contains(mark)).map_or("-", |(_, name)| *name)
     };
@@ -31,15 +31,18 @@ pub(crate) fn coarse(user_agent: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::coarse;
+    use super::summarize;
 
     #[test]
-    fn browser_and_system_are_told_apart() {
+    fn user_agent_is_reduced_to_browser_and_system() {
         let edge = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36 Edg/142.0";
         let iphone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 Version/18.0 Mobile/15E148 Safari/604.1";
-        assert_eq!(coarse(edge), "Edge · Windows");
-        assert_eq!(coarse(iphone), "Safari · iPhone");
-        assert_eq!(coarse("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"), "Firefox · Linux");
-        assert_eq!(coarse("<script>alert(1)</script>"), "- · -");
+        assert_eq!(summarize(edge), "Edge · Windows");
+        assert_eq!(summarize(iphone), "Safari · iPhone");
+        assert_eq!(
+            summarize("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+            "Firefox · Linux"
+        );
+        assert_eq!(summarize("<script>alert(1)</script>"), "- · -");
     }
 }

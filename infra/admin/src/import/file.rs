@@ -1,11 +1,11 @@
-//! The directory's export: a CSV file as spreadsheets and directories write it, checked line by line.
+//! The CSV file of a directory export, as spreadsheets and directories write it, validated line by line.
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 use encoding_rs::{Encoding, UTF_8, WINDOWS_1252};
-use guichet_core::account::AccountName;
-use guichet_core::mailbox::MailAddress;
-use guichet_core::person::{Language, PersonName, fold, is_name};
-use guichet_core::store::directory::Entry;
+use guichet_domain::account::AccountName;
+use guichet_domain::email_address::EmailAddress;
+use guichet_domain::person::{Language, PersonName, fold, is_name};
+use guichet_store::directory::Entry;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-/// The columns, and what exports call them besides; compared without case, accents, spaces and signs.
+/// The columns and their usual other names, compared after folding.
 const COLUMNS: [(&str, &[&str]); 6] = [
     (
         "compte",
@@ -44,35 +44,28 @@ const COLUMNS: [(&str, &[&str]); 6] = [
 const YES: &[&str] = &["oui", "o", "vrai", "1", "actif", "yes", "y", "true", "active", "enabled"];
 const NO: &[&str] = &["non", "n", "faux", "0", "inactif", "no", "false", "inactive", "disabled"];
 
-/// The file as a whole cannot be taken.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FileError {
-    /// It cannot be read.
-    #[error("{0} cannot be read")]
+    #[error("cannot read {0}")]
     Unreadable(PathBuf, #[source] std::io::Error),
-    /// It begins as a text of an encoding that it is none of.
-    #[error("{0} is damaged: it is no text in {1}")]
+    /// Its byte order mark names an encoding that it does not have.
+    #[error("{0} is damaged: it is not valid {1}")]
     Damaged(PathBuf, &'static str),
-    /// It is UTF-8 but for some bytes; read as anything else, every accented name would become another.
-    #[error("{0} is damaged: it is UTF-8, but not at byte {1}")]
+    /// Mostly UTF-8. Decoded as another encoding, every accented name would be wrong.
+    #[error("{0} is damaged: invalid UTF-8 at byte {1}")]
     PartlyUtf8(PathBuf, usize),
-    /// Its first line is not the columns' names.
     #[error("{0}: the first line must name the columns {columns}; it lacks {1}", columns = COLUMNS.map(|(name, _)| name).join(","))]
     NoColumn(PathBuf, &'static str),
-    /// Two of its columns mean the same.
     #[error("{0}: the columns {1:?} and {2:?} would both be {3}")]
     TwoColumns(PathBuf, String, String, &'static str),
-    /// It has no line below the first.
-    #[error("{0} names nobody")]
+    #[error("{0} has no accounts")]
     Empty(PathBuf),
 }
 
-/// A line that is not taken.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Refusal {
-    /// Its number, from 1.
+    /// From 1.
     pub line: u64,
-    /// Why.
     pub reason: String,
 }
 
@@ -82,85 +75,81 @@ impl fmt::Display for Refusal {
     }
 }
 
-/// A file that was checked: its text, which can be gone through as often as one wants, and what one has to know of all its
-/// lines at once.
+/// A validated file: its text, which can be iterated repeatedly, and the facts that span lines (duplicates, counts).
 ///
-/// Accounts and addresses are known by 64-bit hashes of a key of this run, so that a hundred thousand lines take a few
-/// megabytes; that two of them meet is less likely than a wrong bit on the disk.
+/// Accounts and addresses are identified by 64-bit hashes with a random key, so that 100,000 lines take a few megabytes. A
+/// collision is less likely than a bit error on the disk.
 pub(super) struct File {
     lines: Lines,
     hasher: RandomState,
-    /// The line that counts for each account, and what it says.
-    named: HashMap<u64, (u64, u64)>,
-    /// How many active accounts have each address.
-    holders: HashMap<u64, usize>,
-    /// The lines that cannot be taken.
+    /// First line and content hash of each account.
+    accounts: HashMap<u64, (u64, u64)>,
+    /// Number of active accounts with each address.
+    owners: HashMap<u64, usize>,
     pub(super) refused: Vec<Refusal>,
-    /// How its letters are written.
     pub(super) encoding: &'static str,
 }
 
 impl File {
     pub(super) fn read(path: &Path) -> Result<Self, FileError> {
         let bytes = std::fs::read(path).map_err(|error| FileError::Unreadable(path.to_owned(), error))?;
-        let (encoding, text) = decoded(path, &bytes)?;
-        let lines = Lines::of(path, text.into_owned())?;
-        let (mut named, mut holders, mut refused) = (HashMap::new(), HashMap::new(), Vec::new());
+        let (encoding, text) = decode(path, &bytes)?;
+        let lines = Lines::parse(path, text.into_owned())?;
+        let (mut accounts, mut owners, mut refused) = (HashMap::new(), HashMap::new(), Vec::new());
         let hasher = RandomState::new();
         for (line, entry) in lines.entries() {
-            let met = entry.and_then(|entry| {
-                let says = hasher.hash_one(&entry);
-                match *named.entry(hasher.hash_one(&entry.account)).or_insert((line, says)) {
+            let accepted = entry.and_then(|entry| {
+                let content = hasher.hash_one(&entry);
+                match *accounts.entry(hasher.hash_one(&entry.account)).or_insert((line, content)) {
                     (first, _) if first == line => Ok(Some(entry)),
-                    (_, earlier) if earlier == says => Ok(None),
-                    (first, _) => Err(format!("the account {} stands on line {first} already", entry.account)),
+                    (_, earlier) if earlier == content => Ok(None),
+                    (first, _) => Err(format!("the account {} is on line {first} already", entry.account)),
                 }
             });
-            match met {
+            match accepted {
                 Ok(Some(Entry { active: true, email: Some(email), .. })) => {
-                    *holders.entry(hasher.hash_one(&email)).or_default() += 1;
+                    *owners.entry(hasher.hash_one(&email)).or_default() += 1;
                 }
                 Ok(_) => {}
                 Err(reason) => refused.push(Refusal { line, reason }),
             }
         }
-        if named.is_empty() && refused.is_empty() {
+        if accounts.is_empty() && refused.is_empty() {
             return Err(FileError::Empty(path.to_owned()));
         }
-        Ok(Self { lines, hasher, named, holders, refused, encoding })
+        Ok(Self { lines, hasher, accounts, owners, refused, encoding })
     }
 
-    /// How many accounts it names.
+    /// Number of accounts.
     pub(super) fn len(&self) -> usize {
-        self.named.len()
+        self.accounts.len()
     }
 
-    pub(super) fn names(&self, account: &AccountName) -> bool {
-        self.named.contains_key(&self.hasher.hash_one(account))
+    pub(super) fn contains(&self, account: &AccountName) -> bool {
+        self.accounts.contains_key(&self.hasher.hash_one(account))
     }
 
-    /// How many active accounts have this address.
-    pub(super) fn holders_of(&self, address: &MailAddress) -> usize {
-        self.holders.get(&self.hasher.hash_one(address)).copied().unwrap_or_default()
+    /// Number of active accounts with this address.
+    pub(super) fn owners_of(&self, address: &EmailAddress) -> usize {
+        self.owners.get(&self.hasher.hash_one(address)).copied().unwrap_or_default()
     }
 
-    /// The accounts that it names, read anew, with `shared_mailbox` as the file alone tells it.
+    /// The valid entries. `shared_mailbox` reflects the file alone.
     pub(super) fn entries(&self) -> impl Iterator<Item = Entry> {
-        let that_counts = |line: u64, entry: &Entry| {
-            self.named.get(&self.hasher.hash_one(&entry.account)).is_some_and(|(first, _)| *first == line)
+        let is_first = |line: u64, entry: &Entry| {
+            self.accounts.get(&self.hasher.hash_one(&entry.account)).is_some_and(|(first, _)| *first == line)
         };
         let entries = self.lines.entries().filter_map(|(line, entry)| Some((line, entry.ok()?)));
-        entries.filter(move |(line, entry)| that_counts(*line, entry)).map(|(_, entry)| {
-            let shared_mailbox = entry.email.as_ref().is_some_and(|email| self.holders_of(email) > 1);
+        entries.filter(move |(line, entry)| is_first(*line, entry)).map(|(_, entry)| {
+            let shared_mailbox = entry.email.as_ref().is_some_and(|email| self.owners_of(email) > 1);
             Entry { shared_mailbox, ..entry }
         })
     }
 }
 
-/// The text of a file, and how it is to be read.
 struct Lines {
     text: String,
-    /// Where the line of the columns' names begins, and how many lines stand ahead of it.
+    /// Byte offset of the header, and number of lines before it.
     begin: (usize, u64),
     delimiter: u8,
     width: usize,
@@ -168,8 +157,8 @@ struct Lines {
 }
 
 impl Lines {
-    fn of(path: &Path, text: String) -> Result<Self, FileError> {
-        // Spreadsheets say so themselves at times which sign they write between columns, on a line ahead of all.
+    fn parse(path: &Path, text: String) -> Result<Self, FileError> {
+        // Spreadsheets sometimes write a first line such as `sep=;`.
         let hint = text.split_once('\n').filter(|(line, _)| line.starts_with("sep="));
         let begin = hint.map_or((0, 0), |(line, _)| (line.len() + 1, 1));
         let delimiter = delimiter(&text[begin.0..]);
@@ -184,9 +173,9 @@ impl Lines {
         ReaderBuilder::new().delimiter(self.delimiter).flexible(true).trim(Trim::All).from_reader(text)
     }
 
-    /// What each line says or why it cannot be taken, by its number.
+    /// Line number, and entry or reason for refusal.
     fn entries(&self) -> impl Iterator<Item = (u64, Result<Entry, String>)> {
-        // Spreadsheets leave rows behind that are empty.
+        // Spreadsheets may leave empty rows.
         let is_empty = |record: &StringRecord| record.iter().all(str::is_empty);
         let records = self.reader().into_records().filter(move |record| !record.as_ref().is_ok_and(is_empty));
         records.map(|record| {
@@ -199,12 +188,12 @@ impl Lines {
     }
 }
 
-/// By the mark at its beginning; without one UTF-8 where it can be that, and else what Windows writes in the west.
-fn decoded<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'static str, Cow<'a, str>), FileError> {
+/// By the byte order mark; without one UTF-8 if it is valid, else Windows-1252.
+fn decode<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'static str, Cow<'a, str>), FileError> {
     let (encoding, mark) = match (Encoding::for_bom(bytes), std::str::from_utf8(bytes)) {
         (Some(marked), _) => marked,
         (None, Ok(_)) => (UTF_8, 0),
-        // Small letters with accents, as UTF-8 has them; in Windows-1252 this is a capital and a sign after it.
+        // Accented small letters in UTF-8; in Windows-1252 these bytes are a capital and a symbol.
         (None, Err(error)) if bytes.windows(2).any(|two| two[0] == 0xc3 && (0xa0..0xc0).contains(&two[1])) => {
             return Err(FileError::PartlyUtf8(path.to_owned(), error.valid_up_to() + 1));
         }
@@ -214,7 +203,7 @@ fn decoded<'a>(path: &Path, bytes: &'a [u8]) -> Result<(&'static str, Cow<'a, st
     text.map(|text| (encoding.name(), text)).ok_or_else(|| FileError::Damaged(path.to_owned(), encoding.name()))
 }
 
-/// The sign between columns: spreadsheets set to French write semicolons, their "Unicode text" has tabs.
+/// French spreadsheets write semicolons; their "Unicode text" has tabs.
 fn delimiter(text: &str) -> u8 {
     let first = text.lines().next().unwrap_or_default();
     [b';', b'\t'].into_iter().find(|sign| first.contains(char::from(*sign))).unwrap_or(b',')
@@ -235,37 +224,37 @@ fn places(path: &Path, header: &StringRecord) -> Result<[usize; COLUMNS.len()], 
 }
 
 fn entry(record: &StringRecord, width: usize, places: [usize; COLUMNS.len()]) -> Result<Entry, String> {
-    // They leave out empty fields at the end, too.
+    // Spreadsheets may omit empty fields at the end.
     if record.len() > width || places.iter().any(|place| *place >= record.len()) {
-        return Err(format!("{} fields where the first line has {width}", record.len()));
+        return Err(format!("{} fields; the first line has {width}", record.len()));
     }
     if record.iter().any(|field| field.contains('\n')) {
-        return Err("a field goes on over lines: a quotation mark before it may be open".into());
+        return Err("a field spans lines: a quotation mark may be missing".into());
     }
     let field = |column: usize| record.get(places[column]).unwrap_or_default();
     let account = AccountName::parse(field(0)).map_err(|error| format!("compte {:?} is {error}", field(0)))?;
     let email = match field(1) {
         "" => None,
-        email => Some(MailAddress::parse(email).ok_or_else(|| format!("courriel {email:?} is no mail address"))?),
+        email => Some(EmailAddress::parse(email).ok_or_else(|| format!("courriel {email:?} is not an email address"))?),
     };
     let name = PersonName { given_name: field(2).to_owned(), family_name: field(3).to_owned() };
     for (column, name) in [("prenom", &name.given_name), ("nom", &name.family_name)] {
         if !is_name(name) {
-            return Err(format!("{column} {name:?} is no name"));
+            return Err(format!("{column} {name:?} is not a name"));
         }
     }
-    let language = meant(4, field(4), &Language::ALL.map(|language| (language, language.names())))?;
-    let active = meant(5, field(5), &[(true, YES), (false, NO)])?;
+    let language = parse_word(4, field(4), &Language::ALL.map(|language| (language, language.names())))?;
+    let active = parse_word(5, field(5), &[(true, YES), (false, NO)])?;
     Ok(Entry { account, email, name, language, active, shared_mailbox: false, bounced_at: None })
 }
 
-/// Which of these a field means, by what each of them is called.
-fn meant<T: Copy>(column: usize, field: &str, of: &[(T, &[&str])]) -> Result<T, String> {
+/// The value that a field names.
+fn parse_word<T: Copy>(column: usize, field: &str, of: &[(T, &[&str])]) -> Result<T, String> {
     let folded = fold(field);
     let found = of.iter().find(|(_, names)| names.contains(&folded.as_str()));
-    found.map(|(meant, _)| *meant).ok_or_else(|| {
+    found.map(|(value, _)| *value).ok_or_else(|| {
         let names: Vec<_> = of.iter().map(|(_, names)| names.join(", ")).collect();
-        format!("{} {field:?} is none of {}", COLUMNS[column].0, names.join(", "))
+        format!("{} {field:?} is not one of {}", COLUMNS[column].0, names.join(", "))
     })
 }
 
@@ -290,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn good_lines_are_taken_and_bad_ones_are_named() {
+    fn import_accepts_valid_lines_and_reports_others() {
         let text = format!(
             "\u{feff}{HEADER}\
             TremblaM;Marie@Sante.example;Marie-Ève;Tremblay;fr;oui\n\
@@ -315,13 +304,13 @@ mod tests {
         }
         let File { refused, encoding, .. } = file;
         let lines: Vec<_> = refused.iter().map(|refusal| refusal.line).collect();
-        assert_eq!(lines, [3, 5, 6, 7, 8], "what stands there twice alike hurts nobody: {refused:?}");
+        assert_eq!(lines, [3, 5, 6, 7, 8], "identical duplicates are accepted: {refused:?}");
         assert!(refused[2].reason.contains("line 4 already"), "{}", refused[2].reason);
         assert_eq!(encoding, "UTF-8");
     }
 
     #[test]
-    fn each_encoding_of_a_spreadsheet_says_the_same() {
+    fn import_detects_encoding() {
         let text = "Compte unifié;Adresse courriel;Prénom;Nom de famille;Langue;Actif ?;Poste\r\n\
             cote;lea@sante.example;\"Léa; Œdipe\";Côté;Français;VRAI\r\n";
         let mut utf_16 = vec![0xff, 0xfe];
@@ -342,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn people_write_yes_and_french_in_many_ways() {
+    fn import_accepts_usual_words_for_yes_and_languages() {
         for (words, is_this) in [(YES, true), (NO, false)] {
             for word in words {
                 let spelled = line(&format!("a;;A;B;fr;{}", word.to_uppercase())).unwrap();
@@ -352,11 +341,11 @@ mod tests {
         for (word, language) in [("FR-CA", Language::Fr), ("Français", Language::Fr), ("anglais", Language::En)] {
             assert_eq!(line(&format!("a;;A;B;{word};oui")).unwrap().language, language);
         }
-        assert!(line("a;;A;B;de;oui").err().unwrap().contains("langue \"de\" is none of fr,"));
+        assert!(line("a;;A;B;de;oui").err().unwrap().contains("langue \"de\" is not one of fr,"));
     }
 
     #[test]
-    fn a_quotation_mark_that_is_left_open_swallows_nobody_unseen() {
+    fn import_refuses_field_with_open_quotation_mark() {
         let text = "compte;courriel;prenom;nom;langue;actif;note\n\
             a;;A;B;fr;oui;\"ouvert\nb;;A;B;fr;oui;\nc;;A;B;fr;oui;\"fermé\"\nd;;A;B;fr;oui;\n";
         let file = read_bytes(text.as_bytes()).unwrap();
@@ -365,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_none_is_refused_whole() {
+    fn import_refuses_invalid_file() {
         assert!(matches!(read_bytes(b""), Err(FileError::NoColumn(_, "compte"))));
         assert!(matches!(read_bytes(b"compte,nom\na,b\n"), Err(FileError::NoColumn(_, "courriel"))));
         assert!(matches!(read_bytes(HEADER.as_bytes()), Err(FileError::Empty(_))));

@@ -1,78 +1,65 @@
-//! What an import did, or would do.
+//! The report of an import.
 
 use super::Row;
 use super::file::Refusal;
-use guichet_core::account::AccountName;
-use guichet_core::mailbox::MailAddress;
-use guichet_core::store::directory::Entry;
+use guichet_domain::account::AccountName;
+use guichet_domain::email_address::EmailAddress;
+use guichet_store::directory::Entry;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
-/// What an import did, or would do.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Report {
-    /// How the file's letters are written.
     pub encoding: &'static str,
-    /// Accounts that were not there before.
     pub added: usize,
-    /// Accounts of which something changed.
     pub changed: usize,
-    /// Of those, the ones that may not be used any more.
+    /// Included in `changed`.
     pub deactivated: usize,
-    /// Accounts that were as the file says.
     pub unchanged: usize,
-    /// Lines that were not taken.
     pub refused: Vec<Refusal>,
-    /// Who seems to have another account now: the one that is deactivated, and the one that is added.
+    /// People who seem to have a new account: the deactivated one and the added one.
     pub renamed: Vec<(AccountName, AccountName)>,
-    /// Accounts that a complete file does not name and that were left as they are, for a line of it was refused.
+    /// Accounts missing from a complete file that were not deactivated, because a line was refused.
     pub kept_who_left: usize,
-    /// Whether it was only tried.
     pub dry_run: bool,
-    /// Why nothing is imported, where that is so.
+    /// Why nothing was imported.
     pub stopped: Option<Stopped>,
-    /// What would change; nothing where it has.
+    /// Only in a dry run.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
 }
 
-/// More accounts would be deactivated than are without being asked for.
+/// More accounts would be deactivated than allowed without confirmation.
 #[derive(Debug, Serialize)]
 pub(crate) struct Stopped {
-    /// How many would be.
     pub deactivated: usize,
-    /// How many are active.
     pub active: usize,
 }
 
-/// What would change of an account.
 #[derive(Debug, Serialize)]
 pub(crate) struct Difference {
-    /// Which.
     pub account: AccountName,
-    /// Whether it would be added.
     pub added: bool,
-    /// The columns that differ, with what stands there and what would.
+    /// Column, old value, new value.
     pub columns: Vec<(&'static str, String, String)>,
 }
 
-/// What rows that pass by come to.
-pub(super) struct Sum<'a> {
+/// Accumulates the report.
+pub(super) struct Summary<'a> {
     report: Report,
-    /// Whether each difference is told.
-    told: bool,
+    lists_differences: bool,
     left: &'a BTreeMap<AccountName, Entry>,
-    /// By what they are known again.
-    known_by: HashSet<String>,
-    /// Who came that may be one of them.
-    came: Vec<Entry>,
+    /// Addresses and names of those who left.
+    identities: HashSet<String>,
+    /// Added accounts that may belong to one of them.
+    candidates: Vec<Entry>,
 }
 
-impl<'a> Sum<'a> {
-    pub(super) fn of(left: &'a BTreeMap<AccountName, Entry>, told: bool) -> Self {
-        let known_by = KNOWN_BY.iter().flat_map(|known_by| left.values().filter_map(known_by)).collect();
-        Self { report: Report::default(), told, left, known_by, came: Vec::new() }
+impl<'a> Summary<'a> {
+    pub(super) fn new(left: &'a BTreeMap<AccountName, Entry>, lists_differences: bool) -> Self {
+        let identities = IDENTITIES.iter().flat_map(|identity| left.values().filter_map(identity)).collect();
+        Self { report: Report::default(), lists_differences, left, identities, candidates: Vec::new() }
     }
 
     pub(super) fn add(&mut self, rows: &[Row]) {
@@ -80,19 +67,20 @@ impl<'a> Sum<'a> {
         self.report.added += added.clone().count();
         self.report.changed += rows.len() - added.clone().count();
         self.report.deactivated += rows.iter().filter(|row| row.is_deactivated()).count();
-        let is_known = |came: &&Entry| KNOWN_BY.iter().filter_map(|by| by(came)).any(|it| self.known_by.contains(&it));
-        self.came.extend(added.filter(|came| came.active).filter(is_known).cloned());
-        if self.told {
+        let is_candidate =
+            |entry: &&Entry| IDENTITIES.iter().filter_map(|by| by(entry)).any(|it| self.identities.contains(&it));
+        self.candidates.extend(added.filter(|entry| entry.active).filter(is_candidate).cloned());
+        if self.lists_differences {
             self.report.differences.extend(rows.iter().map(|row| Difference::of(row.entry.as_ref(), &row.wanted)));
         }
     }
 
-    /// All of so many rows, and of what is changed beyond them.
-    pub(super) fn report<'b>(self, rows: usize, beyond: impl Iterator<Item = &'b Entry>) -> Report {
-        let Self { mut report, told, left, came, .. } = self;
+    /// The report about this many rows and the changed accounts outside the set.
+    pub(super) fn report<'b>(self, rows: usize, others: impl Iterator<Item = &'b Entry>) -> Report {
+        let Self { mut report, lists_differences, left, candidates, .. } = self;
         report.unchanged = rows.saturating_sub(report.added + report.changed);
-        report.renamed = renamed(&[left.values().collect(), came.iter().collect()]);
-        report.differences.extend(beyond.filter(|_| told).map(|wanted| {
+        report.renamed = renamed(&[left.values().collect(), candidates.iter().collect()]);
+        report.differences.extend(others.filter(|_| lists_differences).map(|wanted| {
             let entry = Entry { shared_mailbox: !wanted.shared_mailbox, ..wanted.clone() };
             Difference::of(Some(&entry), wanted)
         }));
@@ -101,18 +89,18 @@ impl<'a> Sum<'a> {
     }
 }
 
-/// Somebody with another account is known again by the address, or else by the name.
-const KNOWN_BY: [fn(&Entry) -> Option<String>; 2] =
+/// A person with a new account is recognized by the address, or else by the name.
+const IDENTITIES: [fn(&Entry) -> Option<String>; 2] =
     [|entry| entry.email.as_ref().map(|email| email.as_str().to_owned()), |entry| Some(entry.name.folded())];
 
-/// Who left and who came with what nobody else has who left or came.
+/// Pairs of a deactivated and an added account whose identity is unique on both sides.
 fn renamed(sides: &[Vec<&Entry>; 2]) -> Vec<(AccountName, AccountName)> {
     let mut pairs: Vec<(AccountName, AccountName)> = Vec::new();
-    for known_by in KNOWN_BY {
+    for identity in IDENTITIES {
         let mut alike: BTreeMap<String, [Vec<&AccountName>; 2]> = BTreeMap::new();
         for (side, entries) in sides.iter().enumerate() {
-            for (known_by, entry) in entries.iter().filter_map(|entry| Some((known_by(entry)?, entry))) {
-                alike.entry(known_by).or_default()[side].push(&entry.account);
+            for (identity, entry) in entries.iter().filter_map(|entry| Some((identity(entry)?, entry))) {
+                alike.entry(identity).or_default()[side].push(&entry.account);
             }
         }
         let taken: HashSet<_> = pairs.iter().flat_map(|(gone, new)| [gone.clone(), new.clone()]).collect();
@@ -141,7 +129,7 @@ impl Difference {
 fn columns(entry: &Entry) -> [(&'static str, String); 6] {
     let yes_or_no = |yes: bool| if yes { "oui" } else { "non" }.to_owned();
     [
-        ("courriel", entry.email.as_ref().map(MailAddress::as_str).unwrap_or_default().to_owned()),
+        ("courriel", entry.email.as_ref().map(EmailAddress::as_str).unwrap_or_default().to_owned()),
         ("prenom", entry.name.given_name.clone()),
         ("nom", entry.name.family_name.clone()),
         ("langue", entry.language.tag()[..2].to_owned()),
@@ -187,20 +175,20 @@ impl fmt::Display for Report {
             writeln!(f, "refused, {refusal}")?;
         }
         for (left, came) in &self.renamed {
-            writeln!(f, "renamed: {left} -> {came}, which registers anew")?;
+            writeln!(f, "renamed: {left} -> {came}, which must register again")?;
         }
         if self.kept_who_left > 0 {
             let count = self.kept_who_left;
             writeln!(
                 f,
-                "{count} not in the file are taken to be there still, for a line that was refused may be theirs"
+                "{count} accounts missing from the file were not deactivated, because a refused line may be one of them"
             )?;
         }
         if let Some(Stopped { deactivated, active }) = &self.stopped {
-            let sentence = "would be deactivated, more than 5 %. Look at them with --dry-run; if they are right, import with --allow-deactivations";
-            writeln!(f, "nothing is imported: {deactivated} of {active} active accounts {sentence}")?;
+            let sentence = "would be deactivated, more than 5 %. Check them with --dry-run; if they are right, import with --allow-deactivations";
+            writeln!(f, "nothing was imported: {deactivated} of {active} active accounts {sentence}")?;
         } else if self.dry_run {
-            writeln!(f, "dry run, nothing is written:")?;
+            writeln!(f, "dry run, nothing was written:")?;
         }
         let Self { added, changed, deactivated, unchanged, refused, .. } = self;
         let of_them = if *deactivated > 0 { format!(" ({deactivated} deactivated)") } else { String::new() };

@@ -102,7 +102,7 @@ fn a_write_names_what_it_writes_and_what_it_is_conditional_on() {
                         "UpdateExpression": "SET total = total + :one REMOVE queue"});
     assert_eq!(
         asked("UpdateItem", &update),
-        json!([{"": "UpdateItem table/Counters", "Attributes": "counter due total", "LeadingKeys": "login#1",
+        json!([{"": "UpdateItem table/Counters", "Attributes": "counter queue total", "LeadingKeys": "login#1",
                 "ReturnValues": "ALL_OLD"}])
     );
     let as_of_old = json!({"TableName": "Counters", "Key": {"counter": {"S": "x"}}, "Expected": {"total": {}},

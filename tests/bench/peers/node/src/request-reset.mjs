@@ -59,7 +59,7 @@ async function requestReset(event) {
   const queue = network === "U" ? "U" : "T";
   const spent = spendings(caller, queue);
   const request = {
-    name_key: text(accountKey),
+    account_key: text(accountKey),
     request: text(`${KIND}#${queue}#${Math.floor(now / BUCKET)}`),
     requested_account: text(account),
     kind: text(KIND),
@@ -67,7 +67,7 @@ async function requestReset(event) {
     device: text(device),
     created_at: number(now),
     attempts: number(0),
-    counted: { BOOL: false },
+    mailbox_charged: { BOOL: false },
     schema_version: number(1),
     status: text("pending"),
     queue: text(queue === "U" ? "untrusted" : "trusted"),
@@ -78,7 +78,7 @@ async function requestReset(event) {
     Put: {
       TableName: env.MAIL_REQUESTS_TABLE,
       Item: request,
-      ConditionExpression: "attribute_not_exists(name_key)",
+      ConditionExpression: "attribute_not_exists(account_key)",
     },
   };
   try {

@@ -39,7 +39,7 @@ def handler(event):
         spendings += [spend(subject, count, length, caller.now) for count, length in FROM_AN_ADDRESS]
     ends, updates = zip(*spendings, strict=True)
     request = {
-        "name_key": text(caller.account_key),
+        "account_key": text(caller.account_key),
         "request": text(f"{KIND}#{queue}#{caller.now // BUCKET}"),
         "requested_account": text(caller.account),
         "kind": text(KIND),
@@ -47,7 +47,7 @@ def handler(event):
         "device": text(caller.device),
         "created_at": number(caller.now),
         "attempts": number(0),
-        "counted": {"BOOL": False},
+        "mailbox_charged": {"BOOL": False},
         "schema_version": number(1),
         "status": text("pending"),
         "queue": text("untrusted" if queue == "U" else "trusted"),
@@ -57,7 +57,7 @@ def handler(event):
     put = {
         "TableName": os.environ["MAIL_REQUESTS_TABLE"],
         "Item": request,
-        "ConditionExpression": "attribute_not_exists(name_key)",
+        "ConditionExpression": "attribute_not_exists(account_key)",
     }
     try:
         dynamodb.transact_write_items(TransactItems=[*updates, {"Put": put}])

@@ -1,0 +1,58 @@
+//! Failpoints: debug builds can be ended at a named point, and their clock can be moved. Tests ask for it with files in the
+//! folder `GUICHET_FAILPOINTS`. A release contains none of it (OWASP ASVS 5.0, 15.2.3).
+
+/// A point at which a test can end the process. The file with the point's name contains `kill` or `panic`, optionally followed
+/// by a part of `about` that must match. The process deletes the file when it triggers, unless it starts with `always`.
+#[cfg(not(debug_assertions))]
+#[inline]
+pub fn fail_point(_name: &str, _about: &str) {}
+
+/// Seconds added to the system's time: the content of the file `clock.FUNCTION`, or of `clock`.
+#[cfg(not(debug_assertions))]
+#[inline]
+#[must_use]
+pub fn clock_offset() -> i64 {
+    0
+}
+
+#[cfg(debug_assertions)]
+pub use enabled::{clock_offset, fail_point};
+
+#[cfg(debug_assertions)]
+mod enabled {
+    use crate::env;
+    use std::path::PathBuf;
+    use std::process::Command;
+    use std::sync::LazyLock;
+
+    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| env::optional("GUICHET_FAILPOINTS").map(PathBuf::from));
+    static CLOCK: LazyLock<String> =
+        LazyLock::new(|| format!("clock.{}", env::optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()));
+
+    fn read(name: &str) -> Option<String> {
+        std::fs::read_to_string(FOLDER.as_ref()?.join(name)).ok()
+    }
+
+    /// # Panics
+    /// If the file says `panic`.
+    pub fn fail_point(name: &str, about: &str) {
+        let Some(request) = read(name) else { return };
+        let always = request.strip_prefix("always ");
+        let (action, part) = always.unwrap_or(&request).split_once(' ').unwrap_or((always.unwrap_or(&request), ""));
+        let delete = || FOLDER.as_ref().is_some_and(|folder| std::fs::remove_file(folder.join(name)).is_ok());
+        if !about.contains(part.trim()) || (always.is_none() && !delete()) {
+            return;
+        }
+        assert!(action.trim() != "panic", "failpoint {name}");
+        let _ = Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
+        // The signal arrives asynchronously; nothing may run until then.
+        loop {
+            std::thread::park();
+        }
+    }
+
+    #[must_use]
+    pub fn clock_offset() -> i64 {
+        read(&CLOCK).or_else(|| read("clock")).and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+    }
+}
