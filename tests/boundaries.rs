@@ -31,7 +31,9 @@ fn named() -> BTreeMap<String, BTreeSet<String>> {
 fn functions() -> BTreeSet<String> {
     let entries =
         std::fs::read_dir(workspace().join("functions")).expect("the functions").map(|it| it.expect("a folder"));
-    let folders = entries.filter(|it| it.path().join("Cargo.toml").is_file()).map(|it| it.file_name().to_string_lossy().into_owned());
+    let folders = entries
+        .filter(|it| it.path().join("Cargo.toml").is_file())
+        .map(|it| it.file_name().to_string_lossy().into_owned());
     folders.filter(|name| name != "shared").collect()
 }
 
