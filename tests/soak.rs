@@ -120,7 +120,7 @@ fn mails_of_requests(ground: &Ground) -> BTreeMap<String, usize> {
     let mails = std::fs::read_to_string(ground.portal.setup().data().join("mail.jsonl")).expect("mails");
     let mut of_request = BTreeMap::new();
     for mail in mails.lines().map(|line| serde_json::from_str::<Value>(line).expect("a mail")) {
-        *of_request.entry(format!("{} {}", mail["tags"]["name"], mail["tags"]["request"])).or_default() += 1;
+        *of_request.entry(format!("{} {}", mail["tags"]["account"], mail["tags"]["request"])).or_default() += 1;
     }
     of_request
 }

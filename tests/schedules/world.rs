@@ -12,8 +12,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
-use guichet_http::fuzzing::plain;
-use guichet_http::{ApiError, Door};
+use guichet_http::fuzzing::sanitize_event;
+use guichet_http::{ApiError, LinkRequestContext};
 use guichet_local::aws::faults::Mode;
 use guichet_platform::aws::Aws;
 use guichet_tests::dynamodb;
@@ -96,7 +96,7 @@ pub struct World {
     moved: PathBuf,
     now: AtomicU64,
     tables: BTreeMap<String, String>,
-    door: Arc<Door>,
+    link_requests: Arc<LinkRequestContext>,
     reset: Arc<reset::Context>,
     login: Arc<login::Context>,
     session: Arc<session::Context>,
@@ -137,7 +137,7 @@ impl World {
             moved: rehearsal.join("clock"),
             now: AtomicU64::new(BEGIN),
             tables: names.collect(),
-            door: Arc::new(Door::from_env(&aws).await.expect("a door")),
+            link_requests: Arc::new(LinkRequestContext::from_env(&aws).await.expect("link requests")),
             reset: Arc::new(reset::Context::from_env(&aws).await.expect("reset")),
             login: Arc::new(login::Context::from_env(&aws).await.expect("login")),
             session: Arc::new(session::Context::from_env(&aws).await.expect("session")),
@@ -206,10 +206,10 @@ impl World {
             "requestContext": { "http": { "method": method, "sourceIp": if call.outside { "192.0.2.7" } else { "10.1.2.3" } } },
             "body": call.body.to_string(),
         });
-        let request = Request::from(serde_json::from_value::<LambdaRequest>(plain(&asked)).expect("an event"));
+        let request = Request::from(serde_json::from_value::<LambdaRequest>(sanitize_event(&asked)).expect("an event"));
         let answered = match call.route {
-            "POST /api/register" => register::handle(Arc::clone(&self.door), request).await,
-            "POST /api/request-reset" => request_reset::handle(Arc::clone(&self.door), request).await,
+            "POST /api/register" => register::handle(Arc::clone(&self.link_requests), request).await,
+            "POST /api/request-reset" => request_reset::handle(Arc::clone(&self.link_requests), request).await,
             "POST /api/reset" | "POST /api/reset/check" => reset::handle(Arc::clone(&self.reset), request).await,
             "POST /api/login" => login::handle(Arc::clone(&self.login), request).await,
             _ => session::handle(Arc::clone(&self.session), request).await,
@@ -338,7 +338,7 @@ impl Surroundings {
         self.posted.lock().expect("mails").push(Posted {
             to: mail["Destination"]["ToAddresses"][0].as_str().expect("an address").to_owned(),
             token: link.and_then(|link| link.rsplit('#').next()).map(str::to_owned),
-            request: (tag("name"), tag("request")),
+            request: (tag("account"), tag("request")),
         });
         axum::Json(json!({ "MessageId": "1" })).into_response()
     }

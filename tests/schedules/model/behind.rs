@@ -14,7 +14,7 @@ impl Play {
         let time = UnixTime(self.world.now().cast_signed()).rfc3339();
         let event = json!({ "source": "aws.ses", "detail": {
             "eventType": kind,
-            "mail": { "timestamp": time, "tags": { "name": [mail.request.0], "request": [mail.request.1] } },
+            "mail": { "timestamp": time, "tags": { "account": [mail.request.0], "request": [mail.request.1] } },
             about: { "timestamp": time, "bounceType": "Permanent", "bouncedRecipients": [{ "emailAddress": mail.to }] },
         } });
         let rank = |status: &str| ENDS.iter().position(|end| *end == status);

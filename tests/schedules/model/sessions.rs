@@ -59,7 +59,7 @@ impl Play {
     pub(super) async fn end_sessions(&mut self, who: usize, fault: Option<&Fault>) {
         let credentials = self.credentials();
         let account = AccountName::parse(NAMES[who]).expect("a name");
-        let came = self.world.invoke(fault, credentials.end_all(&account, false)).await;
+        let came = self.world.invoke(fault, credentials.revoke_all(&account, false)).await;
         self.harmed |= came.fired;
         let (version, _) = self.standing(who);
         let person = &mut self.people[who];

@@ -135,6 +135,25 @@ impl Credentials {
         condition_met(output, CONTEXT).map(drop)
     }
 
+    /// Revokes the sessions, links, and known devices of an account by raising its version, and deactivates it if asked.
+    pub async fn revoke_all(&self, account: &AccountName, deactivate: bool) -> Result<(), StoreError> {
+        let Table { client, name } = &self.0;
+        let update = "SET version = version + :one";
+        let mut call = client
+            .update_item()
+            .table_name(name)
+            .set_key(Some(key(account)))
+            .condition_expression("attribute_exists(account)")
+            .expression_attribute_values(":one", n(1));
+        call = if deactivate {
+            call.update_expression(format!("{update}, active = :no"))
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
+        } else {
+            call.update_expression(update)
+        };
+        condition_met(call.send().await, "revoke sessions and links").map(drop)
+    }
+
     /// Replaces the hash of the same password, if it still is the one that was `verified`.
     pub async fn rehash(
         &self,

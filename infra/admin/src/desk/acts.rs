@@ -111,7 +111,7 @@ impl Desk {
     async fn end_sessions(&self, account: &AccountName, version: u64, dry: bool) -> Result<String, StoreError> {
         let open = self.store.sessions.list_active(account, version, self.now).await?.len();
         if !dry {
-            self.store.revoke_all(account, false).await?;
+            self.store.credentials.revoke_all(account, false).await?;
         }
         let name = account.as_str();
         Ok(self.say(
@@ -142,7 +142,7 @@ impl Desk {
     /// The credentials first: they refuse every sign-in, whatever happens to the rest.
     async fn deactivate(&self, account: &AccountName, entry: Option<Entry>, dry: bool) -> Result<String, StoreError> {
         if !dry {
-            self.store.revoke_all(account, true).await?;
+            self.store.credentials.revoke_all(account, true).await?;
             if let Some(entry) = entry {
                 self.store.directory.put(&[Entry { active: false, ..entry }]).await?;
             }

@@ -7,20 +7,20 @@ pub(crate) mod restore;
 
 pub(crate) use active_limits::{AccountCounters, ActiveLimit};
 
-use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes, TransactWriteItem, Update};
+use aws_sdk_dynamodb::types::{KeysAndAttributes, TransactWriteItem, Update};
 use guichet_domain::account::AccountName;
 use guichet_domain::device::Device;
 use guichet_domain::event::{ClientInfo, Event};
 use guichet_domain::keys::AccountPseudonym;
 use guichet_domain::mail_request::{MailRequest, RequestId, RequestKind, RequestStatus};
 use guichet_domain::time::UnixTime;
-use guichet_store::credentials::{self, Credentials};
+use guichet_store::credentials::Credentials;
 use guichet_store::devices::Devices;
 use guichet_store::directory::{self, Directory, Entry};
 use guichet_store::events::{Events, at_id};
 use guichet_store::mail_requests::{DESK, MailRequests, key as request_key};
 use guichet_store::sessions::Sessions;
-use guichet_store::table::{Item, condition_met, from_item, n, s, store_error, to_item};
+use guichet_store::table::{Item, condition_met, from_item, s, store_error, to_item};
 use guichet_store::throttles::Throttles;
 use guichet_store::tokens::Tokens;
 use guichet_store::transaction::{TransactionOutcome, transact};
@@ -164,25 +164,6 @@ impl DeskStore {
 
     pub(crate) async fn password_record(&self, account: &AccountName) -> Result<Option<PasswordRecord>, StoreError> {
         self.credentials.project(account, "account, version, active, changed_at").await
-    }
-
-    /// Revokes the sessions, links, and known devices of an account by raising its version, and deactivates it if asked.
-    pub(crate) async fn revoke_all(&self, account: &AccountName, deactivate: bool) -> Result<(), StoreError> {
-        let Table { client, name } = &self.credentials.0;
-        let update = "SET version = version + :one";
-        let mut call = client
-            .update_item()
-            .table_name(name)
-            .set_key(Some(credentials::key(account)))
-            .condition_expression("attribute_exists(account)")
-            .expression_attribute_values(":one", n(1));
-        call = if deactivate {
-            call.update_expression(format!("{update}, active = :no"))
-                .expression_attribute_values(":no", AttributeValue::Bool(false))
-        } else {
-            call.update_expression(update)
-        };
-        condition_met(call.send().await, "revoke sessions and links").map(drop)
     }
 
     /// The requests of an account, oldest first. Malformed ones are left out.
