@@ -1,4 +1,4 @@
-"""Translates the template as AWS does, with SAM's own translator: `translate.py TEMPLATE` prints what CloudFormation gets."""
+"""Prints the CloudFormation template that SAM's own translator makes of `translate.py TEMPLATE`."""
 
 import json
 import sys
@@ -12,14 +12,14 @@ MANAGED = {
     name: f"arn:aws:iam::aws:policy/service-role/{name}"
     for name in ["AWSLambdaBasicExecutionRole", "AWSLambdaDynamoDBExecutionRole"]
 }
-# What is given at deployment.
-GIVEN = {"PortalUrl": "https://acces.exemple.ca", "MailFrom": "centre@exemple.ca"}
+# Parameters without a default.
+REQUIRED = {"PortalUrl": "https://acces.exemple.ca", "MailFrom": "centre@exemple.ca"}
 
 template = json.loads(json.dumps(load(sys.argv[1])))
 for resource in template["Resources"].values():
     if resource["Type"] == "AWS::Serverless::Function":
         resource["Properties"]["CodeUri"] = "s3://bucket/" + resource["Properties"]["CodeUri"].split("/")[-2]
-defaults = {name: it.get("Default", GIVEN.get(name)) for name, it in template["Parameters"].items()}
+defaults = {name: parameter.get("Default", REQUIRED.get(name)) for name, parameter in template["Parameters"].items()}
 parameters = SamParameterValues(defaults)
 parameters.add_default_parameter_values(template)
 translated = Translator(MANAGED, Parser()).translate(sam_template=template, parameter_values=defaults)
