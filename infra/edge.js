@@ -1,5 +1,5 @@
-// All the logic before the origins, as a CloudFront Function (runtime 2.0) on the requests and responses of pages and
-// of the API. The template carries these same lines, and the local edge does the same: edge-cases.json tests both.
+// All logic in front of the origins: a CloudFront Function (runtime 2.0) on viewer requests and responses. template.yaml contains
+// the same lines, and the local edge does the same; edge-cases.json tests both.
 
 const PAGES = [
   "/accessibilite",
@@ -10,9 +10,9 @@ const PAGES = [
   "/trouver-mon-compte",
 ];
 const FILES = ["/favicon.svg", "/robots.txt", "/settings.css", "/settings.json"];
-// Every part starts with a letter or digit and holds nothing that could mean another folder.
+// Every segment starts with a letter or digit, so that none can be `..`.
 const ASSET = /^\/(styles|scripts|i18n|images)(\/[A-Za-z0-9][A-Za-z0-9._-]*)+$/;
-// Some mail systems write the # of a mailed link so.
+// Some mail systems encode the # of a mailed link.
 const MANGLED_LINK = /^\/changer-mon-mot-de-passe%23([A-Za-z0-9_-]+)$/;
 const PAGE_FILES = ["/index.html"].concat(PAGES.map((page) => page + ".html"));
 const NOT_FOUND = "/404.html";
@@ -23,7 +23,7 @@ function fileOf(uri) {
   return FILES.includes(uri) || ASSET.test(uri) ? uri : NOT_FOUND;
 }
 
-// No policy of response headers is applied to what a function answers by itself.
+// CloudFront applies no response headers policy to an answer that a function generates.
 function redirect(location) {
   const values = {
     location: location,
@@ -39,8 +39,7 @@ function redirect(location) {
   return { statusCode: 302, statusDescription: "Found", headers: headers };
 }
 
-// The page that says so comes with its status. The request is here as it was passed on; where it were as it came, this
-// would be right as well, but for a file's own name.
+// A missing page gets the status 404. `uri` is the rewritten one; PAGE_FILES also accepts it if it is not.
 function respond(uri, response) {
   if (fileOf(uri) === NOT_FOUND && !PAGE_FILES.includes(uri)) {
     response.statusCode = 404;
@@ -55,7 +54,7 @@ function handler(event) {
   if (event.context.eventType === "viewer-response") {
     return isApi ? event.response : respond(request.uri, event.response);
   }
-  // Whatever a client wrote there. The functions believe it with the secret that the distribution adds.
+  // Overwrites what the client sent. The functions trust it with the secret that the distribution adds.
   request.headers["x-viewer-address"] = { value: event.viewer.ip };
   if (isApi) return request;
   const mangled = MANGLED_LINK.exec(request.uri);
