@@ -6,7 +6,7 @@ use crate::aws::{Engine, EngineError, Faults, Mode};
 use crate::failure::{Failure, OrFail};
 use crate::invoke::Invoker;
 use crate::machine;
-use crate::template::Stream;
+use guichet_cfn::template::EventSourceMapping;
 use serde_json::{Value, json};
 use shards::Shards;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ const LONGER_PAUSE: Duration = Duration::from_secs(1);
 /// A stream that is listened to.
 pub struct Bell {
     invoker: Invoker,
-    stream: Stream,
+    stream: EventSourceMapping,
     shards: Shards,
     faults: Arc<Faults>,
     /// What came while the first place was looked for.
@@ -32,7 +32,7 @@ impl Bell {
     pub async fn listen(
         engine: Engine,
         invoker: Invoker,
-        stream: Stream,
+        stream: EventSourceMapping,
         faults: Arc<Faults>,
     ) -> Result<Self, Failure> {
         let mut shards = Shards::new(engine, &stream);
@@ -102,7 +102,7 @@ impl Bell {
 }
 
 /// Calls the function with one batch, again where it fails, as often and as long as the mapping says.
-async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec<Value>) {
+async fn deliver(invoker: &Invoker, stream: &EventSourceMapping, arn: &str, mut records: Vec<Value>) {
     let mut failures = 0;
     loop {
         let now = machine::now().as_second();
@@ -114,7 +114,7 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
         let Err(problem) = invoker.invoke(&stream.function, event).await else { return };
         eprintln!("{}: {problem}", stream.function);
         failures += 1;
-        if stream.retries.is_some_and(|retries| failures > retries) {
+        if stream.max_retries.is_some_and(|retries| failures > retries) {
             return;
         }
         tokio::time::sleep(LONGER_PAUSE).await;
@@ -122,16 +122,16 @@ async fn deliver(invoker: &Invoker, stream: &Stream, arn: &str, mut records: Vec
 }
 
 /// What of a shard's records passes the filter, in batches: what the filter leaves out takes up no room in them.
-fn batches(stream: &Stream, mut records: Vec<Value>) -> Vec<Vec<Value>> {
+fn batches(stream: &EventSourceMapping, mut records: Vec<Value>) -> Vec<Vec<Value>> {
     let named = |record: &Value, names: &Vec<String>| names.iter().any(|name| record["eventName"] == **name);
     records.retain(|record| stream.event_names.as_ref().is_none_or(|names| named(record, names)));
     records.chunks(stream.batch_size).map(<[Value]>::to_vec).collect()
 }
 
-fn is_young(stream: &Stream, record: &Value, now: i64) -> bool {
+fn is_young(stream: &EventSourceMapping, record: &Value, now: i64) -> bool {
     let created = &record["dynamodb"]["ApproximateCreationDateTime"];
     let young = |limit: Duration| created.as_f64().is_none_or(|created| created + limit.as_secs_f64() > seconds(now));
-    stream.maximum_age.is_none_or(young)
+    stream.max_record_age.is_none_or(young)
 }
 
 /// Seconds since 1970, which a double holds exactly.
@@ -149,18 +149,18 @@ fn with_source(record: &Value, arn: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::{batches, is_young, with_source};
-    use crate::template::Stream;
+    use guichet_cfn::template::EventSourceMapping;
     use serde_json::json;
     use std::time::Duration;
 
     #[test]
     fn old_records_and_other_kinds_do_not_count() {
-        let stream = Stream {
+        let stream = EventSourceMapping {
             function: "mailer".into(),
             table: "requests".into(),
             batch_size: 10,
-            retries: Some(1),
-            maximum_age: Some(Duration::from_mins(1)),
+            max_retries: Some(1),
+            max_record_age: Some(Duration::from_mins(1)),
             event_names: Some(vec!["INSERT".into()]),
         };
         let record = |name: &str, at: i64| json!({"eventName": name, "dynamodb": {"ApproximateCreationDateTime": at}});

@@ -2,7 +2,7 @@
 
 use crate::aws::{Faults, Mode};
 use crate::invoke::Invoker;
-use crate::template::BusRule;
+use guichet_cfn::template::EventRule;
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ impl Bus {
 
 impl Riders {
     /// Brings each event where it is wanted, for ever.
-    pub async fn ride(mut self, rules: Vec<BusRule>, invoker: Invoker, faults: Arc<Faults>) {
+    pub async fn ride(mut self, rules: Vec<EventRule>, invoker: Invoker, faults: Arc<Faults>) {
         while let Some(event) = self.0.recv().await {
             let kind = event["detail"]["eventType"].as_str().unwrap_or_default();
             let (times, delay) = match faults.hit("events", kind, event.to_string().as_bytes()) {

@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::machine;
-use crate::template::Function;
 use crate::tether;
+use guichet_cfn::template::Function;
 use std::path::Path;
 
 /// What cargo tells a program that it runs of the program's package. A cargo that is run in turn must not see it: the build

@@ -1,8 +1,8 @@
 //! Calls functions through the Lambda API that cargo-lambda plays.
 
 use crate::aws::Faults;
-use crate::template::Function;
 use axum::body::Bytes;
+use guichet_cfn::template::Function;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -2,9 +2,8 @@
 
 use crate::cargo_lambda;
 use crate::failure::{Failure, OrFail};
-use crate::template::{self, Choices};
 use crate::{machine, tether};
-use std::collections::BTreeMap;
+use guichet_cfn::Template;
 
 /// The glibc of Lambda's `provided.al2023`. What needs a newer one does not start there.
 const GLIBC: (u32, u32) = (2, 34);
@@ -43,8 +42,8 @@ impl Architecture {
 /// Builds all functions of the template below `target/lambda`, each by name, and says what they are.
 pub async fn package(architecture: Architecture) -> Result<(), Failure> {
     let workspace = machine::workspace()?;
-    let choices = Choices { stack: "package", port: 3000, set: &BTreeMap::new() };
-    let functions = template::read(&workspace.join("infra/template.yaml"), &choices)?.functions;
+    let template = Template::read(&workspace.join("infra/template.yaml")).or_fail(|| "the template")?;
+    let functions = template.function_names();
     let tool = cargo_lambda::bring(&workspace).await?;
     let mut cargo = tether::command(tool)?;
     cargo.current_dir(&workspace).args(["lambda", "build", "--release"]);
@@ -59,7 +58,7 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
     }
     // Each as a package of its own, or they would be built with what the tests want of the libraries that they share.
     for function in &functions {
-        cargo.args(["--package", &function.name, "--bin", &function.name]);
+        cargo.args(["--package", function, "--bin", function]);
     }
     if !tether::run(&mut cargo).await?.success() {
         return Err(Failure::new(if architecture == Architecture::here() {
@@ -70,11 +69,10 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
         }));
     }
     for function in &functions {
-        let file = machine::packaged(&function.name)?;
+        let file = machine::packaged(function)?;
         let binary = std::fs::read(&file).or_fail(|| format!("{} is not there", file.display()))?;
-        let (major, minor) =
-            fits(&binary, architecture).map_err(|why| Failure::new(format!("{}: {why}", function.name)))?;
-        println!("{:<16} {:>6} KB, glibc {major}.{minor}", function.name, binary.len() / 1024);
+        let (major, minor) = fits(&binary, architecture).map_err(|why| Failure::new(format!("{function}: {why}")))?;
+        println!("{:<16} {:>6} KB, glibc {major}.{minor}", function, binary.len() / 1024);
     }
     println!("next: cd infra && sam deploy --parameter-overrides Architecture={} …", architecture.name());
     Ok(())

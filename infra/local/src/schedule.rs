@@ -2,13 +2,14 @@
 
 use crate::invoke::Invoker;
 use crate::machine;
-use crate::template::{ACCOUNT, REGION, Schedule};
+use crate::portal_template::{ACCOUNT, REGION};
+use guichet_cfn::template::Schedule;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
 /// Calls the function, for ever. A call that still runs holds the next one back.
 pub async fn run(invoker: Invoker, schedule: Schedule) {
-    let mut ticks = tokio::time::interval(schedule.every);
+    let mut ticks = tokio::time::interval(schedule.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;

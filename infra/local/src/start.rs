@@ -11,15 +11,15 @@ use crate::hands::Hands;
 use crate::invoke::{Invoker, NoAnswer};
 use crate::mailbox::Mailbox;
 use crate::pages::Pages;
-use crate::permission::Permissions;
+use crate::permissions::Permissions;
 use crate::portal::{self, Doors, Portal};
+use crate::portal_template::{self, PortalDefinition, REGION};
 use crate::running::Running;
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
-use crate::template::{self, Choices, REGION, System};
 use crate::{bus, cargo_lambda, compile, embedded, machine, running, schedule, staff, tables};
+use guichet_cfn::template::{ParameterOverrides, StackDefinition};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
@@ -93,13 +93,14 @@ async fn live(
     }
     let workspace = machine::workspace()?;
     let stack = data.stack_name(port)?;
-    let set: BTreeMap<String, String> = options.set.iter().cloned().collect();
+    let set: ParameterOverrides = options.set.iter().cloned().collect();
     let described = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
-    let system = template::read(&described, &Choices { stack: &stack, port, set: &set })?;
-    for (kind, names) in &system.not_emulated {
+    let definition = portal_template::read(&described, &stack, port, &set)?;
+    for (kind, names) in definition.not_emulated() {
         eprintln!("described but not emulated here: {kind} ({})", names.join(", "));
     }
 
+    let PortalDefinition { stack: system, page_headers, api_headers, site_settings, mail_from } = definition;
     let tool = cargo_lambda::bring(&workspace).await?;
     if !options.no_build && !options.packaged {
         compile::build(&workspace, &system.functions).await?;
@@ -121,7 +122,7 @@ async fn live(
         faults: Arc::clone(&faults),
         bus: bus.clone(),
         calls: Mutex::default(),
-        mail_from: system.mail_from.clone(),
+        mail_from,
         configuration_sets: system.configuration_sets.clone(),
     })
     .await?;
@@ -153,7 +154,7 @@ async fn live(
         stack,
         tables: tables.collect(),
         secrets: secrets_named.collect(),
-        parameters: system.parameters.clone(),
+        parameters: system.parameters().clone(),
     };
     running.write(data)?;
 
@@ -161,17 +162,17 @@ async fn live(
         let empty = made.iter().any(|table| table == "Directory");
         staff::bring(data, options.directory.as_deref(), empty).await?;
         prove(&system, &invoker, fleet, port).await?;
-        for stream in system.streams.iter().filter(|_| !options.no_bell) {
+        for stream in system.event_source_mappings.iter().filter(|_| !options.no_bell) {
             let bell = Bell::listen(engine.clone(), invoker.clone(), stream.clone(), Arc::clone(&faults)).await?;
             tokio::spawn(bell.ring());
         }
-        tokio::spawn(riders.ride(system.bus_rules.clone(), invoker.clone(), Arc::clone(&faults)));
+        tokio::spawn(riders.ride(system.event_rules.clone(), invoker.clone(), Arc::clone(&faults)));
         for scheduled in &system.schedules {
             tokio::spawn(schedule::run(invoker.clone(), scheduled.clone()));
         }
-        let site = Site::new(workspace.join("static-site"), &system.page_headers, system.site_settings.clone())?;
+        let site = Site::new(workspace.join("static-site"), &page_headers, site_settings)?;
         let gateway = Arc::new(Gateway::new(Routes::new(system.routes.clone()), invoker.clone(), port));
-        let api_headers = header_map(&system.api_headers)?;
+        let api_headers = header_map(&api_headers)?;
         let pages = Pages { mailbox, bus, interface: workspace.join("infra/openapi.yaml") };
         let serving_gateway = portal::serve_gateway(straight, Arc::clone(&gateway));
         let serving = doors.serve(Portal { gateway, api_headers, secrets, pages, site });
@@ -216,7 +217,7 @@ async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
 }
 
 /// Asks every function once, all at the same time.
-async fn prove(system: &System, invoker: &Invoker, fleet: &Fleet, port: u16) -> Result<(), Failure> {
+async fn prove(system: &StackDefinition, invoker: &Invoker, fleet: &Fleet, port: u16) -> Result<(), Failure> {
     let asked = system.functions.iter().map(|function| async {
         let http = system.routes.iter().any(|route| route.function == function.name);
         let event = if http { gateway::probe(port)? } else { json!({"Records": []}) };

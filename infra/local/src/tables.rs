@@ -2,7 +2,7 @@
 
 use crate::aws::{Engine, EngineError};
 use crate::failure::{Failure, OrFail};
-use crate::template::Table;
+use guichet_cfn::template::TableDefinition;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,24 +12,24 @@ const PATIENCE: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes the tables that are missing; gives the logical ids of those. With `fresh`, those that are there go first.
-pub async fn create(engine: &Engine, tables: &[Table], fresh: bool) -> Result<Vec<String>, Failure> {
+pub async fn create(engine: &Engine, tables: &[TableDefinition], fresh: bool) -> Result<Vec<String>, Failure> {
     let made = futures_util::future::try_join_all(tables.iter().map(|table| create_one(engine, table, fresh))).await?;
     Ok(made.into_iter().flatten().collect())
 }
 
-async fn create_one(engine: &Engine, table: &Table, fresh: bool) -> Result<Option<String>, Failure> {
+async fn create_one(engine: &Engine, table: &TableDefinition, fresh: bool) -> Result<Option<String>, Failure> {
     let failed = || format!("the table {}", table.name);
     let name = json!({"TableName": table.name});
     if fresh {
         drop_table(engine, &name).await.or_fail(failed)?;
     }
-    let made = match engine.call("DynamoDB_20120810.CreateTable", &table.definition).await {
+    let made = match engine.call("DynamoDB_20120810.CreateTable", &table.create_table).await {
         Ok(_) => true,
         Err(error) if error.is("ResourceInUseException") => false,
         Err(error) => return Err(error).or_fail(failed),
     };
     let there = wait_until_active(engine, &name).await.or_fail(failed)?;
-    if shape(&there) != shape(&table.definition) {
+    if shape(&there) != shape(&table.create_table) {
         return Err(Failure::new(format!(
             "the table {} is from an earlier template and has other keys or indexes; start with --fresh, which forgets its data",
             table.name

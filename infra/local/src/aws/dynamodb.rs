@@ -3,7 +3,7 @@
 use super::{Caller, JSON, failed};
 use crate::failure::{Failure, OrFail};
 use crate::machine;
-use crate::template::REGION;
+use crate::portal_template::REGION;
 use crate::wire::OF_THE_CONNECTION;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};

@@ -3,10 +3,10 @@
 use super::{Kind, Services};
 use crate::machine;
 use crate::mailbox::{Mail, message_id};
-use crate::permission;
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use guichet_cfn::iam::mailbox_address;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ fn read(services: &Services, asked: &Value) -> Result<Mail, Refusal> {
     let bad = |message: &str| (StatusCode::BAD_REQUEST, "BadRequestException".to_owned(), message.to_owned());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let from = asked["FromEmailAddress"].as_str().unwrap_or_default();
-    let address = permission::address(from);
+    let address = mailbox_address(from);
     if address != services.mail_from {
         let message = format!("Email address is not verified. The following identities failed the check: {address}");
         return Err((StatusCode::BAD_REQUEST, "MessageRejected".to_owned(), message));

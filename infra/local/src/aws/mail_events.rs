@@ -3,7 +3,7 @@
 
 use crate::machine;
 use crate::mailbox::Mail;
-use crate::template::{ACCOUNT, REGION};
+use crate::portal_template::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
 /// A kind of event.

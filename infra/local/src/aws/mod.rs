@@ -13,12 +13,13 @@ pub use secrets::Secrets;
 
 use crate::bus::Bus;
 use crate::mailbox::Mailbox;
-use crate::permission::{Permissions, Refusal};
+use crate::permissions::Permissions;
 use crate::running::OPERATOR;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, request::Parts};
 use axum::response::{IntoResponse, Response};
+use guichet_cfn::iam::AuthorizationError;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -116,10 +117,10 @@ async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Byt
             ("dynamodb", operation, permissions.dynamodb(&caller.0, operation, &body))
         }
         Some(("secretsmanager", operation @ "GetSecretValue")) => {
-            ("secretsmanager", operation, permissions.secret(&caller.0, &body))
+            ("secretsmanager", operation, permissions.get_secret_value(&caller.0, &body))
         }
         _ if parts.method == Method::POST && parts.uri.path() == "/v2/email/outbound-emails" => {
-            ("ses", "SendEmail", permissions.mail(&caller.0, &body))
+            ("ses", "SendEmail", permissions.send_email(&caller.0, &body))
         }
         _ => {
             let path = parts.uri.path();
@@ -153,14 +154,14 @@ impl Services {
     }
 }
 
-fn refused(status: StatusCode, refusal: &Refusal) -> Response {
+fn refused(status: StatusCode, refusal: &AuthorizationError) -> Response {
     match refusal {
-        Refusal::UnknownKey => {
+        AuthorizationError::UnknownPrincipal(_) => {
             let message = "The security token included in the request is invalid.";
             failed(status, "UnrecognizedClientException", message)
         }
-        Refusal::Unclear(why) => failed(status, "ValidationException", &format!("The call cannot be judged: {why}")),
-        Refusal::Denied(message) => failed(status, "AccessDeniedException", message),
+        AuthorizationError::InvalidRequest(_) => failed(status, "ValidationException", &refusal.to_string()),
+        AuthorizationError::AccessDenied { .. } => failed(status, "AccessDeniedException", &refusal.to_string()),
     }
 }
 

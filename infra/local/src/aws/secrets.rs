@@ -4,9 +4,9 @@ use super::{JSON, error};
 use crate::data::Data;
 use crate::failure::{Failure, OrFail};
 use crate::machine;
-use crate::template::Secret;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
+use guichet_cfn::template::SecretDefinition;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,12 +19,12 @@ const PUNCTUATION: &[u8] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 /// whose value is `null` cannot be had.
 pub struct Secrets {
     file: PathBuf,
-    described: Vec<Secret>,
+    described: Vec<SecretDefinition>,
 }
 
 impl Secrets {
     /// Keeps the values that there are and makes those that are missing.
-    pub fn open(data: &Data, described: &[Secret]) -> Result<Self, Failure> {
+    pub fn open(data: &Data, described: &[SecretDefinition]) -> Result<Self, Failure> {
         let file = data.file(FILE);
         let mut values: BTreeMap<String, Value> = match std::fs::read(&file) {
             Ok(kept) => serde_json::from_slice(&kept)
@@ -67,8 +67,8 @@ impl Secrets {
     }
 }
 
-fn generate(secret: &Secret) -> Result<String, Failure> {
-    let generate = &secret.generate;
+fn generate(secret: &SecretDefinition) -> Result<String, Failure> {
+    let generate = &secret.generator;
     let mut alphabet = LETTERS_AND_DIGITS.to_vec();
     if !generate.exclude_punctuation {
         alphabet.extend(PUNCTUATION);
@@ -91,19 +91,19 @@ fn generate(secret: &Secret) -> Result<String, Failure> {
 mod tests {
     use super::{Secrets, generate};
     use crate::data::Data;
-    use crate::template::Secret;
     use axum::body::to_bytes;
+    use guichet_cfn::template::SecretDefinition;
     use serde_json::{Value, json};
     use std::os::unix::fs::PermissionsExt;
 
-    fn secret(punctuation: bool) -> Secret {
+    fn secret(punctuation: bool) -> SecretDefinition {
         let generate = json!({"SecretStringTemplate": "{\"id\": \"1\"}", "GenerateStringKey": "key", "PasswordLength": 64,
                               "ExcludePunctuation": !punctuation});
-        Secret {
+        SecretDefinition {
             logical_id: "Names".into(),
             name: "guichet-Names".into(),
             arn: "arn:x:guichet-Names".into(),
-            generate: serde_json::from_value(generate).unwrap(),
+            generator: serde_json::from_value(generate).unwrap(),
         }
     }
 

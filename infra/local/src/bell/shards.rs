@@ -1,7 +1,7 @@
 //! The shards of a stream and how far each has been read.
 
 use crate::aws::{Engine, EngineError};
-use crate::template::Stream;
+use guichet_cfn::template::EventSourceMapping;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ struct Shard {
 
 impl Shards {
     /// The stream of a table, from now on.
-    pub fn new(engine: Engine, stream: &Stream) -> Self {
+    pub fn new(engine: Engine, stream: &EventSourceMapping) -> Self {
         Self { engine, table: stream.table.clone(), arn: String::new(), read: BTreeMap::new(), looked: None }
     }
 

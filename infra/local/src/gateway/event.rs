@@ -1,7 +1,7 @@
 //! The event of an HTTP API, payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
-use crate::template::ACCOUNT;
+use crate::portal_template::ACCOUNT;
 use axum::http::{HeaderMap, header, request::Parts};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, tz::TimeZone};

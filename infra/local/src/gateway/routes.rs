@@ -1,6 +1,6 @@
 //! Which function answers which request. The path counts as it was sent: nothing is decoded or tidied before.
 
-use crate::template::HttpRoute;
+use guichet_cfn::template::HttpRoute;
 use percent_encoding::percent_decode_str;
 
 /// The routes of the HTTP API.
@@ -59,7 +59,7 @@ fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::Routes;
-    use crate::template::HttpRoute;
+    use guichet_cfn::template::HttpRoute;
 
     fn routes() -> Routes {
         let route = |method: &str, path: &str| HttpRoute {

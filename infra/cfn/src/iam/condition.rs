@@ -1,32 +1,32 @@
-//! Whether a statement's conditions hold. Source: the IAM user guide, "Conditions with multiple context keys or values".
+//! Condition operators. Source: the IAM user guide, "Conditions with multiple context keys or values".
 
-use super::Context;
-use crate::template::Condition;
+use super::policy::PolicyCondition;
+use super::request::RequestContext;
 
-/// The first condition that does not hold, in words; all must.
-pub fn first_unmet(conditions: &[Condition], context: &Context) -> Option<String> {
+/// Describes the first condition that does not hold.
+pub fn first_unmet(conditions: &[PolicyCondition], context: &RequestContext) -> Option<String> {
     let unmet = conditions.iter().find(|condition| !holds(condition, context.get(condition.key)))?;
-    let Condition { operator, key, values, .. } = unmet;
+    let PolicyCondition { operator, key, values, .. } = unmet;
     let has = match context.get(key) {
         None => "the call has none".to_owned(),
-        // Other keys' values are people's: accounts, addresses.
+        // The values of other keys may be personal: accounts, email addresses.
         Some(found) if key.starts_with("dynamodb:") && *key != "dynamodb:LeadingKeys" => {
             format!("the call has {}", found.join(", "))
         }
-        Some(_) => "the call has another".to_owned(),
+        Some(_) => "the call has other values".to_owned(),
     };
     Some(format!("{operator} {key} {}, and {has}", values.join(" or ")))
 }
 
-/// `values` are those that the call has of the condition's key.
-fn holds(condition: &Condition, values: Option<&Vec<String>>) -> bool {
+/// `values` are those of the call for the condition's key.
+fn holds(condition: &PolicyCondition, values: Option<&Vec<String>>) -> bool {
     let matches = |value: &String| {
         condition.values.iter().any(|wanted| if condition.like { is_like(wanted, value) } else { wanted == value })
     };
     values.map_or(condition.for_all || condition.if_exists, |values| values.iter().all(matches))
 }
 
-/// `*` stands for any characters, also none; `?` for one.
+/// `*` matches any characters, `?` one.
 fn is_like(pattern: &str, text: &str) -> bool {
     let mut rest = text.chars();
     let Some(first) = pattern.chars().next() else { return text.is_empty() };
@@ -40,10 +40,10 @@ fn is_like(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{holds, is_like};
-    use crate::template::Condition;
+    use crate::iam::PolicyCondition;
 
-    fn condition(operator: &str, values: &[&str]) -> Condition {
-        Condition {
+    fn condition(operator: &str, values: &[&str]) -> PolicyCondition {
+        PolicyCondition {
             operator: operator.into(),
             for_all: operator.starts_with("ForAllValues:"),
             if_exists: operator.ends_with("IfExists"),

@@ -1,37 +1,38 @@
-use super::PartitionKeys;
-use crate::template::Table;
+use super::TableKeys;
+use crate::PseudoParameters;
 use serde_json::{Value, json};
 
-fn keys() -> PartitionKeys {
-    let definition = json!({
+fn keys() -> TableKeys {
+    let pseudo =
+        PseudoParameters { stack_name: "s".into(), region: "ca-central-1".into(), account_id: "000000000000".into() };
+    let people = json!({
+        "TableName": "People",
         "KeySchema": [{"AttributeName": "range", "KeyType": "RANGE"}, {"AttributeName": "account", "KeyType": "HASH"}],
         "GlobalSecondaryIndexes": [{"IndexName": "by_name", "KeySchema": [{"AttributeName": "name", "KeyType": "HASH"}]}],
     });
-    let other = json!({"KeySchema": [{"AttributeName": "counter", "KeyType": "HASH"}]});
-    let table =
-        |name: &str, definition| Table { logical_id: name.into(), name: name.into(), definition, time_to_live: None };
-    PartitionKeys::of(&[table("People", definition), table("Counters", other)])
+    let counters = json!({"TableName": "Counters", "KeySchema": [{"AttributeName": "counter", "KeyType": "HASH"}]});
+    TableKeys::new(pseudo, [&people, &counters])
 }
 
 /// Each action with its resource and context, as JSON.
-fn asked(operation: &str, call: &Value) -> Value {
-    let asked = keys().asked(operation, call).unwrap();
-    let one = |one: super::Asked| {
-        let resource = one.resource.replace("arn:aws:dynamodb:ca-central-1:000000000000:", "");
-        let mut told = json!({"": format!("{} {resource}", one.action.replace("dynamodb:", ""))});
-        for (key, values) in one.context {
-            told[key.trim_start_matches("dynamodb:")] = json!(values.join(" "));
+fn requests(operation: &str, call: &Value) -> Value {
+    let requests = keys().requests(operation, call).unwrap();
+    let json = |request: super::AccessRequest| {
+        let resource = request.resource.replace("arn:aws:dynamodb:ca-central-1:000000000000:", "");
+        let mut json = json!({"": format!("{} {resource}", request.action.replace("dynamodb:", ""))});
+        for (key, values) in request.context {
+            json[key.trim_start_matches("dynamodb:")] = json!(values.join(" "));
         }
-        told
+        json
     };
-    asked.into_iter().map(one).collect()
+    requests.into_iter().map(json).collect()
 }
 
 #[test]
 fn an_item_is_read_whole_or_in_parts() {
     let key = json!({"account": {"S": "tremblma"}, "range": {"N": "1"}});
     assert_eq!(
-        asked("GetItem", &json!({"TableName": "People", "Key": key})),
+        requests("GetItem", &json!({"TableName": "People", "Key": key})),
         json!([{"": "GetItem table/People", "Attributes": "account range", "LeadingKeys": "tremblma",
                 "Select": "ALL_ATTRIBUTES"}])
     );
@@ -39,9 +40,9 @@ fn an_item_is_read_whole_or_in_parts() {
                            "ExpressionAttributeNames": {"#v": "version"}});
     let expected = json!([{"": "GetItem table/People", "Attributes": "account given range version",
                            "LeadingKeys": "tremblma", "Select": "SPECIFIC_ATTRIBUTES"}]);
-    assert_eq!(asked("GetItem", &projected), expected);
-    let as_of_old = json!({"TableName": "People", "Key": key, "AttributesToGet": ["version", "given"]});
-    assert_eq!(asked("GetItem", &as_of_old), expected);
+    assert_eq!(requests("GetItem", &projected), expected);
+    let legacy = json!({"TableName": "People", "Key": key, "AttributesToGet": ["version", "given"]});
+    assert_eq!(requests("GetItem", &legacy), expected);
     for all in [
         json!({"ProjectionExpression": null}),
         json!({"ProjectionExpression": " "}),
@@ -50,11 +51,11 @@ fn an_item_is_read_whole_or_in_parts() {
     ] {
         let mut call = json!({"TableName": "People", "Key": key});
         call.as_object_mut().unwrap().extend(all.as_object().unwrap().clone());
-        assert_eq!(asked("GetItem", &call)[0]["Select"], "ALL_ATTRIBUTES", "{all}");
+        assert_eq!(requests("GetItem", &call)[0]["Select"], "ALL_ATTRIBUTES", "{all}");
     }
     let by_arn = json!({"TableName": "arn:aws:dynamodb:ca-central-1:000000000000:table/People", "Key": key});
-    assert_eq!(asked("GetItem", &by_arn)[0][""], "GetItem table/People");
-    assert_eq!(asked("GetItem", &by_arn)[0]["LeadingKeys"], "tremblma");
+    assert_eq!(requests("GetItem", &by_arn)[0][""], "GetItem table/People");
+    assert_eq!(requests("GetItem", &by_arn)[0]["LeadingKeys"], "tremblma");
 }
 
 #[test]
@@ -63,21 +64,21 @@ fn a_query_is_on_the_table_or_on_its_index() {
                        "ExpressionAttributeNames": {"#a": "account"}, "FilterExpression": "active = :yes",
                        "ExpressionAttributeValues": {":a": {"S": "x"}, ":r": {"S": "r"}, ":yes": {"BOOL": true}}});
     assert_eq!(
-        asked("Query", &query),
+        requests("Query", &query),
         json!([{"": "Query table/People", "Attributes": "account active range", "LeadingKeys": "x",
                 "Select": "ALL_ATTRIBUTES"}])
     );
     let on_index = json!({"TableName": "People", "IndexName": "by_name", "KeyConditionExpression": "name = :n",
                           "ExpressionAttributeValues": {":n": {"S": "roy"}}});
     assert_eq!(
-        asked("Query", &on_index),
+        requests("Query", &on_index),
         json!([{"": "Query table/People/index/by_name", "Attributes": "name", "LeadingKeys": "roy",
                 "Select": "ALL_PROJECTED_ATTRIBUTES"}])
     );
     let counted = json!({"TableName": "People", "Select": "COUNT",
                          "KeyConditions": {"account": {"AttributeValueList": [{"S": "x"}], "ComparisonOperator": "EQ"}}});
     assert_eq!(
-        asked("Query", &counted),
+        requests("Query", &counted),
         json!([{"": "Query table/People", "Attributes": "account", "LeadingKeys": "x", "Select": "COUNT"}])
     );
 }
@@ -85,7 +86,7 @@ fn a_query_is_on_the_table_or_on_its_index() {
 #[test]
 fn a_scan_has_no_leading_keys() {
     assert_eq!(
-        asked("Scan", &json!({"TableName": "People", "FilterExpression": "phc = :x"})),
+        requests("Scan", &json!({"TableName": "People", "FilterExpression": "phc = :x"})),
         json!([{"": "Scan table/People", "Attributes": "phc", "Select": "ALL_ATTRIBUTES"}])
     );
 }
@@ -95,21 +96,21 @@ fn a_write_names_what_it_writes_and_what_it_is_conditional_on() {
     let put = json!({"TableName": "Counters", "Item": {"counter": {"S": "login#1"}, "total": {"N": "1"}},
                      "ConditionExpression": "attribute_not_exists(#c)", "ExpressionAttributeNames": {"#c": "closed"}});
     assert_eq!(
-        asked("PutItem", &put),
+        requests("PutItem", &put),
         json!([{"": "PutItem table/Counters", "Attributes": "closed counter total", "LeadingKeys": "login#1"}])
     );
     let update = json!({"TableName": "Counters", "Key": {"counter": {"S": "login#1"}}, "ReturnValues": "ALL_OLD",
                         "UpdateExpression": "SET total = total + :one REMOVE queue"});
     assert_eq!(
-        asked("UpdateItem", &update),
+        requests("UpdateItem", &update),
         json!([{"": "UpdateItem table/Counters", "Attributes": "counter queue total", "LeadingKeys": "login#1",
                 "ReturnValues": "ALL_OLD"}])
     );
-    let as_of_old = json!({"TableName": "Counters", "Key": {"counter": {"S": "x"}}, "Expected": {"total": {}},
+    let legacy = json!({"TableName": "Counters", "Key": {"counter": {"S": "x"}}, "Expected": {"total": {}},
                            "AttributeUpdates": {"phc": {}}});
-    assert_eq!(asked("UpdateItem", &as_of_old)[0]["Attributes"], "counter phc total");
+    assert_eq!(requests("UpdateItem", &legacy)[0]["Attributes"], "counter phc total");
     assert_eq!(
-        asked(
+        requests(
             "DeleteItem",
             &json!({"TableName": "Counters", "Key": {"counter": {"S": "x"}},
                                     "ReturnValuesOnConditionCheckFailure": "ALL_OLD"})
@@ -124,7 +125,7 @@ fn a_batch_asks_for_its_own_action_on_every_table() {
         "Counters": {"Keys": [{"counter": {"S": "a"}}, {"counter": {"S": "b"}}]},
         "People": {"Keys": [{"account": {"S": "x"}, "range": {"S": "r"}}], "ProjectionExpression": "version"}}});
     assert_eq!(
-        asked("BatchGetItem", &read),
+        requests("BatchGetItem", &read),
         json!([{"": "BatchGetItem table/Counters", "Attributes": "counter", "LeadingKeys": "a b", "Select": "ALL_ATTRIBUTES"},
                {"": "BatchGetItem table/People", "Attributes": "account range version", "LeadingKeys": "x",
                 "Select": "SPECIFIC_ATTRIBUTES"}])
@@ -132,7 +133,7 @@ fn a_batch_asks_for_its_own_action_on_every_table() {
     let write = json!({"RequestItems": {"Counters": [{"PutRequest": {"Item": {"counter": {"S": "a"}, "total": {"N": "1"}}}},
                                                      {"DeleteRequest": {"Key": {"counter": {"S": "b"}}}}]}});
     assert_eq!(
-        asked("BatchWriteItem", &write),
+        requests("BatchWriteItem", &write),
         json!([{"": "BatchWriteItem table/Counters", "Attributes": "counter total", "LeadingKeys": "a"},
                {"": "BatchWriteItem table/Counters", "Attributes": "counter", "LeadingKeys": "b"}])
     );
@@ -146,19 +147,19 @@ fn a_transaction_asks_for_what_it_encloses() {
         {"Update": {"TableName": "Counters", "Key": key, "UpdateExpression": "SET total = :t"}},
         {"Delete": {"TableName": "Counters", "Key": key}},
         {"ConditionCheck": {"TableName": "Counters", "Key": key, "ConditionExpression": "total = :t"}}]});
-    let told = asked("TransactWriteItems", &items);
-    let actions: Vec<_> = told.as_array().unwrap().iter().map(|one| one[""].as_str().unwrap()).collect();
+    let found = requests("TransactWriteItems", &items);
+    let actions: Vec<_> = found.as_array().unwrap().iter().map(|one| one[""].as_str().unwrap()).collect();
     let expected =
         ["PutItem", "UpdateItem", "DeleteItem", "ConditionCheckItem"].map(|one| format!("{one} table/Counters"));
     assert_eq!(actions, expected);
     assert_eq!(
-        told[3],
+        found[3],
         json!({"": expected[3], "Attributes": "counter total", "LeadingKeys": "a",
                                "EnclosingOperation": "TransactWriteItems"})
     );
     let get = json!({"TransactItems": [{"Get": {"TableName": "Counters", "Key": key}}]});
     assert_eq!(
-        asked("TransactGetItems", &get),
+        requests("TransactGetItems", &get),
         json!([{"": "GetItem table/Counters", "Attributes": "counter", "LeadingKeys": "a", "Select": "ALL_ATTRIBUTES",
                 "EnclosingOperation": "TransactGetItems"}])
     );
@@ -166,10 +167,10 @@ fn a_transaction_asks_for_what_it_encloses() {
 
 #[test]
 fn all_else_is_told_by_its_name() {
-    assert_eq!(asked("DeleteTable", &json!({"TableName": "People"})), json!([{"": "DeleteTable table/People"}]));
-    assert_eq!(asked("ListTables", &json!({})), json!([{"": "ListTables *"}]));
-    assert_eq!(asked("ExecuteStatement", &json!({"Statement": "SELECT"})), json!([{"": "ExecuteStatement *"}]));
-    assert_eq!(asked("DescribeStream", &json!({"StreamArn": "arn:x"})), json!([{"": "DescribeStream arn:x"}]));
+    assert_eq!(requests("DeleteTable", &json!({"TableName": "People"})), json!([{"": "DeleteTable table/People"}]));
+    assert_eq!(requests("ListTables", &json!({})), json!([{"": "ListTables *"}]));
+    assert_eq!(requests("ExecuteStatement", &json!({"Statement": "SELECT"})), json!([{"": "ExecuteStatement *"}]));
+    assert_eq!(requests("DescribeStream", &json!({"StreamArn": "arn:x"})), json!([{"": "DescribeStream arn:x"}]));
 }
 
 #[test]
@@ -183,6 +184,6 @@ fn what_cannot_be_understood_is_no_permission() {
         ("Query", json!({"TableName": "People", "KeyConditionExpression": "account > :a"})),
         ("TransactWriteItems", json!({"TransactItems": [{"Update": {}}]})),
     ] {
-        assert!(keys().asked(operation, &call).is_err(), "{operation} {call}");
+        assert!(keys().requests(operation, &call).is_err(), "{operation} {call}");
     }
 }

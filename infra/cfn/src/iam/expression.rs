@@ -1,39 +1,39 @@
-//! The attributes that DynamoDB's expressions name.
+//! DynamoDB expressions, as far as IAM's condition keys need them.
 
 use serde_json::Value;
 
-/// Words of the expressions' grammar; DynamoDB reserves them, so no bare attribute has such a name.
+/// DynamoDB reserves these, so no attribute has such a name without a placeholder.
 const KEYWORDS: [&str; 9] = ["ADD", "AND", "BETWEEN", "DELETE", "IN", "NOT", "OR", "REMOVE", "SET"];
 
-/// The top-level attributes that an expression names, its placeholders resolved by `ExpressionAttributeNames`.
+/// The top-level attributes in an expression. `names` is `ExpressionAttributeNames`.
 pub fn attributes(expression: &str, names: &Value) -> Vec<String> {
     let words = words(expression);
     let mut found = Vec::new();
     for (index, word) in words.iter().enumerate() {
         let first = word.chars().next().unwrap_or_default();
-        let grammar = KEYWORDS.iter().any(|keyword| keyword.eq_ignore_ascii_case(word));
+        let keyword = KEYWORDS.iter().any(|known| known.eq_ignore_ascii_case(word));
         let function = words.get(index + 1) == Some(&"(");
-        // What is none of these counts as a name: to see one too many refuses, to see one too few would let pass.
-        if !grammar && !function && first != ':' && !is_sign(first) {
-            found.push(resolved(word, names));
+        // Anything else counts as an attribute: one too many denies a call, one too few would allow it.
+        if !keyword && !function && first != ':' && !is_punctuation(first) {
+            found.push(top_level(word, names));
         }
     }
     found
 }
 
-/// The placeholder of the value that a key condition wants of this attribute, such as `:v` of `a = :v AND b > :w`.
-pub fn wanted<'a>(expression: &'a str, names: &Value, attribute: &str) -> Option<&'a str> {
+/// The placeholder to which a key condition compares an attribute, such as `:v` in `a = :v AND b > :w`.
+pub fn equal_to<'a>(expression: &'a str, names: &Value, attribute: &str) -> Option<&'a str> {
     let words = words(expression);
-    words.windows(3).find(|three| three[1] == "=" && resolved(three[0], names) == attribute).map(|three| three[2])
+    words.windows(3).find(|three| three[1] == "=" && top_level(three[0], names) == attribute).map(|three| three[2])
 }
 
-/// `a.b[0]` and `#a.b` are within `a`.
-fn resolved(path: &str, names: &Value) -> String {
+/// The top-level attribute of a path such as `a.b[0]` or `#a.b`.
+fn top_level(path: &str, names: &Value) -> String {
     let top = path.split(['.', '[']).next().unwrap_or_default();
     names[top].as_str().unwrap_or(top).to_owned()
 }
 
-fn is_sign(one: char) -> bool {
+fn is_punctuation(one: char) -> bool {
     matches!(one, ',' | '(' | ')' | '=' | '<' | '>' | '+' | '-')
 }
 
@@ -42,10 +42,10 @@ fn words(expression: &str) -> Vec<&str> {
     let mut rest = expression;
     while let Some(first) = rest.trim_start().chars().next() {
         rest = rest.trim_start();
-        let end = if is_sign(first) {
+        let end = if is_punctuation(first) {
             first.len_utf8()
         } else {
-            rest.find(|one: char| is_sign(one) || one.is_whitespace()).unwrap_or(rest.len())
+            rest.find(|one: char| is_punctuation(one) || one.is_whitespace()).unwrap_or(rest.len())
         };
         let (word, after) = rest.split_at(end);
         words.push(word);
@@ -56,7 +56,7 @@ fn words(expression: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{attributes, wanted};
+    use super::{attributes, equal_to};
     use serde_json::json;
 
     #[test]
@@ -85,9 +85,9 @@ mod tests {
     fn the_value_of_a_key_is_found() {
         let names = json!({"#a": "account"});
         for expression in ["account = :v", "#a=:v", "at < :w AND (account = :v)", "(#a = :v) and begins_with(at, :w)"] {
-            assert_eq!(wanted(expression, &names, "account"), Some(":v"), "{expression}");
+            assert_eq!(equal_to(expression, &names, "account"), Some(":v"), "{expression}");
         }
-        assert_eq!(wanted("at = :v", &names, "account"), None);
-        assert_eq!(wanted("account > :v", &names, "account"), None);
+        assert_eq!(equal_to("at = :v", &names, "account"), None);
+        assert_eq!(equal_to("account > :v", &names, "account"), None);
     }
 }

@@ -1,20 +1,19 @@
-//! CloudFront's response headers policy, as the headers that it gives.
+//! The headers that a CloudFront response headers policy adds.
 
-use super::evaluate::wrong;
-use crate::failure::Failure;
+use crate::TemplateError;
 use serde_json::Value;
 
 /// Name and value of each header of a `ResponseHeadersPolicyConfig`.
-pub fn list(config: &Value, at: &str) -> Result<Vec<(String, String)>, Failure> {
+pub fn read(config: &Value, at: &str) -> Result<Vec<(String, String)>, TemplateError> {
     let mut headers = Vec::new();
     for (kind, settings) in config["SecurityHeadersConfig"].as_object().into_iter().flatten() {
-        headers
-            .push(security_header(kind, settings).ok_or_else(|| wrong(at, &format!("{kind} is not understood here")))?);
+        let header = security_header(kind, settings);
+        headers.push(header.ok_or_else(|| TemplateError::at(at, format!("{kind} is not supported")))?);
     }
     for item in config["CustomHeadersConfig"]["Items"].as_array().into_iter().flatten() {
         match (item["Header"].as_str(), item["Value"].as_str()) {
             (Some(name), Some(value)) => headers.push((name.to_lowercase(), value.to_owned())),
-            _ => return Err(wrong(at, "a custom header wants Header and Value")),
+            _ => return Err(TemplateError::at(at, "a custom header needs Header and Value")),
         }
     }
     Ok(headers)
