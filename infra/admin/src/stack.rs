@@ -4,7 +4,6 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
-use guichet_local::failure::Failure;
 use guichet_local::running::{self, Running};
 use guichet_platform::aws::{self, Aws};
 use guichet_platform::secrets::{KeySecret, NEVER_REFRESH};
@@ -31,7 +30,7 @@ pub(crate) enum StackError {
     #[error("no local stack is running: cannot read {0} ({1}). Start one with `cargo dev`, or give its --port.")]
     NotRunning(PathBuf, std::io::Error),
     #[error(transparent)]
-    NoClone(#[from] Failure),
+    NoClone(#[from] std::io::Error),
     #[error("cannot list the resources of the stack {0}: {1}")]
     NotListed(String, String),
     #[error("the stack has no {0} {1}")]
@@ -139,7 +138,7 @@ impl StackSelector {
         self.stack.as_deref()
     }
 
-    fn data_folder(&self) -> Result<PathBuf, Failure> {
+    fn data_folder(&self) -> std::io::Result<PathBuf> {
         self.data.clone().map_or_else(|| running::folder(self.port), Ok)
     }
 }

@@ -3,9 +3,9 @@
 mod shards;
 
 use crate::aws::{Engine, EngineError, Faults, Mode};
-use crate::failure::{Failure, OrFail};
 use crate::invoke::Invoker;
 use crate::machine;
+use anyhow::Context;
 use guichet_cfn::template::EventSourceMapping;
 use serde_json::{Value, json};
 use shards::Shards;
@@ -34,9 +34,9 @@ impl Bell {
         invoker: Invoker,
         stream: EventSourceMapping,
         faults: Arc<Faults>,
-    ) -> Result<Self, Failure> {
+    ) -> anyhow::Result<Self> {
         let mut shards = Shards::new(engine, &stream);
-        let early = shards.read_on().await.or_fail(|| format!("the stream of {} cannot be read", stream.table))?;
+        let early = shards.read_on().await.with_context(|| format!("the stream of {} cannot be read", stream.table))?;
         Ok(Self { invoker, stream, shards, faults, early })
     }
 

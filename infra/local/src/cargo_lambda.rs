@@ -1,7 +1,7 @@
 //! Brings cargo-lambda, by the first way that works.
 
-use crate::failure::{Failure, OrFail};
 use crate::tether;
+use anyhow::{Context, anyhow};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -12,7 +12,7 @@ const VERSION: &str = "1.9.2";
 const WHEELS: &str = "infra/local/cargo-lambda.txt";
 
 /// The program to run, installed below `target/tools` where the machine has none that will do.
-pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
+pub async fn bring(workspace: &Path) -> anyhow::Result<PathBuf> {
     let on_path = PathBuf::from("cargo-lambda");
     if will_do(&on_path).await {
         return Ok(on_path);
@@ -24,7 +24,7 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
     if will_do(&program).await {
         return Ok(program);
     }
-    std::fs::create_dir_all(&tools).or_fail(|| format!("{} cannot be made", tools.display()))?;
+    std::fs::create_dir_all(&tools).with_context(|| format!("{} cannot be made", tools.display()))?;
     let _lock = locked(tools.join("lock")).await?;
     if will_do(&program).await {
         return Ok(program);
@@ -36,18 +36,18 @@ pub async fn bring(workspace: &Path) -> Result<PathBuf, Failure> {
         match install(way, workspace, &part).await {
             Ok(()) if will_do(&part.join("bin/cargo-lambda")).await => {
                 remove(&kept)?;
-                std::fs::rename(&part, &kept).or_fail(|| format!("{} cannot be made", kept.display()))?;
+                std::fs::rename(&part, &kept).with_context(|| format!("{} cannot be made", kept.display()))?;
                 return Ok(program);
             }
             Ok(()) => said.push(format!("  {}: what it installed does not run here", way.name())),
-            Err(failure) => said.push(format!("  {}: {}", way.name(), failure.in_full())),
+            Err(failure) => said.push(format!("  {}: {failure:#}", way.name())),
         }
     }
-    Err(Failure::new(format!(
+    Err(anyhow!(
         "cargo-lambda {VERSION} is not here and cannot be installed:\n{}\n\
          Install Python 3 with pip (Debian, Ubuntu: `apt install python3-pip python3-venv`), or cargo-lambda itself, and start again.",
         said.join("\n")
-    )))
+    ))
 }
 
 /// Whether a program is a cargo-lambda that speaks as ours does.
@@ -85,7 +85,7 @@ impl Way {
     }
 }
 
-async fn install(way: Way, workspace: &Path, part: &Path) -> Result<(), Failure> {
+async fn install(way: Way, workspace: &Path, part: &Path) -> anyhow::Result<()> {
     match way {
         Way::Pip => {
             eprintln!("cargo-lambda: installing its wheel below target/tools (about 10 MB, once) …");
@@ -105,47 +105,47 @@ async fn install(way: Way, workspace: &Path, part: &Path) -> Result<(), Failure>
             cargo.args(["install", "--locked", "--root"]).arg(part).arg(format!("cargo-lambda@{VERSION}"));
             match tether::run(&mut cargo).await? {
                 status if status.success() => Ok(()),
-                status => Err(Failure::new(format!("{status}; what it said stands above"))),
+                status => Err(anyhow!("{status}; what it said stands above")),
             }
         }
     }
 }
 
 /// Without its dependencies (400 MB of zig, which the local stack does not need), and only what the hashes name.
-async fn pip(python: &Path, workspace: &Path, part: &Path) -> Result<(), Failure> {
+async fn pip(python: &Path, workspace: &Path, part: &Path) -> anyhow::Result<()> {
     let mut pip = tether::command(python)?;
     pip.args(["-m", "pip", "install", "--no-deps", "--only-binary", ":all:", "--require-hashes", "--target"]);
     quietly(pip.arg(part).arg("-r").arg(workspace.join(WHEELS))).await
 }
 
 /// Runs a tethered command; where it fails, the failure is the end of what it said.
-async fn quietly(command: &mut Command) -> Result<(), Failure> {
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().or_fail(|| "it cannot be started")?;
+async fn quietly(command: &mut Command) -> anyhow::Result<()> {
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().context("it cannot be started")?;
     let _rope = child.stdin.take();
-    let output = child.wait_with_output().await.or_fail(|| "it cannot be waited for")?;
+    let output = child.wait_with_output().await.context("it cannot be waited for")?;
     if output.status.success() {
         return Ok(());
     }
     let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
-    Err(Failure::new(lines[lines.len().saturating_sub(3)..].join(" / ")))
+    Err(anyhow::Error::msg(lines[lines.len().saturating_sub(3)..].join(" / ")))
 }
 
 /// Several stacks may start at once; one installs, the others wait.
-async fn locked(path: PathBuf) -> Result<File, Failure> {
+async fn locked(path: PathBuf) -> anyhow::Result<File> {
     let lock = move || {
         let file = File::create(path)?;
         file.lock()?;
         Ok::<_, std::io::Error>(file)
     };
-    let locked = tokio::task::spawn_blocking(lock).await.or_fail(|| "the lock of target/tools is lost")?;
-    locked.or_fail(|| "target/tools cannot be locked")
+    let locked = tokio::task::spawn_blocking(lock).await.context("the lock of target/tools is lost")?;
+    locked.context("target/tools cannot be locked")
 }
 
-fn remove(folder: &Path) -> Result<(), Failure> {
+fn remove(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(error).or_fail(|| format!("{} cannot be removed", folder.display()))
+            Err(error).with_context(|| format!("{} cannot be removed", folder.display()))
         }
         _ => Ok(()),
     }

@@ -1,8 +1,8 @@
 //! Builds the functions, as cargo would for anybody.
 
-use crate::failure::Failure;
 use crate::machine;
 use crate::tether;
+use anyhow::anyhow;
 use guichet_cfn::template::Function;
 use std::path::Path;
 
@@ -18,7 +18,7 @@ pub const OF_THIS_PACKAGE: [&str; 6] = [
 ];
 
 /// Builds the binaries of the functions and of `guichet-admin`, beside this one.
-pub async fn build(workspace: &Path, functions: &[Function]) -> Result<(), Failure> {
+pub async fn build(workspace: &Path, functions: &[Function]) -> anyhow::Result<()> {
     eprintln!("building the functions; the first time takes some minutes …");
     let mut cargo = tether::command(machine::environment("CARGO").unwrap_or_else(|| "cargo".into()))?;
     // By name alone, from the workspace's root: so that all builds share one set of features, and each dependency is
@@ -32,6 +32,6 @@ pub async fn build(workspace: &Path, functions: &[Function]) -> Result<(), Failu
     }
     match tether::run(&mut cargo).await? {
         status if status.success() => Ok(()),
-        _ => Err(Failure::new("the functions do not build; the reason stands above")),
+        _ => Err(anyhow!("the functions do not build; the reason stands above")),
     }
 }

@@ -1,7 +1,7 @@
 //! The folder that keeps a local stack's data from one start to the next.
 
-use crate::failure::{Failure, OrFail};
 use crate::{running, staff};
+use anyhow::{Context, anyhow};
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -28,20 +28,24 @@ pub struct Data {
 
 impl Data {
     /// Makes the folder where it is missing, readable for its owner alone, and takes it.
-    pub fn open(folder: &Path) -> Result<Self, Failure> {
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
         let logs = folder.join("logs");
-        std::fs::create_dir_all(&logs).or_fail(|| format!("the data folder {} cannot be made", folder.display()))?;
-        let folder = std::fs::canonicalize(folder).or_fail(|| "the data folder went away")?;
+        std::fs::create_dir_all(&logs)
+            .with_context(|| format!("the data folder {} cannot be made", folder.display()))?;
+        let folder = std::fs::canonicalize(folder).context("the data folder went away")?;
         std::fs::set_permissions(&folder, Permissions::from_mode(0o700))
-            .or_fail(|| format!("the data folder {} is not ours", folder.display()))?;
-        let lock = File::create(folder.join("lock")).or_fail(|| format!("{} is not writable", folder.display()))?;
+            .with_context(|| format!("the data folder {} is not ours", folder.display()))?;
+        let lock =
+            File::create(folder.join("lock")).with_context(|| format!("{} is not writable", folder.display()))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { folder, _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(format!(
+            Err(TryLockError::WouldBlock) => Err(anyhow!(
                 "another `cargo dev` uses the data in {}; stop it, or take another --port",
                 folder.display()
-            ))),
-            Err(TryLockError::Error(error)) => Err(error).or_fail(|| format!("{} cannot be locked", folder.display())),
+            )),
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{} cannot be locked", folder.display()))
+            }
         }
     }
 
@@ -58,7 +62,7 @@ impl Data {
     }
 
     /// The name of the stack: given once, so that the tables are found again behind another port.
-    pub fn stack_name(&self, port: u16) -> Result<String, Failure> {
+    pub fn stack_name(&self, port: u16) -> anyhow::Result<String> {
         if let Ok(name) = std::fs::read_to_string(self.file("stack-name")) {
             return Ok(name.trim().to_owned());
         }
@@ -68,11 +72,11 @@ impl Data {
     }
 
     /// Forgets all that earlier starts kept, but the name of the stack: what another engine holds is under it.
-    pub fn forget(&self) -> Result<(), Failure> {
+    pub fn forget(&self) -> anyhow::Result<()> {
         for name in KEPT {
             match std::fs::remove_file(self.file(name)) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(error).or_fail(|| format!("{} cannot be removed", self.file(name).display()));
+                    return Err(error).with_context(|| format!("{} cannot be removed", self.file(name).display()));
                 }
                 _ => {}
             }
@@ -81,7 +85,7 @@ impl Data {
     }
 
     /// Writes a file that only its owner reads, whole or not at all.
-    pub fn write_private(&self, name: &str, content: &[u8]) -> Result<(), Failure> {
+    pub fn write_private(&self, name: &str, content: &[u8]) -> anyhow::Result<()> {
         let part = self.file(&format!("{name}.part"));
         let write = || {
             let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
@@ -89,7 +93,7 @@ impl Data {
             file.sync_all()?;
             std::fs::rename(&part, self.file(name))
         };
-        write().or_fail(|| format!("{} cannot be written", self.file(name).display()))
+        write().with_context(|| format!("{} cannot be written", self.file(name).display()))
     }
 }
 
@@ -101,7 +105,7 @@ mod tests {
     fn one_process_at_a_time_has_the_folder() {
         let folder = std::env::temp_dir().join(format!("guichet-data-{}", std::process::id()));
         let data = Data::open(&folder).unwrap();
-        assert!(Data::open(&folder).err().unwrap().in_full().contains("another `cargo dev`"));
+        assert!(Data::open(&folder).err().unwrap().to_string().contains("another `cargo dev`"));
         assert_eq!(data.stack_name(3000).unwrap(), "guichet-3000");
         assert_eq!(data.stack_name(4000).unwrap(), "guichet-3000");
         drop(data);

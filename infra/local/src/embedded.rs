@@ -2,8 +2,8 @@
 //!
 //! It keeps its data in `SQLite` with a write-ahead log and full synchronisation: what was answered is on the disk.
 
-use crate::failure::{Failure, OrFail};
 use crate::machine;
+use anyhow::{Context, anyhow};
 use dynoxide::Database;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -14,15 +14,15 @@ use tokio::sync::mpsc::Sender;
 const SWEEP: Duration = Duration::from_mins(1);
 
 /// Opens the database file and serves it on a free port. It works on threads of its own: `SQLite` blocks them.
-pub async fn start(file: &Path, fatal: Sender<Failure>) -> Result<SocketAddr, Failure> {
-    let path = file.to_str().ok_or_else(|| Failure::new(format!("{} is not Unicode", file.display())))?;
+pub async fn start(file: &Path, fatal: Sender<anyhow::Error>) -> anyhow::Result<SocketAddr> {
+    let path = file.to_str().ok_or_else(|| anyhow!("{} is not Unicode", file.display()))?;
     let database =
-        Database::new(path).or_fail(|| format!("the database {path} cannot be opened; start with --fresh"))?;
+        Database::new(path).with_context(|| format!("the database {path} cannot be opened; start with --fresh"))?;
     let (address, listener) = machine::free_port("the DynamoDB engine").await?;
     // It is another runtime's from here on.
-    let listener = listener.into_std().or_fail(|| "the DynamoDB engine cannot be started")?;
+    let listener = listener.into_std().context("the DynamoDB engine cannot be started")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.or_fail(|| "the DynamoDB engine cannot be started")?;
+    let runtime = runtime.context("the DynamoDB engine cannot be started")?;
 
     let sweeper = database.clone();
     std::thread::spawn(move || {
@@ -39,7 +39,7 @@ pub async fn start(file: &Path, fatal: Sender<Failure>) -> Result<SocketAddr, Fa
             dynoxide::server::serve_with_shutdown(listener, database, std::future::pending()).await
         });
         // Nobody listens any more where the stack is stopping.
-        let _ = fatal.blocking_send(Failure::new(format!("the DynamoDB engine ended: {served:?}")));
+        let _ = fatal.blocking_send(anyhow!("the DynamoDB engine ended: {served:?}"));
     });
     Ok(address)
 }

@@ -2,11 +2,11 @@
 //! dies, as Lambda would.
 
 use crate::data::Data;
-use crate::failure::Failure;
 use crate::hands::Hands;
 use crate::log::Log;
 use crate::machine;
 use crate::portal_template::REGION;
+use anyhow::{anyhow, bail};
 use guichet_cfn::template::Function;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
@@ -56,8 +56,8 @@ impl Fleet {
         functions: &[Function],
         surroundings: &Surroundings,
         data: &Data,
-        fatal: &Sender<Failure>,
-    ) -> Result<Self, Failure> {
+        fatal: &Sender<anyhow::Error>,
+    ) -> anyhow::Result<Self> {
         let mut fleet = Self { stop: watch::Sender::new(false), instances: JoinSet::new(), logs: BTreeMap::new() };
         for function in functions {
             let log = Log::open(data, &function.name)?;
@@ -97,7 +97,7 @@ struct Instance {
     command: Command,
     hands: Arc<Hands>,
     log: Arc<Log>,
-    fatal: Sender<Failure>,
+    fatal: Sender<anyhow::Error>,
 }
 
 impl Instance {
@@ -109,7 +109,9 @@ impl Instance {
                 Ok(child) => child,
                 Err(error) => {
                     return self
-                        .give_up(Failure::because(format!("the function {} cannot be started", self.name), error))
+                        .give_up(
+                            anyhow::Error::new(error).context(format!("the function {} cannot be started", self.name)),
+                        )
                         .await;
                 }
             };
@@ -133,15 +135,15 @@ impl Instance {
             eprintln!("{}: an instance ended ({ended}) and is started again", self.name);
             stillborn = if started.elapsed() < STILLBORN && !killed { stillborn + 1 } else { 0 };
         }
-        self.give_up(Failure::new(format!(
+        self.give_up(anyhow!(
             "the function {} ends as soon as it is started. The end of its log:\n{}",
             self.name,
             self.log.end()
-        )))
+        ))
         .await;
     }
 
-    async fn give_up(&self, failure: Failure) {
+    async fn give_up(&self, failure: anyhow::Error) {
         // Nobody listens any more where the stack is stopping.
         let _ = self.fatal.send(failure).await;
     }
@@ -154,12 +156,12 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 }
 
 /// The function's binary with an environment of its own: what Lambda sets, and what the template says.
-fn command(number: usize, function: &Function, surroundings: &Surroundings) -> Result<Command, Failure> {
+fn command(number: usize, function: &Function, surroundings: &Surroundings) -> anyhow::Result<Command> {
     let program =
         if surroundings.packaged { machine::packaged(&function.name)? } else { machine::sibling(&function.name)? };
     if !program.exists() {
         let how = if surroundings.packaged { "`cargo dev package`" } else { "`cargo dev` without --no-build" };
-        return Err(Failure::new(format!("{} is not there: {how} builds it", program.display())));
+        bail!("{} is not there: {how} builds it", program.display());
     }
     let mut command = Command::new(program);
     command

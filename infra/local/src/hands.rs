@@ -1,7 +1,6 @@
 //! What each instance has in its hands. Instances ask cargo-lambda for work through here, so that what one had as it died
 //! fails at once, as on Lambda; cargo-lambda itself would wait for the time limit.
 
-use crate::failure::Failure;
 use crate::machine;
 use crate::wire::OF_THE_CONNECTION;
 use axum::Router;
@@ -48,7 +47,7 @@ struct Place {
 
 impl Hands {
     /// Opens the way to cargo-lambda's address.
-    pub async fn open(client: reqwest::Client, lambda: SocketAddr) -> Result<Arc<Self>, Failure> {
+    pub async fn open(client: reqwest::Client, lambda: SocketAddr) -> anyhow::Result<Arc<Self>> {
         let (address, listener) = machine::free_port("the functions").await?;
         let hands = Arc::new(Self { client, lambda, held: Mutex::default(), places: Mutex::default(), address });
         let router = Router::new()

@@ -18,7 +18,6 @@ pub mod compile;
 mod data;
 mod edge;
 mod embedded;
-pub mod failure;
 mod fleet;
 mod gateway;
 mod hands;

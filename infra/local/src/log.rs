@@ -1,7 +1,7 @@
 //! What a child process says: kept in a file, its warnings and errors shown.
 
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
+use anyhow::Context;
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -21,10 +21,10 @@ pub struct Log {
 
 impl Log {
     /// Opens `logs/NAME.log` in the data folder.
-    pub fn open(data: &Data, name: &str) -> Result<Arc<Self>, Failure> {
+    pub fn open(data: &Data, name: &str) -> anyhow::Result<Arc<Self>> {
         let path = data.file(&format!("logs/{name}.log"));
         let file = OpenOptions::new().append(true).create(true).open(&path);
-        let file = file.or_fail(|| format!("{} cannot be written", path.display()))?;
+        let file = file.with_context(|| format!("{} cannot be written", path.display()))?;
         Ok(Arc::new(Self { name: name.to_owned(), kept: Mutex::new((file, VecDeque::new())) }))
     }
 

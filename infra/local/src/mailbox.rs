@@ -1,7 +1,7 @@
 //! The mails that were sent: kept in a file that is safe before the sender has its answer.
 
-use crate::failure::{Failure, OrFail};
 use crate::machine;
+use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,16 +35,16 @@ pub struct Mailbox(Mutex<(File, Vec<Mail>)>);
 
 impl Mailbox {
     /// Opens the file of mails. A last line that a crash cut short was never answered, so it goes.
-    pub fn open(file: &Path) -> Result<Self, Failure> {
+    pub fn open(file: &Path) -> anyhow::Result<Self> {
         let failed = || format!("the mailbox {} cannot be opened", file.display());
         let kept = match std::fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.or_fail(failed)?,
+            read => read.with_context(failed)?,
         };
         let whole = kept.rfind('\n').map_or(0, |end| end + 1);
-        let mails = kept[..whole].lines().map(serde_json::from_str).collect::<Result<_, _>>().or_fail(failed)?;
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file).or_fail(failed)?;
-        opened.set_len(whole as u64).or_fail(failed)?;
+        let mails = kept[..whole].lines().map(serde_json::from_str).collect::<Result<_, _>>().with_context(failed)?;
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file).with_context(failed)?;
+        opened.set_len(whole as u64).with_context(failed)?;
         Ok(Self(Mutex::new((opened, mails))))
     }
 
@@ -67,7 +67,7 @@ impl Mailbox {
 }
 
 /// A name for a message, in the form of those of SES.
-pub fn message_id() -> Result<String, Failure> {
+pub fn message_id() -> anyhow::Result<String> {
     Ok(format!("01000000{}-000000", machine::random_id()?))
 }
 

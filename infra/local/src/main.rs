@@ -19,7 +19,7 @@ async fn main() -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("cargo dev: {}", failure.in_full());
+            eprintln!("cargo dev: {failure:#}");
             ExitCode::FAILURE
         }
     }

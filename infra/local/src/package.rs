@@ -1,8 +1,8 @@
 //! What `sam deploy` takes: the functions, built for Lambda and looked at before anybody uploads them.
 
 use crate::cargo_lambda;
-use crate::failure::{Failure, OrFail};
 use crate::{machine, tether};
+use anyhow::{Context, anyhow};
 use guichet_cfn::Template;
 
 /// The glibc of Lambda's `provided.al2023`. What needs a newer one does not start there.
@@ -40,9 +40,9 @@ impl Architecture {
 }
 
 /// Builds all functions of the template below `target/lambda`, each by name, and says what they are.
-pub async fn package(architecture: Architecture) -> Result<(), Failure> {
+pub async fn package(architecture: Architecture) -> anyhow::Result<()> {
     let workspace = machine::workspace()?;
-    let template = Template::read(&workspace.join("infra/template.yaml")).or_fail(|| "the template")?;
+    let template = Template::read(&workspace.join("infra/template.yaml")).context("the template")?;
     let functions = template.function_names();
     let tool = cargo_lambda::bring(&workspace).await?;
     let mut cargo = tether::command(tool)?;
@@ -61,7 +61,7 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
         cargo.args(["--package", function, "--bin", function]);
     }
     if !tether::run(&mut cargo).await?.success() {
-        return Err(Failure::new(if architecture == Architecture::here() {
+        return Err(anyhow::Error::msg(if architecture == Architecture::here() {
             "the functions do not build; the reason stands above"
         } else {
             "the functions do not build; the reason stands above. For another processor than this machine's cargo-lambda \
@@ -70,8 +70,8 @@ pub async fn package(architecture: Architecture) -> Result<(), Failure> {
     }
     for function in &functions {
         let file = machine::packaged(function)?;
-        let binary = std::fs::read(&file).or_fail(|| format!("{} is not there", file.display()))?;
-        let (major, minor) = fits(&binary, architecture).map_err(|why| Failure::new(format!("{function}: {why}")))?;
+        let binary = std::fs::read(&file).with_context(|| format!("{} is not there", file.display()))?;
+        let (major, minor) = fits(&binary, architecture).map_err(|why| anyhow!("{function}: {why}"))?;
         println!("{:<16} {:>6} KB, glibc {major}.{minor}", function, binary.len() / 1024);
     }
     println!("next: cd infra && sam deploy --parameter-overrides Architecture={} …", architecture.name());

@@ -1,8 +1,8 @@
 //! Denies a function's AWS calls as IAM would, so that a missing permission is found on the developer's machine.
 
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
 use crate::running::OPERATOR;
+use anyhow::Context;
 use guichet_cfn::iam::{AuthorizationError, Grant, PolicyEvaluator};
 use guichet_cfn::template::StackDefinition;
 use std::collections::BTreeSet;
@@ -20,13 +20,13 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    pub fn open(stack: &StackDefinition, data: &Data) -> Result<Self, Failure> {
+    pub fn open(stack: &StackDefinition, data: &Data) -> anyhow::Result<Self> {
         let evaluator = stack.policy_evaluator();
         let path = data.file(LOG);
         let failed = || format!("{} cannot be written", path.display());
-        let mut log = File::create(&path).or_fail(failed)?;
+        let mut log = File::create(&path).with_context(failed)?;
         for grant in evaluator.grants() {
-            writeln!(log, "granted {grant}").or_fail(failed)?;
+            writeln!(log, "granted {grant}").with_context(failed)?;
         }
         Ok(Self { evaluator, used: Mutex::new((log, BTreeSet::new())) })
     }

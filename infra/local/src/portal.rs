@@ -2,10 +2,10 @@
 //! port, where HTTP clients find it without the edge.
 
 use crate::aws::Secrets;
-use crate::failure::{Failure, OrFail};
 use crate::gateway::Gateway;
 use crate::pages::Pages;
 use crate::site::Site;
+use anyhow::{Context, anyhow};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, StatusCode, Version, header};
 use axum::response::Response;
@@ -41,7 +41,7 @@ pub struct Doors {
 
 impl Doors {
     /// Takes the port; 0 for any that is free.
-    pub async fn open(port: u16) -> Result<Self, Failure> {
+    pub async fn open(port: u16) -> anyhow::Result<Self> {
         let mut opened = Self::try_open(port).await;
         for _ in 1..ATTEMPTS {
             if port != 0 || opened.is_ok() {
@@ -50,11 +50,11 @@ impl Doors {
             opened = Self::try_open(port).await;
         }
         opened.map_err(|error| match error.kind() {
-            ErrorKind::AddrInUse => Failure::new(format!(
+            ErrorKind::AddrInUse => anyhow!(
                 "port {port} is taken by another program; stop that, or start with another: --port {}",
                 port.checked_add(1).unwrap_or(3000)
-            )),
-            _ => Failure::because(format!("port {port} cannot be used"), error),
+            ),
+            _ => anyhow::Error::new(error).context(format!("port {port} cannot be used")),
         })
     }
 
@@ -70,14 +70,14 @@ impl Doors {
     }
 
     /// Answers on it, for ever.
-    pub async fn serve(self, portal: Portal) -> Result<(), Failure> {
+    pub async fn serve(self, portal: Portal) -> anyhow::Result<()> {
         let smaller = CompressionLayer::new().compress_when(is_of_the_site);
         let router = axum::Router::new().fallback(answer).with_state(Arc::new(portal)).layer(smaller);
         let serving = self.listeners.into_iter().map(|listener| {
             let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
             Box::pin(axum::serve(listener, service).into_future())
         });
-        futures_util::future::try_join_all(serving).await.map(drop).or_fail(|| "the portal's port is lost")
+        futures_util::future::try_join_all(serving).await.map(drop).context("the portal's port is lost")
     }
 }
 
@@ -120,11 +120,11 @@ impl Portal {
 }
 
 /// Lets HTTP clients come straight to the gateway, for ever.
-pub async fn serve_gateway(listener: TcpListener, gateway: Arc<Gateway>) -> Result<(), Failure> {
+pub async fn serve_gateway(listener: TcpListener, gateway: Arc<Gateway>) -> anyhow::Result<()> {
     let straight = |State(gateway): State<Arc<Gateway>>,
                     ConnectInfo(peer): ConnectInfo<SocketAddr>,
                     request: Request| async move { gateway.answer(peer, request).await };
     let router = axum::Router::new().fallback(straight).with_state(gateway);
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).await.or_fail(|| "the gateway's port is lost")
+    axum::serve(listener, service).await.context("the gateway's port is lost")
 }

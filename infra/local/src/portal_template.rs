@@ -1,6 +1,6 @@
 //! `infra/template.yaml`, with the parameter values of one machine.
 
-use crate::failure::{Failure, OrFail};
+use anyhow::{Context, anyhow, bail};
 use guichet_cfn::template::{ParameterOverrides, StackDefinition};
 use guichet_cfn::{PseudoParameters, Template};
 use serde_json::Value;
@@ -34,8 +34,8 @@ pub struct PortalDefinition {
 
 /// Reads the template. A parameter has the value in `set`, or else that in the template's metadata `LocalParameters`, or else its
 /// default.
-pub fn read(file: &Path, stack_name: &str, port: u16, set: &ParameterOverrides) -> Result<PortalDefinition, Failure> {
-    let template = Template::read(file).or_fail(|| format!("{} is not a template", file.display()))?;
+pub fn read(file: &Path, stack_name: &str, port: u16, set: &ParameterOverrides) -> anyhow::Result<PortalDefinition> {
+    let template = Template::read(file).with_context(|| format!("{} is not a template", file.display()))?;
     resolve(&template, stack_name, port, set)
 }
 
@@ -44,7 +44,7 @@ fn resolve(
     stack_name: &str,
     port: u16,
     set: &ParameterOverrides,
-) -> Result<PortalDefinition, Failure> {
+) -> anyhow::Result<PortalDefinition> {
     let local = template.json()["Metadata"]["Guichet"]["LocalParameters"].as_object().into_iter().flatten();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let mut overrides: ParameterOverrides =
@@ -55,31 +55,32 @@ fn resolve(
         region: REGION.to_owned(),
         account_id: ACCOUNT.to_owned(),
     };
-    let stack = template.resolve(pseudo_parameters, &overrides).or_fail(|| "the stack cannot be started")?;
+    let stack = template.resolve(pseudo_parameters, &overrides).context("the stack cannot be started")?;
     let (mut page_headers, mut api_headers) = (Vec::new(), Vec::new());
     for (id, headers) in &stack.response_headers {
         match id.as_str() {
             "PageHeaders" => page_headers.clone_from(headers),
             "ApiHeaders" => api_headers.clone_from(headers),
-            other => return Err(Failure::new(format!("the response headers policy {other} is not supported"))),
+            other => bail!("the response headers policy {other} is not supported"),
         }
     }
-    let site_settings = stack.output("SiteSettings").or_fail(|| "the stack cannot be started")?;
-    serde_json::from_str::<Value>(&site_settings).or_fail(|| "the output SiteSettings is not JSON")?;
+    let site_settings = stack.output("SiteSettings").context("the stack cannot be started")?;
+    serde_json::from_str::<Value>(&site_settings).context("the output SiteSettings is not JSON")?;
     let mail_from = stack.parameters().get("MailFrom").and_then(Value::as_str);
     Ok(PortalDefinition {
         page_headers,
         api_headers,
         site_settings,
-        mail_from: mail_from.ok_or_else(|| Failure::new("the template has no parameter MailFrom"))?.to_owned(),
+        mail_from: mail_from.ok_or_else(|| anyhow!("the template has no parameter MailFrom"))?.to_owned(),
         stack,
     })
 }
 
 impl PortalDefinition {
-    /// Type and logical ids of the resources that exist only on AWS.
-    pub fn not_emulated(&self) -> impl Iterator<Item = (&String, &Vec<String>)> {
-        self.stack.unread.iter().filter(|(kind, _)| !SILENT.contains(&kind.as_str()))
+    pub fn print_not_emulated(&self) {
+        for (kind, ids) in self.stack.unread.iter().filter(|(kind, _)| !SILENT.contains(&kind.as_str())) {
+            eprintln!("not emulated: {kind} ({})", ids.join(", "));
+        }
     }
 }
 

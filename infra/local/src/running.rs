@@ -1,8 +1,8 @@
 //! What a running stack tells other programs, `cargo admin` above all: where it is, and what its parts are called.
 
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
 use crate::machine;
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -49,14 +49,14 @@ impl Running {
         Ok(serde_json::from_slice(&std::fs::read(file)?)?)
     }
 
-    pub(crate) fn write(&self, data: &Data) -> Result<(), Failure> {
-        let text = serde_json::to_vec(self).or_fail(|| format!("{FILE} cannot be written"))?;
+    pub(crate) fn write(&self, data: &Data) -> anyhow::Result<()> {
+        let text = serde_json::to_vec(self).with_context(|| format!("{FILE} cannot be written"))?;
         data.write_private(FILE, &text)
     }
 }
 
 /// The data folder of the stack at this port, where no other is named.
-pub fn folder(port: u16) -> Result<PathBuf, Failure> {
+pub fn folder(port: u16) -> io::Result<PathBuf> {
     Ok(machine::workspace()?.join("target/guichet").join(port.to_string()))
 }
 

@@ -3,10 +3,10 @@
 //! function again, gives all functions one environment, and watches the whole workspace once for every instance.
 
 use crate::data::Data;
-use crate::failure::Failure;
 use crate::log::Log;
 use crate::machine;
 use crate::tether::{self, Tethered};
+use anyhow::anyhow;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -26,7 +26,7 @@ pub struct RuntimeApi {
 
 impl RuntimeApi {
     /// Starts cargo-lambda and waits until it listens.
-    pub async fn start(program: &Path, workspace: &Path, data: &Data) -> Result<Self, Failure> {
+    pub async fn start(program: &Path, workspace: &Path, data: &Data) -> anyhow::Result<Self> {
         let log = Log::open(data, "cargo-lambda")?;
         for _ in 0..ATTEMPTS {
             // Given back at once: cargo-lambda takes a port by its number alone.
@@ -48,14 +48,14 @@ impl RuntimeApi {
                 () = listens(address) => return Ok(Self { process, log, address }),
             }
         }
-        Err(Failure::new(format!("cargo-lambda does not start. The end of its log:\n{}", log.end())))
+        Err(anyhow!("cargo-lambda does not start. The end of its log:\n{}", log.end()))
     }
 
     /// Waits for its death, and says so.
-    pub async fn died(&mut self) -> Failure {
+    pub async fn died(&mut self) -> anyhow::Error {
         match self.process.ended().await {
             Ok(status) => {
-                Failure::new(format!("cargo-lambda ended ({status}). The end of its log:\n{}", self.log.end()))
+                anyhow!("cargo-lambda ended ({status}). The end of its log:\n{}", self.log.end())
             }
             Err(failure) => failure,
         }

@@ -2,7 +2,7 @@
 
 use crate::brand;
 use crate::edge::{self, Target};
-use crate::failure::{Failure, OrFail};
+use anyhow::Context;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -19,7 +19,7 @@ pub struct Site {
 impl Site {
     /// The site in `folder`; `headers` go on all that it answers, `settings` is `/settings.json`, and `/settings.css`
     /// what it says of the looks.
-    pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> Result<Self, Failure> {
+    pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> anyhow::Result<Self> {
         let mut headers = header_map(headers)?;
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         let style = brand::stylesheet(&settings);
@@ -67,11 +67,11 @@ impl Site {
 }
 
 /// The headers of a policy, as the edge sets them.
-pub fn header_map(list: &[(String, String)]) -> Result<HeaderMap, Failure> {
+pub fn header_map(list: &[(String, String)]) -> anyhow::Result<HeaderMap> {
     let mut map = HeaderMap::new();
     for (name, value) in list {
-        let name: HeaderName = name.parse().or_fail(|| format!("{name} is no name of a header"))?;
-        map.insert(name, HeaderValue::from_str(value).or_fail(|| format!("{value} is no value of a header"))?);
+        let name: HeaderName = name.parse().with_context(|| format!("{name} is no name of a header"))?;
+        map.insert(name, HeaderValue::from_str(value).with_context(|| format!("{value} is no value of a header"))?);
     }
     Ok(map)
 }

@@ -1,10 +1,10 @@
 //! Who is in the directory: the person's own file, or a small fictitious staff.
 
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
 use crate::machine;
 use crate::running::SOME_REFUSED;
 use crate::tether;
+use anyhow::{Context, anyhow};
 use std::path::Path;
 
 /// What was imported last, kept to be imported again where the engine lost its tables.
@@ -26,10 +26,10 @@ const WHO: &str = "fictitious staff, to try as (their mails are in the inbox):
 
 /// Fills the directory before the stack is ready: from `file` where one is given, else from what an earlier start kept,
 /// else with a fictitious staff. `empty` says that the directory's table is new.
-pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), Failure> {
+pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> anyhow::Result<()> {
     let kept = data.file(KEPT);
     let staff = match file {
-        Some(file) => std::fs::read(file).or_fail(|| format!("--directory {} cannot be read", file.display()))?,
+        Some(file) => std::fs::read(file).with_context(|| format!("--directory {} cannot be read", file.display()))?,
         None => std::fs::read(&kept).unwrap_or_else(|_| FICTITIOUS.into()),
     };
     if file.is_some() || empty || !kept.exists() {
@@ -41,7 +41,7 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), 
             let new = data.file(NEW);
             data.write_private(NEW, &staff)?;
             import(data, &new).await?;
-            std::fs::rename(&new, &kept).or_fail(|| format!("{} cannot be written", kept.display()))?;
+            std::fs::rename(&new, &kept).with_context(|| format!("{} cannot be written", kept.display()))?;
         }
     }
     if staff == FICTITIOUS.as_bytes() {
@@ -50,7 +50,7 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> Result<(), 
     Ok(())
 }
 
-async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
+async fn import(data: &Data, file: &Path) -> anyhow::Result<()> {
     let mut command = tether::command(machine::sibling("guichet-admin")?)?;
     let status =
         tether::run(command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder()))
@@ -58,7 +58,7 @@ async fn import(data: &Data, file: &Path) -> Result<(), Failure> {
     if status.success() || status.code() == Some(SOME_REFUSED.into()) {
         return Ok(());
     }
-    Err(Failure::new(format!("the directory {} was not imported; the reason stands above", file.display())))
+    Err(anyhow!("the directory {} was not imported; the reason stands above", file.display()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use crate::aws::{self, Engine, Faults, Secrets, Services};
 use crate::bell::Bell;
 use crate::cli::Options;
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
 use crate::fleet::{Fleet, Surroundings};
 use crate::gateway::{self, Gateway, Routes};
 use crate::hands::Hands;
@@ -18,6 +17,7 @@ use crate::running::Running;
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
 use crate::{bus, cargo_lambda, compile, embedded, machine, running, schedule, staff, tables};
+use anyhow::{Context, anyhow, bail};
 use guichet_cfn::template::{ParameterOverrides, StackDefinition};
 use serde_json::json;
 use std::convert::Infallible;
@@ -38,7 +38,7 @@ struct Children {
 }
 
 /// Brings the portal up and keeps it up until a signal comes or something that it needs dies.
-pub async fn run(options: &Options) -> Result<(), Failure> {
+pub async fn run(options: &Options) -> anyhow::Result<()> {
     let folder = match &options.data {
         Some(folder) => folder.clone(),
         None => running::folder(options.port)?,
@@ -63,8 +63,8 @@ pub async fn run(options: &Options) -> Result<(), Failure> {
     ended
 }
 
-async fn signalled() -> Result<(), Failure> {
-    let listen = |kind| signal(kind).or_fail(|| "signals cannot be caught");
+async fn signalled() -> anyhow::Result<()> {
+    let listen = |kind| signal(kind).context("signals cannot be caught");
     let (mut interrupt, mut terminate, mut hang_up) =
         (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?);
     tokio::select! {
@@ -80,11 +80,11 @@ async fn live(
     options: &Options,
     data: &Data,
     children: &mut Children,
-    fatal: Sender<Failure>,
-    mut died: Receiver<Failure>,
-) -> Result<Infallible, Failure> {
+    fatal: Sender<anyhow::Error>,
+    mut died: Receiver<anyhow::Error>,
+) -> anyhow::Result<Infallible> {
     if let Some(file) = &options.directory {
-        std::fs::File::open(file).or_fail(|| format!("--directory {} cannot be read", file.display()))?;
+        std::fs::File::open(file).with_context(|| format!("--directory {} cannot be read", file.display()))?;
     }
     let doors = Doors::open(options.port).await?;
     let port = doors.port;
@@ -96,9 +96,7 @@ async fn live(
     let set: ParameterOverrides = options.set.iter().cloned().collect();
     let described = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
     let definition = portal_template::read(&described, &stack, port, &set)?;
-    for (kind, names) in definition.not_emulated() {
-        eprintln!("described but not emulated here: {kind} ({})", names.join(", "));
-    }
+    definition.print_not_emulated();
 
     let PortalDefinition { stack: system, page_headers, api_headers, site_settings, mail_from } = definition;
     let tool = cargo_lambda::bring(&workspace).await?;
@@ -107,7 +105,7 @@ async fn live(
     }
 
     let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
-    let client = client.or_fail(|| "no HTTP client")?;
+    let client = client.context("no HTTP client")?;
     let engine = engine(options, data, &client, &fatal).await?;
     let made = tables::create(&engine, &system.tables, options.fresh).await?;
     let mailbox = Arc::new(Mailbox::open(&data.file("mail.jsonl"))?);
@@ -178,7 +176,7 @@ async fn live(
         let serving = doors.serve(Portal { gateway, api_headers, secrets, pages, site });
         announce(port, &api)?;
         tokio::try_join!(serving, serving_gateway)?;
-        Err(Failure::new("the portal's port is lost"))
+        Err(anyhow!("the portal's port is lost"))
     };
     tokio::select! {
         biased;
@@ -192,14 +190,14 @@ async fn engine(
     options: &Options,
     data: &Data,
     client: &reqwest::Client,
-    fatal: &Sender<Failure>,
-) -> Result<Engine, Failure> {
+    fatal: &Sender<anyhow::Error>,
+) -> anyhow::Result<Engine> {
     let Some(url) = &options.dynamodb else {
         let address = embedded::start(&data.file("dynamodb.sqlite"), fatal.clone()).await?;
         return Ok(Engine::new(client.clone(), &format!("http://{address}")));
     };
     if !url.starts_with("http://") {
-        return Err(Failure::new(format!("--dynamodb {url}: an address such as http://127.0.0.1:8000 is wanted")));
+        bail!("--dynamodb {url}: an address such as http://127.0.0.1:8000 is wanted");
     }
     let engine = Engine::new(client.clone(), url);
     engine.check().await?;
@@ -207,7 +205,7 @@ async fn engine(
 }
 
 /// Begins to play AWS on a free port, and SES on another, which can be closed; gives both addresses.
-async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
+async fn serve_aws(services: Services) -> anyhow::Result<(String, String)> {
     let (address, listener) = machine::free_port("AWS").await?;
     let (ses, ses_listener) = machine::free_port("SES").await?;
     let services = Arc::new(services);
@@ -217,7 +215,7 @@ async fn serve_aws(services: Services) -> Result<(String, String), Failure> {
 }
 
 /// Asks every function once, all at the same time.
-async fn prove(system: &StackDefinition, invoker: &Invoker, fleet: &Fleet, port: u16) -> Result<(), Failure> {
+async fn prove(system: &StackDefinition, invoker: &Invoker, fleet: &Fleet, port: u16) -> anyhow::Result<()> {
     let asked = system.functions.iter().map(|function| async {
         let http = system.routes.iter().any(|route| route.function == function.name);
         let event = if http { gateway::probe(port)? } else { json!({"Records": []}) };
@@ -227,7 +225,7 @@ async fn prove(system: &StackDefinition, invoker: &Invoker, fleet: &Fleet, port:
             Err(NoAnswer::TimedOut) => format!("no answer within {} s", FIRST_ANSWER.as_secs()),
         };
         let log = fleet.end_of_log(&function.name);
-        Err(Failure::new(format!("the function {} does not work: {said}. The end of its log:\n{log}", function.name)))
+        Err(anyhow!("the function {} does not work: {said}. The end of its log:\n{log}", function.name))
     });
     futures_util::future::try_join_all(asked).await.map(drop)
 }
@@ -236,11 +234,11 @@ fn address(port: u16) -> String {
     format!("http://localhost:{port}")
 }
 
-fn announce(port: u16, api: &str) -> Result<(), Failure> {
+fn announce(port: u16, api: &str) -> anyhow::Result<()> {
     eprintln!("mails: {}/_local/inbox", address(port));
     eprintln!("the API, described: {}/_local/api", address(port));
     eprintln!("the API without the edge, as HTTP clients may reach it: {api}/api/");
     let mut out = std::io::stdout();
     let said = writeln!(out, "ready {}", address(port)).and_then(|()| out.flush());
-    said.or_fail(|| "nobody reads what this program says")
+    said.context("nobody reads what this program says")
 }

@@ -1,7 +1,7 @@
 //! The template's tables, made in the engine.
 
 use crate::aws::{Engine, EngineError};
-use crate::failure::{Failure, OrFail};
+use anyhow::{Context, bail};
 use guichet_cfn::template::TableDefinition;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -12,36 +12,36 @@ const PATIENCE: u32 = 300;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Makes the tables that are missing; gives the logical ids of those. With `fresh`, those that are there go first.
-pub async fn create(engine: &Engine, tables: &[TableDefinition], fresh: bool) -> Result<Vec<String>, Failure> {
+pub async fn create(engine: &Engine, tables: &[TableDefinition], fresh: bool) -> anyhow::Result<Vec<String>> {
     let made = futures_util::future::try_join_all(tables.iter().map(|table| create_one(engine, table, fresh))).await?;
     Ok(made.into_iter().flatten().collect())
 }
 
-async fn create_one(engine: &Engine, table: &TableDefinition, fresh: bool) -> Result<Option<String>, Failure> {
+async fn create_one(engine: &Engine, table: &TableDefinition, fresh: bool) -> anyhow::Result<Option<String>> {
     let failed = || format!("the table {}", table.name);
     let name = json!({"TableName": table.name});
     if fresh {
-        drop_table(engine, &name).await.or_fail(failed)?;
+        drop_table(engine, &name).await.with_context(failed)?;
     }
     let made = match engine.call("DynamoDB_20120810.CreateTable", &table.create_table).await {
         Ok(_) => true,
         Err(error) if error.is("ResourceInUseException") => false,
-        Err(error) => return Err(error).or_fail(failed),
+        Err(error) => return Err(error).with_context(failed),
     };
-    let there = wait_until_active(engine, &name).await.or_fail(failed)?;
+    let there = wait_until_active(engine, &name).await.with_context(failed)?;
     if shape(&there) != shape(&table.create_table) {
-        return Err(Failure::new(format!(
+        bail!(
             "the table {} is from an earlier template and has other keys or indexes; start with --fresh, which forgets its data",
             table.name
-        )));
+        );
     }
     if let Some(attribute) = &table.time_to_live {
-        let now = engine.call("DynamoDB_20120810.DescribeTimeToLive", &name).await.or_fail(failed)?;
+        let now = engine.call("DynamoDB_20120810.DescribeTimeToLive", &name).await.with_context(failed)?;
         // An engine refuses to enable it twice.
         if now["TimeToLiveDescription"]["AttributeName"] != json!(attribute) {
             let wanted = json!({"TableName": table.name,
                 "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true}});
-            engine.call("DynamoDB_20120810.UpdateTimeToLive", &wanted).await.or_fail(failed)?;
+            engine.call("DynamoDB_20120810.UpdateTimeToLive", &wanted).await.with_context(failed)?;
         }
     }
     Ok(made.then(|| table.logical_id.clone()))

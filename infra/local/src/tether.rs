@@ -5,7 +5,7 @@
 //! will or by death, the guard kills the program's whole process group. The program keeps the process id that it was
 //! started with, so killing or waiting for the child means the program itself.
 
-use crate::failure::{Failure, OrFail};
+use anyhow::{Context, anyhow};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::process::{ExitStatus, Stdio};
@@ -21,8 +21,8 @@ pub struct Tethered {
 }
 
 /// A command for `program`, which gets a process group of its own: Ctrl-C on the terminal does not reach it.
-pub fn command(program: impl AsRef<OsStr>) -> Result<Command, Failure> {
-    let this = std::env::current_exe().or_fail(|| "this program cannot tell where it lies")?;
+pub fn command(program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
+    let this = std::env::current_exe().context("this program cannot tell where it lies")?;
     let mut command = Command::new(this);
     command.args(["tether", "--"]).arg(program).stdin(Stdio::piped());
     Ok(command)
@@ -30,8 +30,8 @@ pub fn command(program: impl AsRef<OsStr>) -> Result<Command, Failure> {
 
 impl Tethered {
     /// Starts a command made by [`command`].
-    pub fn start(command: &mut Command) -> Result<Self, Failure> {
-        let mut child = command.spawn().or_fail(|| "a child process cannot be started")?;
+    pub fn start(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command.spawn().context("a child process cannot be started")?;
         // Taken out, since waiting for a child closes the input that it still holds.
         let rope = child.stdin.take();
         Ok(Self { child, rope })
@@ -43,8 +43,8 @@ impl Tethered {
     }
 
     /// Waits for the program's end.
-    pub async fn ended(&mut self) -> Result<ExitStatus, Failure> {
-        self.child.wait().await.or_fail(|| "a child process cannot be waited for")
+    pub async fn ended(&mut self) -> anyhow::Result<ExitStatus> {
+        self.child.wait().await.context("a child process cannot be waited for")
     }
 
     /// Ends the program; the guard ends what it started.
@@ -56,7 +56,7 @@ impl Tethered {
 }
 
 /// Runs a tethered program to its end; its output goes where this program's messages go.
-pub async fn run(command: &mut Command) -> Result<ExitStatus, Failure> {
+pub async fn run(command: &mut Command) -> anyhow::Result<ExitStatus> {
     command.stdout(std::io::stderr());
     let mut running = Tethered::start(command)?;
     running.ended().await
@@ -64,15 +64,15 @@ pub async fn run(command: &mut Command) -> Result<ExitStatus, Failure> {
 
 /// The inside of `guichet-local tether`: comes back only where the program cannot be started.
 #[must_use]
-pub fn become_program(words: &[OsString]) -> Failure {
+pub fn become_program(words: &[OsString]) -> anyhow::Error {
     let Some((program, arguments)) = words.split_first() else {
-        return Failure::new("tether: which program?");
+        return anyhow!("tether: which program?");
     };
     let mut guard = std::process::Command::new("sh");
     guard.args(["-c", GUARD, &std::process::id().to_string()]).stdout(Stdio::null()).stderr(Stdio::null());
     if let Err(error) = guard.process_group(0).spawn() {
-        return Failure::because("there is no shell, `sh`", error);
+        return anyhow::Error::new(error).context("there is no shell, `sh`");
     }
     let error = std::process::Command::new(program).args(arguments).stdin(Stdio::null()).process_group(0).exec();
-    Failure::because(format!("{} cannot be started", program.display()), error)
+    anyhow::Error::new(error).context(format!("{} cannot be started", program.display()))
 }

@@ -1,10 +1,10 @@
 //! The DynamoDB engine, reached by its address: the functions' calls are passed on, and the stack makes its own.
 
 use super::{Caller, JSON, failed};
-use crate::failure::{Failure, OrFail};
 use crate::machine;
 use crate::portal_template::REGION;
 use crate::wire::OF_THE_CONNECTION;
+use anyhow::Context;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
@@ -119,11 +119,11 @@ impl Engine {
     }
 
     /// Says in a sentence where no engine is.
-    pub async fn check(&self) -> Result<(), Failure> {
+    pub async fn check(&self) -> anyhow::Result<()> {
         let listed = self.call("DynamoDB_20120810.ListTables", &serde_json::json!({})).await;
         listed
             .map(drop)
-            .or_fail(|| format!("--dynamodb {}: start DynamoDB Local (or another engine) there first", self.url))
+            .with_context(|| format!("--dynamodb {}: start DynamoDB Local (or another engine) there first", self.url))
     }
 }
 

@@ -59,7 +59,7 @@ fn read(services: &Services, asked: &Value) -> Result<Mail, Refusal> {
     }
     let content = &asked["Content"]["Simple"];
     let mail = Mail {
-        id: message_id().map_err(|failure| bad(&failure.in_full()))?,
+        id: message_id().map_err(|failure| bad(&format!("{failure:#}")))?,
         to: to.join(", "),
         subject: text(&content["Subject"]["Data"]),
         text: text(&content["Body"]["Text"]["Data"]),

@@ -2,8 +2,8 @@
 
 use super::{JSON, error};
 use crate::data::Data;
-use crate::failure::{Failure, OrFail};
 use crate::machine;
+use anyhow::Context;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use guichet_cfn::template::SecretDefinition;
@@ -24,11 +24,11 @@ pub struct Secrets {
 
 impl Secrets {
     /// Keeps the values that there are and makes those that are missing.
-    pub fn open(data: &Data, described: &[SecretDefinition]) -> Result<Self, Failure> {
+    pub fn open(data: &Data, described: &[SecretDefinition]) -> anyhow::Result<Self> {
         let file = data.file(FILE);
         let mut values: BTreeMap<String, Value> = match std::fs::read(&file) {
             Ok(kept) => serde_json::from_slice(&kept)
-                .or_fail(|| format!("{} is damaged; start with --fresh", file.display()))?,
+                .with_context(|| format!("{} is damaged; start with --fresh", file.display()))?,
             Err(_) => BTreeMap::new(),
         };
         for secret in described {
@@ -67,7 +67,7 @@ impl Secrets {
     }
 }
 
-fn generate(secret: &SecretDefinition) -> Result<String, Failure> {
+fn generate(secret: &SecretDefinition) -> anyhow::Result<String> {
     let generate = &secret.generator;
     let mut alphabet = LETTERS_AND_DIGITS.to_vec();
     if !generate.exclude_punctuation {
@@ -82,7 +82,7 @@ fn generate(secret: &SecretDefinition) -> Result<String, Failure> {
         }
     }
     let mut value: Map<String, Value> =
-        serde_json::from_str(&generate.secret_string_template).or_fail(|| "SecretStringTemplate is no JSON object")?;
+        serde_json::from_str(&generate.secret_string_template).context("SecretStringTemplate is no JSON object")?;
     value.insert(generate.key.clone(), text.into());
     Ok(Value::Object(value).to_string())
 }

@@ -9,20 +9,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Why an answer is not one that the gateway takes.
-#[derive(Debug, thiserror::Error)]
-pub enum BadAnswer {
-    /// Not the JSON of an answer.
-    #[error(transparent)]
-    Json(#[from] serde_json::Error),
-    /// A status, header or body that HTTP does not have.
-    #[error(transparent)]
-    Http(#[from] axum::http::Error),
-    /// A body that is said to be base64 and is not.
-    #[error(transparent)]
-    Base64(#[from] base64::DecodeError),
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Answer {
@@ -35,7 +21,7 @@ struct Answer {
 }
 
 /// The response that an answer makes.
-pub fn response(answer: &[u8]) -> Result<Response, BadAnswer> {
+pub fn response(answer: &[u8]) -> anyhow::Result<Response> {
     let answer: Answer = serde_json::from_slice(answer)?;
     let many = answer.multi_value_headers.unwrap_or_default();
     let single = answer.headers.unwrap_or_default().into_iter().filter(|(name, _)| !many.contains_key(name));
@@ -46,20 +32,20 @@ pub fn response(answer: &[u8]) -> Result<Response, BadAnswer> {
         Some(body) if answer.is_base64_encoded == Some(true) => STANDARD.decode(body)?,
         body => body.unwrap_or_default().into_bytes(),
     };
-    let status = StatusCode::from_u16(answer.status_code).map_err(axum::http::Error::from)?;
+    let status = StatusCode::from_u16(answer.status_code)?;
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     for (name, value) in headers.chain(single) {
-        let name: HeaderName = name.parse().map_err(axum::http::Error::from)?;
+        let name: HeaderName = name.parse()?;
         // The connection is the gateway's own affair.
         if OF_THE_CONNECTION.contains(&name) {
             continue;
         }
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        response.headers_mut().append(name, HeaderValue::try_from(value).map_err(axum::http::Error::from)?);
+        response.headers_mut().append(name, HeaderValue::try_from(value)?);
     }
     for cookie in answer.cookies.unwrap_or_default() {
-        let cookie = HeaderValue::try_from(cookie).map_err(axum::http::Error::from)?;
+        let cookie = HeaderValue::try_from(cookie)?;
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(response)

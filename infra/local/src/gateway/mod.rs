@@ -7,7 +7,6 @@ mod routes;
 pub use event::Call;
 pub use routes::Routes;
 
-use crate::failure::{Failure, in_full};
 use crate::invoke::{Invoker, NoAnswer};
 use crate::machine;
 use axum::body::{Body, Bytes};
@@ -59,7 +58,7 @@ impl Gateway {
         });
         match self.invoker.invoke(&found.function, event).await {
             Ok(bytes) => answer::response(&bytes).unwrap_or_else(|problem| {
-                eprintln!("{}: its answer is not one that API Gateway takes: {}", found.function, in_full(&problem));
+                eprintln!("{}: its answer is not one that API Gateway takes: {problem:#}", found.function);
                 internal_error()
             }),
             Err(problem) => {
@@ -87,7 +86,7 @@ async fn whole(body: Body) -> Option<Bytes> {
 }
 
 /// An event that asks an HTTP function whether it answers at all: it has no such route.
-pub fn probe(port: u16) -> Result<Value, Failure> {
+pub fn probe(port: u16) -> anyhow::Result<Value> {
     let (parts, ()) = axum::http::Request::new(()).into_parts();
     Ok(event::build(&Call {
         parts: &parts,

@@ -1,7 +1,7 @@
 //! `/_local/api`: `infra/openapi.yaml` as a page, for who writes an HTTP client.
 
 use super::escaped;
-use crate::failure::{Failure, OrFail};
+use anyhow::Context;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::path::Path;
@@ -23,12 +23,12 @@ td { overflow-wrap: anywhere } details { margin: .25rem 0 } summary { cursor: po
 "#;
 
 /// The page, made from the file as it is now.
-pub fn page(file: &Path) -> Result<String, Failure> {
+pub fn page(file: &Path) -> anyhow::Result<String> {
     let failed = || format!("{} cannot be shown", file.display());
-    let text = std::fs::read_to_string(file).or_fail(failed)?;
-    let mut yaml: serde_norway::Value = serde_norway::from_str(&text).or_fail(failed)?;
-    yaml.apply_merge().or_fail(failed)?;
-    Ok(Document(serde_json::to_value(yaml).or_fail(failed)?).page())
+    let text = std::fs::read_to_string(file).with_context(failed)?;
+    let mut yaml: serde_norway::Value = serde_norway::from_str(&text).with_context(failed)?;
+    yaml.apply_merge().with_context(failed)?;
+    Ok(Document(serde_json::to_value(yaml).with_context(failed)?).page())
 }
 
 struct Document(Value);

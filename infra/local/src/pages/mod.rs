@@ -47,7 +47,9 @@ impl Pages {
             "/_local/inbox.js" => ("text/javascript; charset=utf-8", inbox::SCRIPT.to_owned()),
             "/_local/api" => match interface::page(&self.interface) {
                 Ok(page) => (HTML, page),
-                Err(failure) => return Some((StatusCode::INTERNAL_SERVER_ERROR, failure.in_full()).into_response()),
+                Err(failure) => {
+                    return Some((StatusCode::INTERNAL_SERVER_ERROR, format!("{failure:#}")).into_response());
+                }
             },
             _ => return None,
         };

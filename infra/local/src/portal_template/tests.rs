@@ -1,5 +1,4 @@
 use super::{PortalDefinition, resolve};
-use crate::failure::Failure;
 use guichet_cfn::Template;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -9,7 +8,7 @@ fn template() -> Template {
     Template::parse(include_str!("../../../template.yaml")).unwrap()
 }
 
-fn portal(set: &[(&str, &str)]) -> Result<PortalDefinition, Failure> {
+fn portal(set: &[(&str, &str)]) -> anyhow::Result<PortalDefinition> {
     let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     resolve(&template(), "guichet-3000", 3000, &set)
 }
@@ -98,7 +97,7 @@ fn the_settings_are_the_organisations() {
 
 #[test]
 fn a_parameter_is_checked_as_cloudformation_would() {
-    let refused = |name: &str, value: &str| portal(&[(name, value)]).err().unwrap().in_full();
+    let refused = |name: &str, value: &str| portal(&[(name, value)]).err().map(|error| format!("{error:#}")).unwrap();
     assert!(refused("PasswordMinLength", "3").contains("MinValue is 4"));
     assert!(refused("PasswordMinLength", "many").contains("must be a number"));
     assert!(refused("PasswordNeedsLetterAndDigit", "oui").contains("true or false"));
