@@ -1,41 +1,11 @@
 //! The command line.
 
-use clap::{Args, Parser, Subcommand};
-use std::ffi::OsString;
+use clap::Parser;
 use std::path::PathBuf;
 
 /// The whole portal on one machine.
-#[derive(Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev", args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    /// Something else than bringing the portal up.
-    pub command: Option<Command>,
-    #[command(flatten)]
-    /// How the portal is brought up.
-    pub options: Options,
-}
-
-/// Something else than bringing the portal up.
-#[derive(Subcommand)]
-pub enum Command {
-    /// Builds the functions for Lambda, as `sam deploy` takes them, and checks that they can start there.
-    Package {
-        /// For arm64 instead of x86-64.
-        #[arg(long)]
-        arm64: bool,
-    },
-    /// Runs a program that ends when its standard input does.
-    #[command(hide = true)]
-    Tether {
-        /// The program and its arguments.
-        #[arg(last = true)]
-        words: Vec<OsString>,
-    },
-}
-
-/// How the portal is brought up.
-#[derive(Args, Clone, Debug)]
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Options {
     /// The portal's port; 0 takes any free one.
@@ -68,7 +38,7 @@ pub struct Options {
     /// Take the functions as they were built last.
     #[arg(long)]
     pub no_build: bool,
-    /// Take the functions as `cargo dev package` built them for Lambda; nothing is built.
+    /// Take the functions as `cargo admin package` built them for Lambda; nothing is built.
     #[arg(long)]
     pub packaged: bool,
 }

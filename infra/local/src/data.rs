@@ -1,7 +1,8 @@
 //! The folder that keeps a local stack's data from one start to the next.
 
-use crate::{running, staff};
+use crate::staff;
 use anyhow::{Context, anyhow};
+use guichet_deploy::stack_info;
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::Write;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -17,7 +18,7 @@ const KEPT: [&str; 9] = [
     staff::KEPT,
     staff::NEW,
     "secrets.json",
-    running::FILE,
+    stack_info::FILE,
 ];
 
 /// The folder, held by this process alone.

@@ -8,6 +8,7 @@ use crate::machine;
 use crate::portal_template::REGION;
 use anyhow::{anyhow, bail};
 use guichet_cfn::template::Function;
+use guichet_deploy::workspace;
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -157,10 +158,13 @@ async fn told(stop: &mut watch::Receiver<bool>) {
 
 /// The function's binary with an environment of its own: what Lambda sets, and what the template says.
 fn command(number: usize, function: &Function, surroundings: &Surroundings) -> anyhow::Result<Command> {
-    let program =
-        if surroundings.packaged { machine::packaged(&function.name)? } else { machine::sibling(&function.name)? };
+    let program = if surroundings.packaged {
+        workspace::packaged_function(&function.name)?
+    } else {
+        machine::sibling(&function.name)?
+    };
     if !program.exists() {
-        let how = if surroundings.packaged { "`cargo dev package`" } else { "`cargo dev` without --no-build" };
+        let how = if surroundings.packaged { "`cargo admin package`" } else { "`cargo dev` without --no-build" };
         bail!("{} is not there: {how} builds it", program.display());
     }
     let mut command = Command::new(program);

@@ -10,9 +10,7 @@
 
 pub mod aws;
 mod bell;
-pub mod brand;
 mod bus;
-mod cargo_lambda;
 pub mod cli;
 pub mod compile;
 mod data;
@@ -25,17 +23,14 @@ mod invoke;
 mod log;
 mod machine;
 mod mailbox;
-pub mod package;
 mod pages;
 mod permissions;
 mod portal;
 pub mod portal_template;
-pub mod running;
 mod runtime_api;
 mod schedule;
 pub mod site;
 mod staff;
 pub mod start;
 mod tables;
-pub mod tether;
 mod wire;

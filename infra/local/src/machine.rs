@@ -3,7 +3,6 @@
 use anyhow::Context;
 use jiff::Timestamp;
 use std::ffi::OsString;
-use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
@@ -43,18 +42,6 @@ pub async fn free_port(whom: &str) -> anyhow::Result<(SocketAddr, TcpListener)> 
         Ok::<_, std::io::Error>((listener.local_addr()?, listener))
     };
     bind.await.with_context(|| format!("no free port for {whom}"))
-}
-
-/// The folder of the workspace that this program was built from.
-pub fn workspace() -> io::Result<PathBuf> {
-    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let missing = |error: io::Error| io::Error::new(error.kind(), format!("the workspace {here} is missing: {error}"));
-    std::fs::canonicalize(here).map_err(missing)
-}
-
-/// A function's binary as `cargo dev package` leaves it, which is where the template's `CodeUri` looks.
-pub fn packaged(name: &str) -> anyhow::Result<PathBuf> {
-    Ok(workspace()?.join("target/lambda").join(name).join("bootstrap"))
 }
 
 /// A program that cargo built beside this one.

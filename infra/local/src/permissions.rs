@@ -1,10 +1,10 @@
 //! Denies a function's AWS calls as IAM would, so that a missing permission is found on the developer's machine.
 
 use crate::data::Data;
-use crate::running::OPERATOR;
 use anyhow::Context;
 use guichet_cfn::iam::{AuthorizationError, Grant, PolicyEvaluator};
 use guichet_cfn::template::StackDefinition;
+use guichet_deploy::stack_info::OPERATOR;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;

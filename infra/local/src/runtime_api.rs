@@ -5,8 +5,8 @@
 use crate::data::Data;
 use crate::log::Log;
 use crate::machine;
-use crate::tether::{self, Tethered};
 use anyhow::anyhow;
+use guichet_deploy::child_guard::{self, GuardedChild};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ const ATTEMPTS: u32 = 3;
 
 /// A running cargo-lambda.
 pub struct RuntimeApi {
-    process: Tethered,
+    process: GuardedChild,
     log: Arc<Log>,
     /// Where it takes invocations, and functions ask for them.
     pub address: SocketAddr,
@@ -31,7 +31,7 @@ impl RuntimeApi {
         for _ in 0..ATTEMPTS {
             // Given back at once: cargo-lambda takes a port by its number alone.
             let (address, _) = machine::free_port("cargo-lambda").await?;
-            let mut command = tether::command(program)?;
+            let mut command = child_guard::command(program);
             command
                 .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
                 .args(["--invoke-port", &address.port().to_string(), "--color", "never", "--manifest-path"])
@@ -39,12 +39,12 @@ impl RuntimeApi {
                 .current_dir(workspace)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
-            let mut process = Tethered::start(&mut command)?;
-            let (output, errors) = process.output();
+            let mut process = GuardedChild::start(command)?;
+            let (output, errors) = process.take_output();
             log.follow(output);
             log.follow(errors);
             tokio::select! {
-                _ = process.ended() => {}
+                _ = process.wait() => {}
                 () = listens(address) => return Ok(Self { process, log, address }),
             }
         }
@@ -53,7 +53,7 @@ impl RuntimeApi {
 
     /// Waits for its death, and says so.
     pub async fn died(&mut self) -> anyhow::Error {
-        match self.process.ended().await {
+        match self.process.wait().await {
             Ok(status) => {
                 anyhow!("cargo-lambda ended ({status}). The end of its log:\n{}", self.log.end())
             }

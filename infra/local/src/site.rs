@@ -1,11 +1,11 @@
 //! The site's own files, with the headers that CloudFront would add.
 
-use crate::brand;
 use crate::edge::{self, Target};
 use anyhow::Context;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use guichet_deploy::site::{content_type, render_page, stylesheet};
 use std::path::PathBuf;
 
 /// The static site.
@@ -22,7 +22,7 @@ impl Site {
     pub fn new(folder: PathBuf, headers: &[(String, String)], settings: String) -> anyhow::Result<Self> {
         let mut headers = header_map(headers)?;
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        let style = brand::stylesheet(&settings);
+        let style = stylesheet(&settings);
         Ok(Self { folder, headers, settings, style })
     }
 
@@ -58,7 +58,7 @@ impl Site {
         if !content_type(path).starts_with("text/html") {
             return Some(content);
         }
-        Some(brand::page(&String::from_utf8_lossy(&content), &self.settings).into_bytes())
+        Some(render_page(&String::from_utf8_lossy(&content), &self.settings).into_bytes())
     }
 
     fn found(&self, status: StatusCode, path: &str, content: Body) -> Response {
@@ -74,25 +74,6 @@ pub fn header_map(list: &[(String, String)]) -> anyhow::Result<HeaderMap> {
         map.insert(name, HeaderValue::from_str(value).with_context(|| format!("{value} is no value of a header"))?);
     }
     Ok(map)
-}
-
-/// The type of a file of the site, by the end of its name.
-#[must_use]
-pub fn content_type(path: &str) -> &'static str {
-    match path.rsplit('.').next() {
-        Some("html") => "text/html; charset=utf-8",
-        Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
-        Some("json") => "application/json; charset=utf-8",
-        Some("svg") => "image/svg+xml; charset=utf-8",
-        Some("png") => "image/png",
-        Some("jpg" | "jpeg") => "image/jpeg",
-        Some("webp") => "image/webp",
-        Some("ico") => "image/x-icon",
-        Some("txt") => "text/plain; charset=utf-8",
-        Some("webmanifest") => "application/manifest+json",
-        _ => "application/octet-stream",
-    }
 }
 
 #[cfg(test)]

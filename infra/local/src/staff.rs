@@ -2,15 +2,16 @@
 
 use crate::data::Data;
 use crate::machine;
-use crate::running::SOME_REFUSED;
-use crate::tether;
 use anyhow::{Context, anyhow};
+use guichet_deploy::child_guard;
 use std::path::Path;
 
 /// What was imported last, kept to be imported again where the engine lost its tables.
 pub const KEPT: &str = "personnel.csv";
 /// What is imported for the first time; it gets the other name when that is done.
 pub const NEW: &str = "personnel-new.csv";
+/// Exit code of an import that refused some lines.
+const EXIT_PARTIAL: i32 = 2;
 const FICTITIOUS: &str = include_str!("personnel.csv");
 
 /// Who one can try as, with the fictitious staff.
@@ -51,11 +52,10 @@ pub async fn bring(data: &Data, file: Option<&Path>, empty: bool) -> anyhow::Res
 }
 
 async fn import(data: &Data, file: &Path) -> anyhow::Result<()> {
-    let mut command = tether::command(machine::sibling("guichet-admin")?)?;
-    let status =
-        tether::run(command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder()))
-            .await?;
-    if status.success() || status.code() == Some(SOME_REFUSED.into()) {
+    let mut command = child_guard::command(machine::sibling("guichet-admin")?);
+    command.args(["import", "--allow-deactivations"]).arg(file).arg("--data").arg(data.folder());
+    let status = child_guard::run(command).await?;
+    if status.success() || status.code() == Some(EXIT_PARTIAL) {
         return Ok(());
     }
     Err(anyhow!("the directory {} was not imported; the reason stands above", file.display()))

@@ -13,12 +13,13 @@ use crate::pages::Pages;
 use crate::permissions::Permissions;
 use crate::portal::{self, Doors, Portal};
 use crate::portal_template::{self, PortalDefinition, REGION};
-use crate::running::Running;
 use crate::runtime_api::RuntimeApi;
 use crate::site::{Site, header_map};
-use crate::{bus, cargo_lambda, compile, embedded, machine, running, schedule, staff, tables};
+use crate::{bus, compile, embedded, machine, schedule, staff, tables};
 use anyhow::{Context, anyhow, bail};
 use guichet_cfn::template::{ParameterOverrides, StackDefinition};
+use guichet_deploy::stack_info::{self, StackInfo};
+use guichet_deploy::{cargo_lambda, workspace};
 use serde_json::json;
 use std::convert::Infallible;
 use std::io::Write;
@@ -41,7 +42,7 @@ struct Children {
 pub async fn run(options: &Options) -> anyhow::Result<()> {
     let folder = match &options.data {
         Some(folder) => folder.clone(),
-        None => running::folder(options.port)?,
+        None => stack_info::data_folder(options.port)?,
     };
     let data = Data::open(&folder)?;
     let (fatal, died) = channel(1);
@@ -59,7 +60,7 @@ pub async fn run(options: &Options) -> anyhow::Result<()> {
         runtime_api.stop().await;
     }
     // It may not have been written yet.
-    let _ = std::fs::remove_file(data.file(running::FILE));
+    let _ = std::fs::remove_file(data.file(stack_info::FILE));
     ended
 }
 
@@ -91,7 +92,7 @@ async fn live(
     if options.fresh {
         data.forget()?;
     }
-    let workspace = machine::workspace()?;
+    let workspace = workspace::root()?;
     let stack = data.stack_name(port)?;
     let set: ParameterOverrides = options.set.iter().cloned().collect();
     let described = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
@@ -99,7 +100,7 @@ async fn live(
     definition.print_not_emulated();
 
     let PortalDefinition { stack: system, page_headers, api_headers, site_settings, mail_from } = definition;
-    let tool = cargo_lambda::bring(&workspace).await?;
+    let tool = cargo_lambda::install(&workspace).await?;
     if !options.no_build && !options.packaged {
         compile::build(&workspace, &system.functions).await?;
     }
@@ -141,7 +142,7 @@ async fn live(
     let api = format!("http://{straight_address}");
     let tables = system.tables.iter().map(|table| (table.logical_id.clone(), table.name.clone()));
     let secrets_named = system.secrets.iter().map(|secret| (secret.logical_id.clone(), secret.arn.clone()));
-    let running = Running {
+    let info = StackInfo {
         pid: std::process::id(),
         portal: address(port),
         api: api.clone(),
@@ -154,7 +155,7 @@ async fn live(
         secrets: secrets_named.collect(),
         parameters: system.parameters().clone(),
     };
-    running.write(data)?;
+    data.write_private(stack_info::FILE, &serde_json::to_vec(&info)?)?;
 
     let open = async {
         let empty = made.iter().any(|table| table == "Directory");

@@ -1,7 +1,7 @@
 //! `/_local/mail` for programs and `/_local/inbox` for people.
 
-use super::escaped;
 use crate::mailbox::Mail;
+use guichet_deploy::html::escape;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::fmt::Write;
@@ -57,8 +57,8 @@ pub fn page(mails: &[Mail]) -> String {
 fn write_mail(page: &mut String, mail: &Mail, open: bool) -> std::fmt::Result {
     let sent_at = mail.sent_at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
     let [id, subject, to, text, source] =
-        [&mail.id, &mail.subject, &mail.to, &mail.text, &mail.html].map(|part| escaped(part));
-    let frame = escaped(&led_to_the_top(&mail.html));
+        [&mail.id, &mail.subject, &mail.to, &mail.text, &mail.html].map(|part| escape(part));
+    let frame = escape(&led_to_the_top(&mail.html));
     let open = if open { " open" } else { "" };
     writeln!(page, "<details id=\"mail-{id}\"{open}>")?;
     writeln!(page, "<summary><strong>{subject}</strong><span>À : {to}</span><time>{sent_at}</time></summary>")?;

@@ -1,7 +1,7 @@
 //! `/_local/api`: `infra/openapi.yaml` as a page, for who writes an HTTP client.
 
-use super::escaped;
 use anyhow::Context;
+use guichet_deploy::html::escape;
 use serde_json::{Map, Value};
 use std::fmt::Write;
 use std::path::Path;
@@ -51,8 +51,8 @@ impl Document {
         for (path, operations) in entries(&self.0["paths"]) {
             for (method, operation) in entries(operations) {
                 let (id, route) =
-                    (escaped(text(&operation["operationId"])), format!("{} {path}", method.to_uppercase()));
-                let (route, summary) = (escaped(&route), escaped(text(&operation["summary"])));
+                    (escape(text(&operation["operationId"])), format!("{} {path}", method.to_uppercase()));
+                let (route, summary) = (escape(&route), escape(text(&operation["summary"])));
                 // Writing to a String does not fail.
                 let _ = writeln!(list, "<li><a href=\"#{id}\"><code>{route}</code></a> {summary}</li>");
                 let _ = writeln!(sections, "<section id=\"{id}\">\n<h2><code>{route}</code></h2>\n<p>{summary}.</p>");
@@ -82,7 +82,7 @@ impl Document {
         push(page, "h3", "Answers");
         for (status, answer) in entries(&operation["responses"]) {
             let answer = self.resolved(answer);
-            let about = escaped(text(&answer["description"]));
+            let about = escape(text(&answer["description"]));
             let _ = writeln!(page, "<details><summary><strong>{status}</strong> {about}</summary>");
             for (kind, media) in entries(&answer["content"]) {
                 push(page, "p", kind);
@@ -175,7 +175,7 @@ fn table(page: &mut String, heading: &str, fields: &[Field]) {
     }
     let _ = writeln!(page, "<table>\n<tr><th>{heading}</th><th>Value</th><th>About</th></tr>");
     for Field { name, limits, required, description } in fields {
-        let (name, limits, description) = (escaped(name), escaped(limits), escaped(description));
+        let (name, limits, description) = (escape(name), escape(limits), escape(description));
         let optional = if *required { "" } else { "May be left out. " };
         let _ =
             writeln!(page, "<tr><td><code>{name}</code></td><td>{limits}</td><td>{optional}{description}</td></tr>");
@@ -185,7 +185,7 @@ fn table(page: &mut String, heading: &str, fields: &[Field]) {
 
 fn push(page: &mut String, element: &str, content: &str) {
     if !content.is_empty() {
-        let _ = writeln!(page, "<{element}>{}</{element}>", escaped(content));
+        let _ = writeln!(page, "<{element}>{}</{element}>", escape(content));
     }
 }
 

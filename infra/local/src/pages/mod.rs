@@ -71,7 +71,3 @@ impl Pages {
         Some(StatusCode::NO_CONTENT.into_response())
     }
 }
-
-pub(crate) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}

@@ -1,4 +1,4 @@
-//! Calls to the AWS command line, which whoever deploys has and is signed in with.
+//! The AWS command line, which anyone who deploys has installed and configured.
 
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -17,7 +17,7 @@ pub enum AwsError {
 }
 
 /// Runs `aws` and parses its JSON output; `null` if there is none.
-pub(crate) fn aws<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Value, AwsError> {
+pub fn aws<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Result<Value, AwsError> {
     let mut command = Command::new("aws");
     command.args(arguments).args(["--output", "json"]);
     let output = command.output().map_err(AwsError::NotInstalled)?;
@@ -31,24 +31,24 @@ pub(crate) fn aws<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Re
     Ok(serde_json::from_slice(&output.stdout).unwrap_or_default())
 }
 
-pub(crate) struct Deployed {
+pub struct Deployed {
     pub name: String,
     described: Value,
 }
 
 impl Deployed {
-    pub(crate) fn describe(name: &str) -> Result<Self, AwsError> {
+    pub fn describe(name: &str) -> Result<Self, AwsError> {
         let described = aws(["cloudformation", "describe-stacks", "--stack-name", name])?;
         Ok(Self { name: name.to_owned(), described: described["Stacks"][0].clone() })
     }
 
     /// Empty if there is no such output.
-    pub(crate) fn output(&self, name: &str) -> &str {
+    pub fn output(&self, name: &str) -> &str {
         self.pair("Outputs", "OutputKey", "OutputValue", name)
     }
 
     /// Empty if there is no such parameter.
-    pub(crate) fn parameter(&self, name: &str) -> &str {
+    pub fn parameter(&self, name: &str) -> &str {
         self.pair("Parameters", "ParameterKey", "ParameterValue", name)
     }
 
@@ -58,7 +58,7 @@ impl Deployed {
     }
 
     /// Logical and physical ids of the resources of a type.
-    pub(crate) fn resources(&self, kind: &str) -> Result<Vec<(String, String)>, AwsError> {
+    pub fn resources(&self, kind: &str) -> Result<Vec<(String, String)>, AwsError> {
         let listed = aws(["cloudformation", "list-stack-resources", "--stack-name", &self.name])?;
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let resources = listed["StackResourceSummaries"].as_array().cloned().unwrap_or_default().into_iter();

@@ -1,63 +1,28 @@
-//! The organisation on its pages: the desk's name and telephone in their markup, the colour and the logo as the style
-//! sheet `/settings.css`.
+//! The organization's color and logo as the style sheet `/settings.css`.
 //!
-//! Whatever colour is given, text on it and text in it can be read: it is darkened or lightened until the contrast is
-//! what WCAG 2.2 asks for (1.4.3, 1.4.11).
+//! Any color stays readable: it is darkened or lightened until text in it and on it has the contrast that WCAG 2.2 requires
+//! (1.4.3, 1.4.11).
 
-use crate::pages::escaped;
-use serde::Deserialize;
+use super::settings::SiteSettings;
 use std::fmt::Write;
 
-/// What of `/settings.json` says whose the site is, and how it looks; empty is what the pages and `styles/tokens.css` say.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Organisation {
-    #[serde(default)]
-    desk_name: String,
-    #[serde(default)]
-    desk_phone: String,
-    #[serde(default)]
-    brand_color: String,
-    #[serde(default)]
-    logo: String,
-}
-
-/// Red, green and blue, 0 to 1.
+/// Red, green, and blue, 0 to 1.
 type Color = [f64; 3];
 
 const WHITE: Color = [1.0, 1.0, 1.0];
 const BLACK: Color = [0.0, 0.0, 0.0];
-/// `--surface` in the dark, and the ink on what is light there.
+/// `--surface` of the dark scheme, also the text color on light elements there.
 const DARK_SURFACE: Color = [0.094, 0.133, 0.173];
-/// Above the 4.5:1 of the text, for it stands on tinted paper as well.
-const READABLE: f64 = 6.0;
+/// WCAG requires 4.5:1. The margin is for text on tinted backgrounds.
+const MIN_CONTRAST: f64 = 6.0;
 
-/// A page with the name and the telephone of these settings, as JSON: there before any script, and without any.
-#[must_use]
-pub fn page(html: &str, settings: &str) -> String {
-    let organisation: Organisation = serde_json::from_str(settings).unwrap_or_default();
-    let (name, phone) = (escaped(&organisation.desk_name), escaped(&organisation.desk_phone));
-    let mut page = html.to_owned();
-    if !name.is_empty() {
-        page = page.replace(">Centre de services</span>", &format!(">{name}</span>"));
-    }
-    if !phone.is_empty() {
-        // Only the number itself: the words after it (« poste 4242 ») are for the reader.
-        let number = phone.chars().take_while(|one| one.is_ascii_digit() || "+-.() ".contains(*one));
-        let number: String = number.filter(|one| one.is_ascii_digit() || *one == '+').collect();
-        page = page.replace("<span data-desk-phone hidden>", "<span data-desk-phone>");
-        page = page.replace("<a></a>", &format!("<a href=\"tel:{number}\">{phone}</a>"));
-    }
-    page
-}
-
-/// The style sheet for the settings in this JSON.
+/// `settings` is `/settings.json`.
 #[must_use]
 pub fn stylesheet(settings: &str) -> String {
-    let Ok(organisation) = serde_json::from_str::<Organisation>(settings) else { return String::new() };
+    let settings = SiteSettings::parse(settings);
     let mut sheet = String::new();
-    // Writing to a String does not fail.
-    if let Some(color) = parse(&organisation.brand_color) {
+    // Writing to a String cannot fail.
+    if let Some(color) = parse(&settings.brand_color) {
         let _ = write!(
             sheet,
             ":root {{{}}}\n@media (prefers-color-scheme: dark) {{ :root {{{}}} }}\n",
@@ -65,8 +30,8 @@ pub fn stylesheet(settings: &str) -> String {
             dark(color)
         );
     }
-    if !organisation.logo.is_empty() {
-        let _ = writeln!(sheet, ":root {{ --logo: url(\"{}\"); }}", organisation.logo);
+    if !settings.logo.is_empty() {
+        let _ = writeln!(sheet, ":root {{ --logo: url(\"{}\"); }}", settings.logo);
     }
     sheet
 }
@@ -113,10 +78,10 @@ fn parse(color: &str) -> Option<Color> {
     Some([part(0)?, part(2)?, part(4)?])
 }
 
-/// The colour, moved towards another as far as it must be to be read on a ground.
-fn readable(color: Color, ground: Color, towards: Color) -> Color {
+/// Moves the color towards another until its contrast with the background suffices.
+fn readable(color: Color, background: Color, towards: Color) -> Color {
     let steps = (0..=20).map(|step| mix(color, towards, f64::from(step) / 20.0));
-    steps.into_iter().find(|it| contrast(*it, ground) >= READABLE).unwrap_or(towards)
+    steps.into_iter().find(|it| contrast(*it, background) >= MIN_CONTRAST).unwrap_or(towards)
 }
 
 fn mix(one: Color, other: Color, share: f64) -> Color {
@@ -138,7 +103,7 @@ fn luminance(color: Color) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Color, WHITE, contrast, page, stylesheet};
+    use super::{Color, WHITE, contrast, stylesheet};
     use std::collections::HashMap;
 
     fn tokens(part: &str) -> HashMap<String, Color> {
@@ -148,19 +113,6 @@ mod tests {
             [parts[0], parts[1], parts[2]]
         };
         declarations.map(|(name, rest)| (name.to_owned(), color(rest))).collect()
-    }
-
-    #[test]
-    fn a_page_says_whose_it_is() {
-        let html = include_str!("../../../static-site/index.html");
-        let settings = r#"{"deskName": "Soins & Cie", "deskPhone": "+1 (514) 555-0123, poste <4>"}"#;
-        let filled = page(html, settings);
-        assert_eq!(filled.matches(">Soins &amp; Cie</span>").count(), 2, "above and below");
-        assert!(!filled.contains(">Centre de services</span>"));
-        assert!(filled.contains(
-            "<span data-desk-phone>&nbsp;: <a href=\"tel:+15145550123\">+1 (514) 555-0123, poste &lt;4&gt;</a></span>"
-        ));
-        assert_eq!(page(html, r#"{"deskName": "", "deskPhone": ""}"#), html);
     }
 
     #[test]
@@ -175,7 +127,7 @@ mod tests {
             let surface = [24.0, 34.0, 44.0].map(|part| part / 255.0);
             let [paper, dark_paper] =
                 [[243.0, 245.0, 247.0], [16.0, 23.0, 30.0]].map(|it: Color| it.map(|part| part / 255.0));
-            for (on, ground) in [
+            for (color, background) in [
                 (light["link"], WHITE),
                 (light["link"], paper),
                 (light["link"], light["notice-paper"]),
@@ -188,7 +140,7 @@ mod tests {
                 (dark["on-action"], dark["action"]),
                 (dark["on-action"], dark["action-strong"]),
             ] {
-                assert!(contrast(on, ground) >= 4.5, "{red} {green} {blue}: {on:?} on {ground:?}");
+                assert!(contrast(color, background) >= 4.5, "{red} {green} {blue}: {color:?} on {background:?}");
             }
         }
     }
