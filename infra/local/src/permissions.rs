@@ -1,6 +1,6 @@
 //! Denies a function's AWS calls as IAM would, so that a missing permission is found on the developer's machine.
 
-use crate::data::Data;
+use crate::data_folder::{DataFolder, PERMISSIONS_LOG};
 use anyhow::Context;
 use guichet_cfn::iam::{AuthorizationError, Grant, PolicyEvaluator};
 use guichet_cfn::template::StackDefinition;
@@ -10,9 +10,6 @@ use std::fs::File;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-/// Lines `granted GRANT` at the start, and `used GRANT` when a grant allows a call for the first time.
-pub const LOG: &str = "permissions.log";
-
 /// The policies of all functions, and the managed policies that people and jobs have.
 pub struct Permissions {
     evaluator: PolicyEvaluator,
@@ -20,13 +17,14 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    pub fn open(stack: &StackDefinition, data: &Data) -> anyhow::Result<Self> {
+    /// Starts the log: a line `granted GRANT` for each grant, and later a line `used GRANT` for the first call that it allows.
+    pub fn open(stack: &StackDefinition, data: &DataFolder) -> anyhow::Result<Self> {
         let evaluator = stack.policy_evaluator();
-        let path = data.file(LOG);
-        let failed = || format!("{} cannot be written", path.display());
-        let mut log = File::create(&path).with_context(failed)?;
+        let path = data.file(PERMISSIONS_LOG);
+        let context = || format!("cannot write {}", path.display());
+        let mut log = File::create(&path).with_context(context)?;
         for grant in evaluator.grants() {
-            writeln!(log, "granted {grant}").with_context(failed)?;
+            writeln!(log, "granted {grant}").with_context(context)?;
         }
         Ok(Self { evaluator, used: Mutex::new((log, BTreeSet::new())) })
     }
@@ -78,8 +76,8 @@ impl Permissions {
 
 #[cfg(test)]
 mod tests {
-    use super::{LOG, OPERATOR, Permissions};
-    use crate::data::Data;
+    use super::{OPERATOR, PERMISSIONS_LOG, Permissions};
+    use crate::data_folder::DataFolder;
     use guichet_cfn::{PseudoParameters, Template};
     use serde_json::json;
     use std::collections::BTreeMap;
@@ -98,7 +96,7 @@ mod tests {
     #[test]
     fn what_is_used_is_noted_once() {
         let folder = std::env::temp_dir().join(format!("guichet-permissions-{}", std::process::id()));
-        let data = Data::open(&folder).unwrap();
+        let data = DataFolder::open(&folder).unwrap();
         let pseudo = PseudoParameters {
             stack_name: "s".into(),
             region: "ca-central-1".into(),
@@ -112,7 +110,7 @@ mod tests {
         }
         assert!(permissions.dynamodb("F", "DeleteItem", call.as_bytes()).is_err());
         assert_eq!(permissions.dynamodb(OPERATOR, "DeleteItem", call.as_bytes()), Ok(()));
-        let log = std::fs::read_to_string(data.file(LOG)).unwrap();
+        let log = std::fs::read_to_string(data.file(PERMISSIONS_LOG)).unwrap();
         let (granted, used): (Vec<_>, Vec<_>) = log.lines().partition(|line| line.starts_with("granted "));
         assert_eq!(granted.len(), 2, "{log}");
         assert_eq!(

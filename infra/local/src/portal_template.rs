@@ -9,7 +9,7 @@ use std::path::Path;
 pub const REGION: &str = "ca-central-1";
 pub const ACCOUNT: &str = "000000000000";
 
-/// What cannot be emulated on one machine and needs no notice: what matters of these is read elsewhere.
+/// Types whose absence needs no message: the local stack reads what it needs of them elsewhere.
 const SILENT: [&str; 7] = [
     "AWS::Serverless::HttpApi",
     "AWS::CloudFront::Distribution",
@@ -28,15 +28,14 @@ pub struct PortalDefinition {
     pub api_headers: Vec<(String, String)>,
     /// The JSON of `/settings.json`.
     pub site_settings: String,
-    /// The only address that SES accepts as a sender.
+    /// The only sender that SES accepts.
     pub mail_from: String,
 }
 
 /// Reads the template. A parameter has the value in `set`, or else that in the template's metadata `LocalParameters`, or else its
 /// default.
 pub fn read(file: &Path, stack_name: &str, port: u16, set: &ParameterOverrides) -> anyhow::Result<PortalDefinition> {
-    let template = Template::read(file).with_context(|| format!("{} is not a template", file.display()))?;
-    resolve(&template, stack_name, port, set)
+    resolve(&Template::read(file)?, stack_name, port, set)
 }
 
 fn resolve(
@@ -55,7 +54,7 @@ fn resolve(
         region: REGION.to_owned(),
         account_id: ACCOUNT.to_owned(),
     };
-    let stack = template.resolve(pseudo_parameters, &overrides).context("the stack cannot be started")?;
+    let stack = template.resolve(pseudo_parameters, &overrides).context("cannot resolve the template")?;
     let (mut page_headers, mut api_headers) = (Vec::new(), Vec::new());
     for (id, headers) in &stack.response_headers {
         match id.as_str() {
@@ -64,7 +63,7 @@ fn resolve(
             other => bail!("the response headers policy {other} is not supported"),
         }
     }
-    let site_settings = stack.output("SiteSettings").context("the stack cannot be started")?;
+    let site_settings = stack.output("SiteSettings").context("cannot resolve the template")?;
     serde_json::from_str::<Value>(&site_settings).context("the output SiteSettings is not JSON")?;
     let mail_from = stack.parameters().get("MailFrom").and_then(Value::as_str);
     Ok(PortalDefinition {

@@ -1,56 +1,49 @@
-//! What SES tells of a mail, as `EventBridge` brings it. What becomes of a mail here is that it is delivered, but to the
-//! addresses of AWS's own mailbox simulator, which play what their names say, and but for what is played by hand.
+//! SES events on EventBridge. An email is delivered, unless its address is one of AWS's mailbox simulator; tests publish other events
+//! with `POST /_local/mail/ID/EVENT`.
 
-use crate::machine;
-use crate::mailbox::Mail;
+use crate::host;
+use crate::mailbox::SentEmail;
 use crate::portal_template::{ACCOUNT, REGION};
 use serde_json::{Value, json};
 
-/// A kind of event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// SES took it.
+pub enum SesEvent {
     Send,
-    /// The other side does not take it yet.
     DeliveryDelay,
-    /// The other side took it.
     Delivery,
-    /// The other side refused it for good.
+    /// Permanent.
     Bounce,
-    /// It did not take it in all the time that SES tried.
     TransientBounce,
-    /// SES itself did not try, since mails to this address bounced before.
+    /// The address is on the account's suppression list.
     SuppressedBounce,
-    /// Its reader called it unwanted.
     Complaint,
-    /// SES found a virus in it.
+    /// SES found a virus.
     Reject,
-    /// SES could not make it of its template.
     RenderingFailure,
 }
 
-const KINDS: [(&str, Kind); 9] = [
-    ("send", Kind::Send),
-    ("delivery-delay", Kind::DeliveryDelay),
-    ("delivery", Kind::Delivery),
-    ("bounce", Kind::Bounce),
-    ("transient-bounce", Kind::TransientBounce),
-    ("suppressed-bounce", Kind::SuppressedBounce),
-    ("complaint", Kind::Complaint),
-    ("reject", Kind::Reject),
-    ("rendering-failure", Kind::RenderingFailure),
+const NAMES: [(&str, SesEvent); 9] = [
+    ("send", SesEvent::Send),
+    ("delivery-delay", SesEvent::DeliveryDelay),
+    ("delivery", SesEvent::Delivery),
+    ("bounce", SesEvent::Bounce),
+    ("transient-bounce", SesEvent::TransientBounce),
+    ("suppressed-bounce", SesEvent::SuppressedBounce),
+    ("complaint", SesEvent::Complaint),
+    ("reject", SesEvent::Reject),
+    ("rendering-failure", SesEvent::RenderingFailure),
 ];
 
-impl Kind {
-    /// The kind of this name, as it stands in the path that plays it.
+impl SesEvent {
+    /// By its name in the path.
     #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        KINDS.into_iter().find(|(known, _)| *known == name).map(|(_, kind)| kind)
+    pub fn from_name(name: &str) -> Option<Self> {
+        NAMES.into_iter().find(|(known, _)| *known == name).map(|(_, event)| event)
     }
 
-    /// What is told, unasked, of a mail to this address.
+    /// The events that follow an email to this address.
     #[must_use]
-    pub fn of_mail_to(address: &str) -> &'static [Self] {
+    pub fn automatic(address: &str) -> &'static [Self] {
         match address {
             "bounce@simulator.amazonses.com" => &[Self::Send, Self::Bounce],
             "complaint@simulator.amazonses.com" => &[Self::Send, Self::Delivery, Self::Complaint],
@@ -59,8 +52,8 @@ impl Kind {
         }
     }
 
-    /// SES's word for it, the word of `EventBridge`, and what SES tells besides.
-    fn told(self, address: &str, now: &str) -> (&'static str, &'static str, &'static str, Value) {
+    /// SES's event type, EventBridge's detail type, and the name and value of the field with the details.
+    fn details(self, address: &str, now: &str) -> (&'static str, &'static str, &'static str, Value) {
         let recipients = json!([{ "emailAddress": address, "action": "failed", "status": "5.1.1" }]);
         let bounce = |kind: &str, sub: &str| json!({ "bounceType": kind, "bounceSubType": sub, "bouncedRecipients": recipients, "timestamp": now });
         match self {
@@ -95,22 +88,22 @@ impl Kind {
         }
     }
 
-    /// The event.
+    /// As EventBridge delivers it.
     #[must_use]
-    pub fn event(self, mail: &Mail) -> Value {
-        let now = machine::now().to_string();
-        let (event_type, detail_type, about, told) = self.told(&mail.to, &now);
+    pub fn event(self, email: &SentEmail) -> Value {
+        let now = host::now().to_string();
+        let (event_type, detail_type, field, details) = self.details(&email.to, &now);
         let tags: serde_json::Map<_, _> =
-            mail.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
+            email.tags.iter().map(|(name, value)| (name.clone(), json!([value]))).collect();
         let mut detail = json!({
             "eventType": event_type,
             "mail": {
-                "timestamp": mail.sent_at.to_string(), "messageId": mail.id, "destination": [mail.to], "tags": tags,
+                "timestamp": email.sent_at.to_string(), "messageId": email.id, "destination": [email.to], "tags": tags,
             },
         });
-        detail[about] = told;
+        detail[field] = details;
         json!({
-            "version": "0", "id": machine::random_id().unwrap_or_default(), "source": "aws.ses", "account": ACCOUNT,
+            "version": "0", "id": host::random_id().unwrap_or_default(), "source": "aws.ses", "account": ACCOUNT,
             "region": REGION, "time": now, "detail-type": detail_type, "detail": detail,
             "resources": [format!("arn:aws:ses:{REGION}:{ACCOUNT}:configuration-set/guichet")],
         })

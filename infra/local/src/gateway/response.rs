@@ -1,6 +1,6 @@
-//! A function's answer, payload format 2.0, as the response of the HTTP API.
+//! The HTTP response of a function's answer, payload format 2.0.
 
-use crate::wire::OF_THE_CONNECTION;
+use crate::http_proxy::HOP_BY_HOP_HEADERS;
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
@@ -20,8 +20,7 @@ struct Answer {
     is_base64_encoded: Option<bool>,
 }
 
-/// The response that an answer makes.
-pub fn response(answer: &[u8]) -> anyhow::Result<Response> {
+pub fn build(answer: &[u8]) -> anyhow::Result<Response> {
     let answer: Answer = serde_json::from_slice(answer)?;
     let many = answer.multi_value_headers.unwrap_or_default();
     let single = answer.headers.unwrap_or_default().into_iter().filter(|(name, _)| !many.contains_key(name));
@@ -37,8 +36,7 @@ pub fn response(answer: &[u8]) -> anyhow::Result<Response> {
     *response.status_mut() = status;
     for (name, value) in headers.chain(single) {
         let name: HeaderName = name.parse()?;
-        // The connection is the gateway's own affair.
-        if OF_THE_CONNECTION.contains(&name) {
+        if HOP_BY_HOP_HEADERS.contains(&name) {
             continue;
         }
         let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -53,12 +51,12 @@ pub fn response(answer: &[u8]) -> anyhow::Result<Response> {
 
 #[cfg(test)]
 mod tests {
-    use super::response;
+    use super::build;
     use axum::body::to_bytes;
 
     #[tokio::test]
     async fn an_answer_becomes_a_response() {
-        let response = response(
+        let response = build(
             br#"{"statusCode": 202, "headers": {"content-type": "application/json", "vary": "x", "content-length": "9"},
                 "multiValueHeaders": {"vary": ["a", "b"]}, "cookies": ["a=1; Path=/", "b=2"],
                 "body": "e30=", "isBase64Encoded": true}"#,
@@ -78,7 +76,7 @@ mod tests {
     #[test]
     fn anything_else_is_an_error() {
         for answer in ["", "null", "{}", r#"{"statusCode": 42}"#, r#"{"statusCode": 200, "headers": {"a b": "c"}}"#] {
-            assert!(response(answer.as_bytes()).is_err(), "{answer}");
+            assert!(build(answer.as_bytes()).is_err(), "{answer}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `/_local/api`: `infra/openapi.yaml` as a page, for who writes an HTTP client.
+//! `/_local/api`: `infra/openapi.yaml` as a page.
 
 use anyhow::Context;
 use guichet_deploy::html::escape;
@@ -22,21 +22,20 @@ td { overflow-wrap: anywhere } details { margin: .25rem 0 } summary { cursor: po
 <h1>The API of Guichet</h1>
 "#;
 
-/// The page, made from the file as it is now.
 pub fn page(file: &Path) -> anyhow::Result<String> {
-    let failed = || format!("{} cannot be shown", file.display());
-    let text = std::fs::read_to_string(file).with_context(failed)?;
-    let mut yaml: serde_norway::Value = serde_norway::from_str(&text).with_context(failed)?;
-    yaml.apply_merge().with_context(failed)?;
-    Ok(Document(serde_json::to_value(yaml).with_context(failed)?).page())
+    let context = || format!("cannot show {}", file.display());
+    let text = std::fs::read_to_string(file).with_context(context)?;
+    let mut yaml: serde_norway::Value = serde_norway::from_str(&text).with_context(context)?;
+    yaml.apply_merge().with_context(context)?;
+    Ok(Document(serde_json::to_value(yaml).with_context(context)?).page())
 }
 
 struct Document(Value);
 
-/// A line of a table of fields.
+/// A row of a table.
 struct Field {
     name: String,
-    limits: String,
+    constraints: String,
     required: bool,
     description: String,
 }
@@ -53,7 +52,7 @@ impl Document {
                 let (id, route) =
                     (escape(text(&operation["operationId"])), format!("{} {path}", method.to_uppercase()));
                 let (route, summary) = (escape(&route), escape(text(&operation["summary"])));
-                // Writing to a String does not fail.
+                // Writing to a String cannot fail.
                 let _ = writeln!(list, "<li><a href=\"#{id}\"><code>{route}</code></a> {summary}</li>");
                 let _ = writeln!(sections, "<section id=\"{id}\">\n<h2><code>{route}</code></h2>\n<p>{summary}.</p>");
                 self.describe(operation, &mut sections);
@@ -79,22 +78,23 @@ impl Document {
             push(page, "h3", "Request");
             self.content(media, page);
         }
-        push(page, "h3", "Answers");
-        for (status, answer) in entries(&operation["responses"]) {
-            let answer = self.resolved(answer);
-            let about = escape(text(&answer["description"]));
+        push(page, "h3", "Responses");
+        for (status, response) in entries(&operation["responses"]) {
+            let response = self.resolved(response);
+            let about = escape(text(&response["description"]));
             let _ = writeln!(page, "<details><summary><strong>{status}</strong> {about}</summary>");
-            for (kind, media) in entries(&answer["content"]) {
+            for (kind, media) in entries(&response["content"]) {
                 push(page, "p", kind);
                 self.content(media, page);
             }
-            let headers: Vec<_> = entries(&answer["headers"]).map(|(name, header)| self.header(name, header)).collect();
+            let headers: Vec<_> =
+                entries(&response["headers"]).map(|(name, header)| self.header(name, header)).collect();
             table(page, "Header", &headers);
             page.push_str("</details>\n");
         }
     }
 
-    /// The fields and the examples of a body or a parameter.
+    /// Writes the fields and examples of a body or parameter.
     fn content(&self, described: &Value, page: &mut String) {
         let schema = self.resolved(&described["schema"]);
         let alternatives = schema["oneOf"].as_array().cloned().unwrap_or_else(|| vec![schema]);
@@ -110,13 +110,13 @@ impl Document {
         }
     }
 
-    /// The fields of a value, each by the way to it, such as `sessions[].id`.
+    /// Collects the fields of a value by path, such as `sessions[].id`.
     fn fields(&self, name: &str, schema: &Value, required: bool, found: &mut Vec<Field>) {
         let schema = self.resolved(schema);
-        let limits = limits(&schema);
-        if !limits.is_empty() {
+        let constraints = constraints(&schema);
+        if !constraints.is_empty() {
             let description = text(&schema["description"]).to_owned();
-            found.push(Field { name: name.to_owned(), limits, required, description });
+            found.push(Field { name: name.to_owned(), constraints, required, description });
         }
         for (field, described) in entries(&schema["properties"]) {
             let required = schema["required"].as_array().is_some_and(|names| names.iter().any(|it| it == field));
@@ -130,43 +130,43 @@ impl Document {
 
     fn header(&self, name: &str, header: &Value) -> Field {
         let header = self.resolved(header);
-        let (limits, description) = (limits(&header["schema"]), text(&header["description"]).to_owned());
-        Field { name: name.to_owned(), limits, required: header["required"] == true, description }
+        let (constraints, description) = (constraints(&header["schema"]), text(&header["description"]).to_owned());
+        Field { name: name.to_owned(), constraints, required: header["required"] == true, description }
     }
 
-    /// What a reference names, under what stands beside it.
+    /// Follows a `$ref`; keys beside it override those of its target.
     fn resolved(&self, node: &Value) -> Value {
         let named = node["$ref"].as_str().and_then(|it| self.0.pointer(it.strip_prefix('#')?));
-        named.map_or_else(|| node.clone(), |named| laid_over(named.clone(), node))
+        named.map_or_else(|| node.clone(), |named| overlay(named.clone(), node))
     }
 }
 
-fn laid_over(mut below: Value, above: &Value) -> Value {
-    match (&mut below, above) {
-        (Value::Object(below), Value::Object(above)) => {
-            for (name, value) in above {
-                let covered = below.remove(name).unwrap_or_default();
-                below.insert(name.clone(), laid_over(covered, value));
+fn overlay(mut base: Value, overrides: &Value) -> Value {
+    match (&mut base, overrides) {
+        (Value::Object(base), Value::Object(overrides)) => {
+            for (name, value) in overrides {
+                let original = base.remove(name).unwrap_or_default();
+                base.insert(name.clone(), overlay(original, value));
             }
         }
-        _ => return above.clone(),
+        _ => return overrides.clone(),
     }
-    below
+    base
 }
 
-/// What a value may be; nothing for an object, whose fields say it.
-fn limits(schema: &Value) -> String {
+/// The constraints of a schema; empty for an object.
+fn constraints(schema: &Value) -> String {
     let json = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let said = entries(schema).filter_map(|(name, value)| match (name, value) {
+    let texts = entries(schema).filter_map(|(name, value)| match (name, value) {
         ("type", Value::String(kind)) if kind == "object" => None,
         ("type" | "const", value) => Some(json(value)),
-        ("enum", Value::Array(words)) => Some(words.iter().map(json).collect::<Vec<_>>().join(", ")),
+        ("enum", Value::Array(values)) => Some(values.iter().map(json).collect::<Vec<_>>().join(", ")),
         ("format" | "pattern" | "minLength" | "minimum" | "maximum" | "minItems" | "maxItems" | "default", value) => {
             Some(format!("{name} {}", json(value)))
         }
         _ => None,
     });
-    said.collect::<Vec<_>>().join("; ")
+    texts.collect::<Vec<_>>().join("; ")
 }
 
 fn table(page: &mut String, heading: &str, fields: &[Field]) {
@@ -174,11 +174,13 @@ fn table(page: &mut String, heading: &str, fields: &[Field]) {
         return;
     }
     let _ = writeln!(page, "<table>\n<tr><th>{heading}</th><th>Value</th><th>About</th></tr>");
-    for Field { name, limits, required, description } in fields {
-        let (name, limits, description) = (escape(name), escape(limits), escape(description));
-        let optional = if *required { "" } else { "May be left out. " };
-        let _ =
-            writeln!(page, "<tr><td><code>{name}</code></td><td>{limits}</td><td>{optional}{description}</td></tr>");
+    for Field { name, constraints, required, description } in fields {
+        let (name, constraints, description) = (escape(name), escape(constraints), escape(description));
+        let optional = if *required { "" } else { "Optional. " };
+        let _ = writeln!(
+            page,
+            "<tr><td><code>{name}</code></td><td>{constraints}</td><td>{optional}{description}</td></tr>"
+        );
     }
     page.push_str("</table>\n");
 }
