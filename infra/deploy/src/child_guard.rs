@@ -1,8 +1,8 @@
 //! Child processes that end with this process, even if it is killed with SIGKILL.
 //!
-//! A shell starts a guard in the background and then becomes the program, so that the child's process id is the program's. The
-//! guard reads a pipe whose other end this process holds. When the pipe closes, the guard kills the program's process group. The
-//! guard is a member of that group, so the group's number cannot be reused while it waits.
+//! A shell starts a guard in the background and then becomes the program, so that the child's process id is the
+//! program's. The guard reads a pipe whose other end this process holds. When the pipe closes, the guard kills the
+//! program's process group. The guard is a member of that group, so the group's number cannot be reused while it waits.
 
 use anyhow::Context;
 use std::ffi::OsStr;
@@ -10,7 +10,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 
-/// POSIX gives a background process `/dev/null` as its standard input, hence the descriptor 3. Not every shell knows `kill -9 -- -N`.
+/// POSIX gives a background process `/dev/null` as its standard input, hence the descriptor 3. Not every shell knows
+/// `kill -9 -- -N`.
 const GUARD: &str = r#"exec 3<&0
 (trap '' HUP INT TERM; read -r _ <&3; kill -s KILL -- "-$$") >/dev/null 2>&1 &
 exec "$@" </dev/null 3<&-"#;
@@ -21,8 +22,8 @@ pub struct GuardedChild {
     pipe: Option<ChildStdin>,
 }
 
-/// A command that runs `program` with a guard, in a process group of its own: it does not receive the Ctrl-C of the terminal. Its
-/// standard input is the pipe.
+/// A command that runs `program` with a guard, in a process group of its own: it does not receive the Ctrl-C of the
+/// terminal. Its standard input is the pipe.
 pub fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", GUARD, "sh"]).arg(program).stdin(Stdio::piped()).process_group(0);

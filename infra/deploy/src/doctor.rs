@@ -46,8 +46,8 @@ fn unknown(says: String) -> Finding {
     Finding { state: State::Unknown, says }
 }
 
-/// Checks what a portal needs and a deployment alone does not provide. Fails only if the stack does not exist: if a call of a check
-/// fails, that check is unknown.
+/// Checks what a portal needs and a deployment alone does not provide. Fails only if the stack does not exist: if a
+/// call of a check fails, that check is unknown.
 pub fn doctor(stack: &str) -> Result<Vec<Finding>, AwsError> {
     let deployed = Deployed::describe(stack)?;
     let checks = [ses, identity, secrets, alarms, address, site]
@@ -167,7 +167,7 @@ fn alarms(deployed: &Deployed) -> Result<Vec<Finding>, AwsError> {
         let listed = aws(["sns", "list-subscriptions-by-topic", "--topic-arn", &topic])?;
         let mut subscriptions = listed["Subscriptions"].as_array().into_iter().flatten();
         findings.push(check(
-            // `PendingConfirmation` or `Deleted` stands in place of the ARN.
+            // Otherwise it is `PendingConfirmation` or `Deleted`.
             subscriptions.any(|it| it["SubscriptionArn"].as_str().is_some_and(|arn| arn.starts_with("arn:"))),
             "the alarms have a subscriber",
             "the alarms have no subscriber: set AlarmMail, and open the confirmation link that SNS sends there",

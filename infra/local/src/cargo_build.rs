@@ -6,8 +6,8 @@ use guichet_cfn::template::Function;
 use guichet_deploy::child_guard;
 use std::path::Path;
 
-/// Variables that cargo sets for a program that it runs. A nested cargo must not inherit them: the build script of ring declares
-/// them as inputs, so that ring and everything that depends on it would be rebuilt.
+/// Variables that cargo sets for a program that it runs. A nested cargo must not inherit them: the build script of ring
+/// declares them as inputs, so that ring and everything that depends on it would be rebuilt.
 pub const INHERITED_CARGO_VARS: [&str; 6] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_PKG_NAME",

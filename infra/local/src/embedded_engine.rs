@@ -1,6 +1,7 @@
 //! The embedded DynamoDB engine, dynoxide.
 //!
-//! It keeps its data in `SQLite` with a write-ahead log and full synchronization: a write is on the disk before its response.
+//! It keeps its data in `SQLite` with a write-ahead log and full synchronization: a write is on the disk before its
+//! response.
 
 use crate::data_folder::{DATABASE, DataFolder};
 use crate::host;

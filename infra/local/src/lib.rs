@@ -1,7 +1,7 @@
 //! `cargo dev`: runs the stack of `infra/template.yaml` on one machine.
 //!
-//! One port of the loopback interface stands for CloudFront and API Gateway. Functions run as processes behind cargo-lambda, an
-//! embedded engine stands for DynamoDB, a mailbox for SES, and a file for Secrets Manager. `start` wires all of it.
+//! One loopback port emulates CloudFront and API Gateway. Functions run as processes behind cargo-lambda. An embedded
+//! engine emulates DynamoDB; SES and Secrets Manager are files. `start` wires it all.
 //!
 //! This crate knows the functions only through the template, and imports the directory by running `guichet-admin`.
 

@@ -17,7 +17,8 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// Starts the log: a line `granted GRANT` for each grant, and later a line `used GRANT` for the first call that it allows.
+    /// Starts the log: a line `granted GRANT` for each grant, and later a line `used GRANT` for the first call that it
+    /// allows.
     pub fn open(stack: &StackDefinition, data: &DataFolder) -> anyhow::Result<Self> {
         let evaluator = stack.policy_evaluator();
         let path = data.file(PERMISSIONS_LOG);

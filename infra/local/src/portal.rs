@@ -1,4 +1,4 @@
-//! The portal's port, which stands for CloudFront: it serves the edge, the API behind it, and the stack's own pages. The gateway has
+//! The portal's port emulates CloudFront: it serves the site, the API, and the stack's own pages. The gateway has
 //! another port, on which HTTP clients reach the API without the edge.
 
 use crate::aws::SecretStore;

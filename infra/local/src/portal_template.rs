@@ -32,8 +32,8 @@ pub struct PortalDefinition {
     pub mail_from: String,
 }
 
-/// Reads the template. A parameter has the value in `set`, or else that in the template's metadata `LocalParameters`, or else its
-/// default.
+/// Reads the template. A parameter has the value in `set`, or else that in the template's metadata `LocalParameters`,
+/// or else its default.
 pub fn read(file: &Path, stack_name: &str, port: u16, set: &ParameterOverrides) -> anyhow::Result<PortalDefinition> {
     resolve(&Template::read(file)?, stack_name, port, set)
 }

@@ -1,7 +1,7 @@
 //! cargo-lambda, which queues invocations and serves Lambda's Runtime API (`cargo lambda watch --only-lambda-apis`).
 //!
-//! The supervisor starts the functions. cargo-lambda's own process management does not restart a function that was killed, gives all
-//! functions the same environment, and watches the whole workspace once for every instance.
+//! The supervisor starts the functions. cargo-lambda's own process management does not restart a function that was
+//! killed, gives all functions the same environment, and watches the whole workspace once for every instance.
 
 use crate::data_folder::DataFolder;
 use crate::host;

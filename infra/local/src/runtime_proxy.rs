@@ -1,5 +1,5 @@
-//! A proxy between the instances and the Runtime API of cargo-lambda. When an instance dies, its invocation fails immediately, as on
-//! Lambda; cargo-lambda alone would wait for the timeout.
+//! A proxy between the instances and the Runtime API of cargo-lambda. When an instance dies, its invocation fails
+//! immediately, as on Lambda; cargo-lambda alone would wait for the timeout.
 
 use crate::host;
 use crate::http_proxy::remove_hop_by_hop_headers;

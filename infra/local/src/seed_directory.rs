@@ -19,8 +19,8 @@ const FICTITIOUS_PEOPLE: &str = "fictitious people to try as (the inbox has thei
 /// Exit code of an import that refused some lines.
 const EXIT_PARTIAL: i32 = 2;
 
-/// Imports `file` if given, else the directory of an earlier run, else fictitious people. Without `file` it imports only if the
-/// directory's table is new (`empty`) or no import has succeeded yet.
+/// Imports `file` if given, else the directory of an earlier run, else fictitious people. Without `file` it imports
+/// only if the directory's table is new (`empty`) or no import has succeeded yet.
 pub async fn import(data: &DataFolder, file: Option<&Path>, empty: bool) -> anyhow::Result<()> {
     let seed = data.file(SEED);
     let people = match file {

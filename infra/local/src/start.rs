@@ -29,7 +29,8 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-/// For the smoke test: on a small machine all instances start at once, which can take longer than a function's own timeout.
+/// For the smoke test: on a small machine all instances start at once, which can take longer than a function's own
+/// timeout.
 const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What needs an orderly stop, in this order.

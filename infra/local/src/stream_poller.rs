@@ -71,7 +71,8 @@ impl StreamPoller {
         }
     }
 
-    /// Delivers a batch unless a fault drops, duplicates, delays, or reorders it. `postponed` has the batches to deliver after the next.
+    /// Delivers a batch unless a fault drops, duplicates, delays, or reorders it. `postponed` has the batches to
+    /// deliver after the next.
     async fn deliver_with_faults(&self, records: Vec<Value>, postponed: &mut Vec<Vec<Value>>) {
         let deliver = |records: Vec<Value>| {
             let (invoker, mapping, arn) = (self.invoker.clone(), self.mapping.clone(), self.shards.arn().to_owned());

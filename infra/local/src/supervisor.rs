@@ -123,7 +123,7 @@ impl Instance {
             if tokio::time::timeout(STOP_GRACE, stopped(&mut stop)).await.is_ok() {
                 return;
             }
-            // A signal comes from outside and is no sign of a broken function.
+            // A signal is no sign of a broken function.
             let was_killed = exit.as_ref().is_ok_and(|status| matches!(status.signal(), Some(SIGKILL | SIGTERM)));
             let exit = exit.map_or_else(|error| error.to_string(), |status| status.to_string());
             eprintln!("{}: instance exited ({exit}); restarting it", self.name);

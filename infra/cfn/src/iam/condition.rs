@@ -21,7 +21,7 @@ pub fn first_unmet(conditions: &[PolicyCondition], context: &RequestContext) -> 
 /// `values` are those of the call for the condition's key.
 fn holds(condition: &PolicyCondition, values: Option<&Vec<String>>) -> bool {
     let matches = |value: &String| {
-        condition.values.iter().any(|wanted| if condition.like { is_like(wanted, value) } else { wanted == value })
+        condition.values.iter().any(|allowed| if condition.like { is_like(allowed, value) } else { allowed == value })
     };
     values.map_or(condition.for_all || condition.if_exists, |values| values.iter().all(matches))
 }

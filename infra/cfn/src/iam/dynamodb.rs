@@ -1,5 +1,5 @@
-//! What a DynamoDB call requests. Sources: DynamoDB developer guide, "Using IAM policy conditions for fine-grained access
-//! control" and "Using IAM with DynamoDB transactions".
+//! What a DynamoDB call requests. Sources: DynamoDB developer guide, "Using IAM policy conditions for fine-grained
+//! access control" and "Using IAM with DynamoDB transactions".
 
 use super::expression;
 use super::request::{AccessRequest, RequestContext};
@@ -126,8 +126,8 @@ fn reads(call: &Value) -> RequestContext {
     [("dynamodb:Select", vec![select.to_owned()])].into()
 }
 
-/// A write has `dynamodb:ReturnValues` only if it sets the parameter. `ReturnValuesOnConditionCheckFailure` counts as well:
-/// AWS does not document its key, and it is equivalent to a read.
+/// A write has `dynamodb:ReturnValues` only if it sets the parameter. `ReturnValuesOnConditionCheckFailure` counts as
+/// well: AWS does not document its key, and it is equivalent to a read.
 fn writes(call: &Value) -> RequestContext {
     let parameters = ["ReturnValues", "ReturnValuesOnConditionCheckFailure"].map(|name| call[name].as_str());
     let values: Vec<String> = parameters.into_iter().flatten().map(str::to_owned).collect();

@@ -15,7 +15,7 @@ pub enum AuthorizationError {
     UnknownPrincipal(String),
     #[error("the request cannot be evaluated: {0}")]
     InvalidRequest(String),
-    /// Displayed in the words of AWS, which do not tell the caller the reason.
+    /// Displays AWS's message, which has no reason.
     #[error(
         "User: arn:aws:sts::{account_id}:assumed-role/{principal} is not authorized to perform: {action} on resource: \
          {resource} because no identity-based policy allows the {action} action"

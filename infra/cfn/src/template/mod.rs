@@ -58,11 +58,5 @@ impl Template {
     }
 }
 
-impl From<Value> for Template {
-    fn from(json: Value) -> Self {
-        Self(json)
-    }
-}
-
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,5 @@
-//! The static site as it is served: pages with the organization's name and telephone, a style sheet with its colors, and the
-//! upload to a deployed stack.
+//! The static site as it is served: pages with the organization's name and telephone, a style sheet with its colors,
+//! and the upload to a deployed stack.
 
 mod content_type;
 mod page;

@@ -1,6 +1,7 @@
 use serde::Deserialize;
 
-/// What of `/settings.json` concerns the organization. An empty value keeps what the pages and `styles/tokens.css` have.
+/// What of `/settings.json` concerns the organization. An empty value keeps what the pages and `styles/tokens.css`
+/// have.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct SiteSettings {

@@ -1,7 +1,7 @@
 //! The organization's color and logo as the style sheet `/settings.css`.
 //!
-//! Any color stays readable: it is darkened or lightened until text in it and on it has the contrast that WCAG 2.2 requires
-//! (1.4.3, 1.4.11).
+//! Any color stays readable: it is darkened or lightened until text in it and on it has the contrast that WCAG 2.2
+//! requires (1.4.3, 1.4.11).
 
 use super::settings::SiteSettings;
 use std::fmt::Write;

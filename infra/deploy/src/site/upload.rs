@@ -15,8 +15,8 @@ struct Upload {
     file: PathBuf,
 }
 
-/// Uploads `static-site/` to the stack's bucket, deletes what is no longer there, and invalidates CloudFront's cache. Pages follow
-/// what they load. Can be repeated after a failure. With `dry_run` it only prints.
+/// Uploads `static-site/` to the stack's bucket, deletes what is no longer there, and invalidates CloudFront's cache.
+/// Pages follow what they load. Can be repeated after a failure. With `dry_run` it only prints.
 pub fn upload(stack: &str, dry_run: bool) -> anyhow::Result<()> {
     let deployed = Deployed::describe(stack)?;
     let output = |name| match deployed.output(name) {

@@ -13,7 +13,8 @@ use std::path::PathBuf;
 const LETTERS_AND_DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 const PUNCTUATION: &[u8] = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~";
 
-/// The secrets. The file is read for each call, so that tests can rotate a key, or make a secret unavailable with `null`.
+/// The secrets. The file is read for each call, so that tests can rotate a key, or make a secret unavailable with
+/// `null`.
 pub struct SecretStore {
     file: PathBuf,
     definitions: Vec<SecretDefinition>,

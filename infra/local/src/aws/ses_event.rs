@@ -1,5 +1,5 @@
-//! SES events on EventBridge. An email is delivered, unless its address is one of AWS's mailbox simulator; tests publish other events
-//! with `POST /_local/mail/ID/EVENT`.
+//! SES events on EventBridge. An email is delivered, unless its address is one of AWS's mailbox simulator; tests
+//! publish other events with `POST /_local/mail/ID/EVENT`.
 
 use crate::host;
 use crate::mailbox::SentEmail;

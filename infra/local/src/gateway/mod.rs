@@ -70,8 +70,8 @@ impl Gateway {
     }
 }
 
-/// `None` if the body exceeds the limit. It is read to its end nevertheless: a client whose connection is reset while it sends does
-/// not read the response.
+/// `None` if the body exceeds the limit. It is read to its end nevertheless: a client whose connection is reset while
+/// it sends does not read the response.
 async fn read_body(body: Body) -> Option<Bytes> {
     let kept = body.into_data_stream().try_fold(Some(Vec::new()), async |kept, chunk| {
         let mut kept = kept.filter(|kept| kept.len() + chunk.len() <= MAX_BODY);

@@ -138,7 +138,7 @@ fn the_template_grants_no_scan_no_table_and_nothing_by_a_star() {
             stars.is_empty() || (sender && stars.iter().all(|one| one.contains(":identity/"))),
             "{place}: {stars:?}"
         );
-        // A read that names no attribute has none outside the list; just Select tells it from one that names some.
+        // A read without a projection names no attribute, so `ForAllValues` holds for it. Only `Select` can deny it.
         let has = |key: &str| statement.conditions.iter().any(|one| one.key == key && !one.if_exists);
         let reads =
             statement.actions.iter().any(|action| ["GetItem", "Query"].iter().any(|read| action.ends_with(read)));
