@@ -96,12 +96,14 @@ async fn harms(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, 
             }
             continue;
         }
-        let services = ["dynamodb", "dynamodb", "ses", "ses", "streams", "secretsmanager", "bell", "events"];
+        let services =
+            ["dynamodb", "dynamodb", "ses", "ses", "streams", "secretsmanager", "event-source-mapping", "events"];
         let service = services[random.usize(..services.len())];
         let mode = match service {
-            "bell" | "events" => [json!("drop"), json!("reorder"), json!({ "duplicate": 2 }), json!({ "delay": 700 })]
-                [random.usize(..4)]
-            .clone(),
+            "event-source-mapping" | "events" => {
+                [json!("drop"), json!("reorder"), json!({ "duplicate": 2 }), json!({ "delay": 700 })][random.usize(..4)]
+                    .clone()
+            }
             _ => {
                 json!(["throttle", "500", "503", "drop-before", "drop-after", "reset", "malformed"][random.usize(..7)])
             }

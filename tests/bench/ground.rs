@@ -3,7 +3,8 @@
 
 use crate::aws::Aws;
 use crate::lambda::{Instance, event};
-use guichet_local::template::{self, Choices, Function, System};
+use guichet_cfn::template::{Function, StackDefinition};
+use guichet_local::portal_template;
 use guichet_tests::{dynamodb, workspace};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -17,17 +18,17 @@ const BATCH: usize = 25;
 
 pub struct Ground {
     pub aws: Aws,
-    system: System,
+    system: StackDefinition,
 }
 
 impl Ground {
     /// With so many people, `p0` and on.
     pub fn with(people: usize) -> Self {
         let file = workspace().join("infra/template.yaml");
-        let system = template::read(&file, &Choices { stack: "bench", port: 3000, set: &BTreeMap::new() });
-        let ground = Self { aws: Aws::new(), system: system.expect("the template") };
+        let system = portal_template::read(&file, "bench", 3000, &BTreeMap::new());
+        let ground = Self { aws: Aws::new(), system: system.expect("the template").stack };
         for table in &ground.system.tables {
-            let definition = serde_json::from_value(table.definition.clone()).expect("a table");
+            let definition = serde_json::from_value(table.create_table.clone()).expect("a table");
             ground.aws.database.create_table(definition).expect("a table");
         }
         let (directory, credentials) = (ground.table("Directory"), ground.table("Credentials"));
@@ -49,7 +50,7 @@ impl Ground {
     /// The physical name of a table.
     pub fn table(&self, logical: &str) -> String {
         let table = self.system.tables.iter().find(|table| table.logical_id == logical).expect("a table");
-        table.definition["TableName"].as_str().expect("a name").to_owned()
+        table.create_table["TableName"].as_str().expect("a name").to_owned()
     }
 
     /// A function of the template.
@@ -73,7 +74,7 @@ impl Ground {
                 ("AWS_LAMBDA_FUNCTION_NAME", function.name.as_str()),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
                 ("AWS_LAMBDA_LOG_FORMAT", function.log_format.as_str()),
-                ("AWS_REGION", template::REGION),
+                ("AWS_REGION", portal_template::REGION),
                 ("AWS_ENDPOINT_URL", self.aws.url.as_str()),
                 ("AWS_ACCESS_KEY_ID", function.logical_id.as_str()),
                 ("AWS_SECRET_ACCESS_KEY", "local"),

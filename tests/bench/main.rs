@@ -111,7 +111,7 @@ fn build() {
         let ended = command.current_dir(workspace()).args(arguments).status().expect("cargo runs");
         assert!(ended.success(), "{arguments:?}");
     };
-    let packaged = Command::new(binary("guichet-local")).arg("package").status().expect("it runs");
+    let packaged = Command::new(binary("guichet-admin")).arg("package").status().expect("it runs");
     assert!(packaged.success(), "the functions are packaged");
     cargo(&["build", "--release", "--package", "guichet-floors"], "");
     let hash = [

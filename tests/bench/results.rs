@@ -5,7 +5,7 @@ use crate::hashes::Hashes;
 use crate::portal::{Dev, Import};
 use crate::sample::{RUNS, Sample};
 use crate::starts::Started;
-use guichet_local::template::Function;
+use guichet_cfn::template::Function;
 use std::fmt::Write as _;
 use std::process::Command;
 

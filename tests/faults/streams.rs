@@ -22,7 +22,7 @@ faults! {
 }
 
 fn bell(mode: &Value) -> Value {
-    json!([{ "service": "bell", "mode": mode }])
+    json!([{ "service": "event-source-mapping", "mode": mode }])
 }
 
 /// The event that rings for a request.
@@ -64,7 +64,7 @@ async fn never(ground: &mut Ground) {
     let (young, old) = (ground.asks().await, ground.asks().await);
     // The sweep takes one that is young, and ends one that is old.
     ground.portal.fail(
-        &json!([{ "service": "bell", "mode": "drop" }, { "service": "ses", "match": old.email, "mode": "throttle" }]),
+        &json!([{ "service": "event-source-mapping", "mode": "drop" }, { "service": "ses", "match": old.email, "mode": "throttle" }]),
     );
     ground.later(65).await;
     ground.link(&young).await;
@@ -119,7 +119,7 @@ async fn poison(ground: &mut Ground) {
 async fn panics(ground: &mut Ground) {
     ground
         .portal
-        .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "bell", "mode": { "delay": 1500 } }]));
+        .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "event-source-mapping", "mode": { "delay": 1500 } }]));
     let people = [ground.asks().await, ground.asks().await, ground.asks().await, ground.asks().await];
     let key = ground.request_of(&people[1]).await["account_key"]["S"].as_str().expect("a key").to_owned();
     ground.portal.rehearse("mailer.after_lease", &format!("panic {}", &key[..12]));

@@ -46,7 +46,7 @@ async fn the_directory_says_who_reads_english_and_names_are_escaped() {
 /// The bell is switched off: the stream delivers nothing, as when its record was lost. The sweep takes the request.
 #[tokio::test]
 async fn a_mail_comes_without_the_bell() {
-    let portal = Setup::new().with("--no-bell").start();
+    let portal = Setup::new().with("--no-streams").start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;

@@ -11,7 +11,8 @@ mod model;
 mod steps;
 mod world;
 
-use guichet_local::template::{self, Choices};
+use guichet_cfn::template::StackDefinition;
+use guichet_local::portal_template;
 use guichet_platform::aws::Aws;
 use guichet_platform::env;
 use model::Play;
@@ -52,7 +53,7 @@ fn share(count: u32, seed: u64) -> ExitCode {
                 .envs(system.functions.iter().flat_map(|function| &function.variables))
                 .env("MANAGED_NETWORKS", "10.0.0.0/8")
                 .envs([
-                    ("AWS_REGION", template::REGION),
+                    ("AWS_REGION", portal_template::REGION),
                     ("AWS_ACCESS_KEY_ID", "local"),
                     ("AWS_SECRET_ACCESS_KEY", "local"),
                     ("AWS_ENDPOINT_URL", "http://aws.invalid"),
@@ -71,9 +72,9 @@ fn share(count: u32, seed: u64) -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn described() -> template::System {
+fn described() -> StackDefinition {
     let file = guichet_tests::workspace().join("infra/template.yaml");
-    template::read(&file, &Choices { stack: "schedules", port: 3000, set: &BTreeMap::new() }).expect("the template")
+    portal_template::read(&file, "schedules", 3000, &BTreeMap::new()).expect("the template").stack
 }
 
 fn play(count: u32, seed: u64, rehearsal: &std::path::Path) -> ExitCode {
@@ -82,7 +83,7 @@ fn play(count: u32, seed: u64, rehearsal: &std::path::Path) -> ExitCode {
     let runtime = runtime.expect("a runtime");
     let aws = Aws::from_env().expect("an environment as Lambda's");
     let tables: Vec<(String, Value)> =
-        described().tables.into_iter().map(|table| (table.logical_id, table.definition)).collect();
+        described().tables.into_iter().map(|table| (table.logical_id, table.create_table)).collect();
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let config = Config { cases: count, failure_persistence: None, max_shrink_iters: 4000, ..Config::default() };

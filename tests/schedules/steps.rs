@@ -2,7 +2,7 @@
 
 use crate::model::{NAMES, PASSWORDS};
 use crate::world::{Fault, How};
-use guichet_local::aws::faults::Mode;
+use guichet_local::faults::FaultMode;
 use proptest::prelude::*;
 
 /// What is done, and what goes wrong meanwhile.
@@ -76,12 +76,12 @@ fn step() -> impl Strategy<Value = Step> {
 
 fn fault() -> impl Strategy<Value = Fault> {
     let how = prop::sample::select(vec![
-        How::Wire(Mode::Throttle),
-        How::Wire(Mode::Broken),
-        How::Wire(Mode::DropBefore),
-        How::Wire(Mode::DropAfter),
-        How::Wire(Mode::Conflict),
-        How::Wire(Mode::Malformed),
+        How::Wire(FaultMode::Throttle),
+        How::Wire(FaultMode::Broken),
+        How::Wire(FaultMode::DropBefore),
+        How::Wire(FaultMode::DropAfter),
+        How::Wire(FaultMode::Conflict),
+        How::Wire(FaultMode::Malformed),
         How::DiesBefore,
         How::DiesAfter,
     ]);

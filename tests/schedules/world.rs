@@ -14,7 +14,7 @@ use dynoxide::Database;
 use dynoxide::storage_backend::ManualClock;
 use guichet_http::fuzzing::sanitize_event;
 use guichet_http::{ApiError, LinkRequestContext};
-use guichet_local::aws::faults::Mode;
+use guichet_local::faults::FaultMode;
 use guichet_platform::aws::Aws;
 use guichet_tests::dynamodb;
 use lambda_http::request::LambdaRequest;
@@ -47,7 +47,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub enum How {
     /// At the wire.
-    Wire(Mode),
+    Wire(FaultMode),
     /// The function dies before the call is carried out.
     DiesBefore,
     /// It dies once it is.
@@ -296,7 +296,7 @@ impl Surroundings {
         match how {
             None => self.perform(service, operation, body),
             Some(How::Wire(mode)) => {
-                mode.answer(service, operation, body, async { self.perform(service, operation, body) }).await
+                mode.respond(service, operation, body, async { self.perform(service, operation, body) }).await
             }
             Some(dies) => {
                 if let How::DiesAfter = dies {

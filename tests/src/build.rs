@@ -1,6 +1,6 @@
 //! The binaries under test, and the sources.
 
-use guichet_local::compile::OF_THIS_PACKAGE;
+use guichet_local::cargo_build::INHERITED_CARGO_VARS;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -19,7 +19,7 @@ pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     let folder = FOLDER.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));
-        for name in OF_THIS_PACKAGE {
+        for name in INHERITED_CARGO_VARS {
             cargo.env_remove(name);
         }
         let built = cargo.args(["build", "--bins"]).current_dir(workspace()).status();

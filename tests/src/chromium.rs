@@ -1,13 +1,13 @@
 //! The Chromium and the chromedriver of this machine.
 
-use crate::build::binary;
 use fantoccini::{Client, ClientBuilder};
+use guichet_deploy::child_guard;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 const ARGUMENTS: [&str; 10] = [
@@ -25,7 +25,7 @@ const ARGUMENTS: [&str; 10] = [
     "--window-size=1280,900",
 ];
 
-/// A running chromedriver. It is tethered, so that it ends with all its Chromium however this process ends.
+/// A running chromedriver, with a guard: it ends with all its Chromium however this process ends.
 pub(crate) struct Driver {
     process: Child,
     port: u16,
@@ -39,11 +39,8 @@ impl Driver {
     }
 
     fn try_start(program: &Path) -> Option<Self> {
-        let mut process = Command::new(binary("guichet-local"))
-            .args(["tether", "--"])
-            .arg(program)
+        let mut process = child_guard::command(program)
             .arg("--port=0")
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 impl Portal {
-    /// Lets calls fail as these rules say (`infra/local/src/aws/faults.rs`), until [`Self::mend`].
+    /// Lets calls fail as these rules say (`infra/local/src/faults.rs`), until [`Self::mend`].
     pub fn fail(&self, rules: &Value) {
         let (file, part) = (self.setup().data().join("faults.json"), self.setup().data().join("faults.part"));
         std::fs::write(&part, rules.to_string()).expect("the rules are written");
@@ -52,7 +52,7 @@ impl Portal {
     }
 
     fn rehearsal(&self) -> PathBuf {
-        let folder = self.setup().data().join("rehearsal");
+        let folder = self.setup().data().join("failpoints");
         std::fs::create_dir_all(&folder).expect("a folder");
         folder
     }
@@ -62,7 +62,7 @@ impl Portal {
         self.invoke("mailer", &json!({ "source": "aws.events", "detail-type": "Scheduled Event" })).await.is_some()
     }
 
-    /// Lets SES tell something of a mail: a name of `infra/local/src/aws/mail_events.rs`, such as `bounce`.
+    /// Lets SES tell something of a mail: a name of `infra/local/src/aws/ses_event.rs`, such as `bounce`.
     pub async fn tell(&self, mail: &Mail, event: &str) {
         let url = format!("{}/_local/mail/{}/{event}", self.url(), mail.id);
         let told = reqwest::Client::new().post(url).send().await.expect("SES tells");

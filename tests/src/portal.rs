@@ -5,6 +5,7 @@ use crate::mailbox::Mail;
 use crate::staff::{self, Person};
 use crate::traces::{self, Met};
 use crate::visitor::Visitor;
+use guichet_deploy::child_guard;
 use serde_json::Value;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -120,14 +121,10 @@ impl Portal {
     }
 
     fn start(setup: Setup) -> Self {
-        let program = binary("guichet-local");
-        let inner = setup.command(&program);
-        let mut process = Command::new(&program)
+        let inner = setup.command(&binary("guichet-local"));
+        let mut process = child_guard::command(inner.get_program())
             .current_dir(workspace())
-            .args(["tether", "--"])
-            .arg(inner.get_program())
             .args(inner.get_args())
-            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -297,7 +294,6 @@ impl Drop for Portal {
     fn drop(&mut self) {
         // A story that failed says why by itself.
         let told = if std::thread::panicking() { Vec::new() } else { self.given_away() };
-        // The tether ends the stack, and waits for it.
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
         let _ = self.process.wait();
         assert!(told.is_empty(), "a copy of the tables and logs gives away: {told:#?}");

@@ -1,12 +1,13 @@
 //! The command line and its exit codes.
 
 use crate::desk::{Act, CommandOutput, Desk, DeskError, Lang, List};
-use crate::doctor::{Finding, State, doctor};
 use crate::import::{ImportOptions, import};
 use crate::restore::{Restorable, restore};
-use crate::site::site;
 use crate::stack::StackSelector;
 use clap::{Args, Parser, Subcommand};
+use guichet_deploy::doctor::{Finding, State, doctor};
+use guichet_deploy::package::{Architecture, package};
+use guichet_deploy::site;
 use guichet_platform::log::error_chain;
 use indicatif::ProgressBar;
 use std::error::Error;
@@ -107,6 +108,12 @@ enum Command {
         until: Option<String>,
         #[command(flatten)]
         output: OutputArgs,
+    },
+    /// Builds the functions for Lambda, as `sam deploy` uploads them, and checks that they can start there.
+    Package {
+        /// For arm64 instead of x86-64.
+        #[arg(long)]
+        arm64: bool,
     },
     /// Uploads the site to a deployed stack and invalidates CloudFront's cache.
     Site {
@@ -255,8 +262,12 @@ async fn perform(selector: &StackSelector, command: Command) -> Result<u8, Comma
         Command::ExportAudit { since, until, output } => {
             output.print(&output.desk(selector).await?.export_audit(since.as_deref(), until.as_deref()).await?)
         }
+        Command::Package { arm64 } => {
+            package(if arm64 { Architecture::Arm } else { Architecture::X86 }).await?;
+            EXIT_SUCCESS
+        }
         Command::Site { dry_run } => {
-            site(deployed(selector)?, dry_run)?;
+            site::upload(deployed(selector)?, dry_run)?;
             EXIT_SUCCESS
         }
         Command::Doctor { json } => print_findings(&doctor(deployed(selector)?)?, json),

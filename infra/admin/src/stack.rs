@@ -4,8 +4,7 @@ use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_sdk_cloudformation::error::DisplayErrorContext;
 use clap::Args;
-use guichet_local::failure::Failure;
-use guichet_local::running::{self, Running};
+use guichet_deploy::stack_info::{self, StackInfo};
 use guichet_platform::aws::{self, Aws};
 use guichet_platform::secrets::{KeySecret, NEVER_REFRESH};
 use guichet_store::Table;
@@ -31,7 +30,7 @@ pub(crate) enum StackError {
     #[error("no local stack is running: cannot read {0} ({1}). Start one with `cargo dev`, or give its --port.")]
     NotRunning(PathBuf, std::io::Error),
     #[error(transparent)]
-    NoClone(#[from] Failure),
+    NoClone(#[from] std::io::Error),
     #[error("cannot list the resources of the stack {0}: {1}")]
     NotListed(String, String),
     #[error("the stack has no {0} {1}")]
@@ -66,12 +65,12 @@ impl Stack {
     }
 
     async fn running(data: &Path, role: Role) -> Result<Self, StackError> {
-        let file = data.join(running::FILE);
-        let running = Running::read(&file).map_err(|error| StackError::NotRunning(file, error))?;
+        let file = data.join(stack_info::FILE);
+        let running = StackInfo::read(&file).map_err(|error| StackError::NotRunning(file, error))?;
         let key = match role {
             Role::Desk => "DeskPolicy",
             Role::Import => "ImportPolicy",
-            Role::Operator => running::OPERATOR,
+            Role::Operator => stack_info::OPERATOR,
         };
         let config = aws_config::defaults(BehaviorVersion::latest())
             .http_client(aws::https_client(aws::TrustStore::default()))
@@ -139,7 +138,7 @@ impl StackSelector {
         self.stack.as_deref()
     }
 
-    fn data_folder(&self) -> Result<PathBuf, Failure> {
-        self.data.clone().map_or_else(|| running::folder(self.port), Ok)
+    fn data_folder(&self) -> std::io::Result<PathBuf> {
+        self.data.clone().map_or_else(|| stack_info::data_folder(self.port), Ok)
     }
 }

@@ -147,7 +147,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
     for (call, pointer, value, told) in [
         ("sesv2-get-account", "/ProductionAccessEnabled".into(), json!(false), "sandbox"),
         ("sesv2-get-account", "/SendingEnabled".into(), json!(false), "stopped"),
-        ("sesv2-get-account", "/SendQuota/Max24HourSend".into(), json!(200.0), "200 mails a day"),
+        ("sesv2-get-account", "/SendQuota/Max24HourSend".into(), json!(200.0), "200 emails a day"),
         ("sesv2-get-account", "/SendQuota/MaxSendRate".into(), json!(0.1), "0.1 a second"),
         ("sesv2-get-email-identity", "/VerifiedForSendingStatus".into(), json!(false), "exemple.ca is not verified"),
         ("sesv2-get-email-identity", "/DkimAttributes/Status".into(), json!("PENDING"), "DKIM"),
@@ -172,7 +172,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
             "cloudformation-describe-stacks",
             stack("Parameters/2/ParameterValue"),
             json!("https://autre.exemple.ca"),
-            "not for autre.exemple.ca",
+            "does not cover autre.exemple.ca",
         ),
         (
             "cloudformation-describe-stacks",
@@ -201,7 +201,7 @@ fn what_may_not_be_asked_is_unknown_and_the_rest_is_told() {
     let (code, said) = account.run(&["doctor"]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("unknown  aws sesv2 get-account: An error occurred (AccessDenied)"), "{said}");
-    assert!(said.contains("ok       somebody gets the alarms"), "{said}");
+    assert!(said.contains("ok       the alarms have a subscriber"), "{said}");
     std::fs::remove_file(account.0.path().join("cloudformation-describe-stacks.json")).unwrap();
     let (code, said) = account.run(&["doctor"]);
     assert!(code == Some(1) && said.contains("describe-stacks"), "{said}");
@@ -250,6 +250,6 @@ fn every_file_goes_up_with_its_type_and_pages_after_what_they_load() {
 
     let account = Account::whole();
     let (code, said) = account.run(&["site", "--dry-run"]);
-    assert!(code == Some(0) && said.contains("scripts/gone.js  taken away"), "{said}");
+    assert!(code == Some(0) && said.contains("scripts/gone.js  deleted"), "{said}");
     assert!(account.calls().iter().all(|call| ["describe-stacks", "list-objects-v2"].contains(&call[1].as_str())));
 }

@@ -1,79 +1,47 @@
-//! The command line.
-
-use clap::{Args, Parser, Subcommand};
-use std::ffi::OsString;
+use clap::Parser;
 use std::path::PathBuf;
 
-/// The whole portal on one machine.
-#[derive(Parser)]
-#[command(name = "cargo dev", bin_name = "cargo dev", args_conflicts_with_subcommands = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    /// Something else than bringing the portal up.
-    pub command: Option<Command>,
-    #[command(flatten)]
-    /// How the portal is brought up.
-    pub options: Options,
-}
-
-/// Something else than bringing the portal up.
-#[derive(Subcommand)]
-pub enum Command {
-    /// Builds the functions for Lambda, as `sam deploy` takes them, and checks that they can start there.
-    Package {
-        /// For arm64 instead of x86-64.
-        #[arg(long)]
-        arm64: bool,
-    },
-    /// Runs a program that ends when its standard input does.
-    #[command(hide = true)]
-    Tether {
-        /// The program and its arguments.
-        #[arg(last = true)]
-        words: Vec<OsString>,
-    },
-}
-
-/// How the portal is brought up.
-#[derive(Args, Clone, Debug)]
+/// Runs the whole portal on one machine.
+#[derive(Parser, Clone, Debug)]
+#[command(name = "cargo dev", bin_name = "cargo dev")]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own on the command line")]
 pub struct Options {
-    /// The portal's port; 0 takes any free one.
+    /// Port of the portal; 0 for any free one.
     #[arg(long, value_name = "N", default_value_t = 3000)]
     pub port: u16,
-    /// A DynamoDB engine that runs already, such as DynamoDB Local, instead of the embedded one.
+    /// A running DynamoDB engine, such as DynamoDB Local, instead of the embedded one.
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,
-    /// Another template than infra/template.yaml.
+    /// Template to run instead of infra/template.yaml.
     #[arg(long, value_name = "FILE.yaml")]
     pub template: Option<PathBuf>,
-    /// The staff to import first: a CSV file with the columns compte,courriel,prenom,nom,langue,actif.
+    /// Directory to import: a CSV file with the columns compte,courriel,prenom,nom,langue,actif.
     #[arg(long, value_name = "FILE.csv")]
     pub directory: Option<PathBuf>,
-    /// Forget the data of earlier starts.
+    /// Delete the data of earlier runs.
     #[arg(long)]
     pub fresh: bool,
     /// Set a parameter of the template. Can be repeated.
-    #[arg(long, value_name = "PARAMETER=VALUE", value_parser = setting)]
+    #[arg(long, value_name = "PARAMETER=VALUE", value_parser = parse_parameter)]
     pub set: Vec<(String, String)>,
     /// Instances of each function.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub concurrency: u16,
-    /// The folder that keeps the data; target/guichet/PORT where nothing else is said.
+    /// Data folder; target/guichet/PORT by default.
     #[arg(long, value_name = "DIR", required_if_eq("port", "0"))]
     pub data: Option<PathBuf>,
-    /// Leave the mailer to its sweep, without the stream.
+    /// Do not poll the DynamoDB streams. The mailer then depends on its schedule.
     #[arg(long)]
-    pub no_bell: bool,
-    /// Take the functions as they were built last.
+    pub no_streams: bool,
+    /// Run the functions as they were last built.
     #[arg(long)]
     pub no_build: bool,
-    /// Take the functions as `cargo dev package` built them for Lambda; nothing is built.
+    /// Run the functions that `cargo admin package` built for Lambda.
     #[arg(long)]
     pub packaged: bool,
 }
 
-fn setting(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text.split_once('=').ok_or("write it as Parameter=Value")?;
+fn parse_parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("expected Parameter=Value")?;
     Ok((name.to_owned(), value.to_owned()))
 }

@@ -1,15 +1,11 @@
-//! What each address of the site leads to, as the CloudFront Function decides it: `infra/edge-cases.json` tests both.
+//! The routing of the CloudFront Function `infra/edge.js`. `infra/edge-cases.json` tests both.
 
-/// Where an address leads.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Target {
-    /// A page, by the path of its file.
+    /// The path of its file.
     Page(String),
-    /// Another file, by its path.
     File(String),
-    /// Another address.
     Redirect(String),
-    /// Nothing.
     NotFound,
 }
 
@@ -23,17 +19,17 @@ const PAGES: [&str; 6] = [
 ];
 const FILES: [&str; 4] = ["/favicon.svg", "/robots.txt", "/settings.css", "/settings.json"];
 const FOLDERS: [&str; 4] = ["/styles/", "/scripts/", "/i18n/", "/images/"];
-/// Some mail systems write the `#` of a mailed link so.
+/// Some mail systems escape the `#` of a link.
 const MANGLED_LINK: &str = "/changer-mon-mot-de-passe%23";
 
-/// Maps the path of a request, just as it was sent.
+/// `path` is raw: not decoded, not normalized.
 #[must_use]
 pub fn map(path: &str) -> Target {
     if path == "/" {
         Target::Page("/index.html".into())
     } else if PAGES.contains(&path) {
         Target::Page(format!("{path}.html"))
-    } else if FILES.contains(&path) || FOLDERS.iter().any(|folder| path.strip_prefix(folder).is_some_and(is_plain)) {
+    } else if FILES.contains(&path) || FOLDERS.iter().any(|folder| path.strip_prefix(folder).is_some_and(is_safe)) {
         Target::File(path.into())
     } else if let Some(token) = path.strip_prefix(MANGLED_LINK).filter(|token| is_token(token)) {
         Target::Redirect(format!("/changer-mon-mot-de-passe#{token}"))
@@ -42,15 +38,15 @@ pub fn map(path: &str) -> Target {
     }
 }
 
-/// Whether every part of a path starts with a letter or digit and holds nothing that could mean another folder.
-fn is_plain(path: &str) -> bool {
+/// Whether every part starts with a letter or digit and has no character that could lead to another folder.
+fn is_safe(path: &str) -> bool {
     path.split('/').all(|part| {
         part.starts_with(|first: char| first.is_ascii_alphanumeric())
             && part.chars().all(|one| one.is_ascii_alphanumeric() || ".-_".contains(one))
     })
 }
 
-/// Whether a text could be a link's token (base64url).
+/// Base64url, of any length.
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.chars().all(|one| one.is_ascii_alphanumeric() || "-_".contains(one))
 }

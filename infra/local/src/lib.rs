@@ -1,42 +1,34 @@
-//! `cargo dev`: the whole portal on one machine.
+//! `cargo dev`: runs the stack of `infra/template.yaml` on one machine.
 //!
-//! It reads `infra/template.yaml` and plays what that describes: CloudFront and API Gateway on one port of the loopback
-//! interface, Lambda through cargo-lambda, DynamoDB by an emulator, SES as a mailbox, Secrets Manager as a file.
-//! `start` tells the story.
+//! One loopback port emulates CloudFront and API Gateway. Functions run as processes behind cargo-lambda. An embedded
+//! engine emulates DynamoDB; SES and Secrets Manager are files. `start` wires it all.
 //!
-//! It depends on no other crate of ours, and knows nothing of accounts, passwords or what a function does: functions are
-//! programs that it starts, with the environment and the policy that the template gives them, and the staff is brought
-//! in by `cargo admin`, another program. What it tells that one stands in `running`.
+//! This crate knows the functions only through the template, and imports the directory by running `guichet-admin`.
 
-pub mod aws;
-mod bell;
-pub mod brand;
-mod bus;
-mod cargo_lambda;
+mod aws;
+pub mod cargo_build;
 pub mod cli;
-pub mod compile;
-mod data;
+mod data_folder;
 mod edge;
-mod embedded;
-pub mod failure;
-mod fleet;
+mod embedded_engine;
+mod event_bus;
+pub mod faults;
 mod gateway;
-mod hands;
-mod invoke;
-mod log;
-mod machine;
+mod host;
+mod http_proxy;
+mod invoker;
 mod mailbox;
-pub mod package;
 mod pages;
-mod permission;
+mod permissions;
 mod portal;
-pub mod running;
+pub mod portal_template;
+mod process_log;
 mod runtime_api;
+mod runtime_proxy;
 mod schedule;
-pub mod site;
-mod staff;
+mod seed_directory;
 pub mod start;
+mod static_site;
+mod stream_poller;
+mod supervisor;
 mod tables;
-pub mod template;
-pub mod tether;
-mod wire;

@@ -1,7 +1,7 @@
-//! The mails that were sent: kept in a file that is safe before the sender has its answer.
+//! The emails that the emulated SES accepted, in a file.
 
-use crate::failure::{Failure, OrFail};
-use crate::machine;
+use crate::host;
+use anyhow::Context;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,74 +11,69 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// A mail as it was handed to SES.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Mail {
-    /// SES's name for it.
+pub struct SentEmail {
+    /// SES's message id.
     pub id: String,
-    /// The address it goes to.
+    /// Addresses, separated by commas.
     pub to: String,
-    /// Its subject.
     pub subject: String,
-    /// Its plain text.
     pub text: String,
-    /// Its HTML.
     pub html: String,
-    /// When it was accepted.
     pub sent_at: Timestamp,
     /// SES's message tags.
     pub tags: BTreeMap<String, String>,
 }
 
-/// All mails, oldest first.
-pub struct Mailbox(Mutex<(File, Vec<Mail>)>);
+/// The file, and its emails from the oldest to the newest.
+pub struct Mailbox(Mutex<(File, Vec<SentEmail>)>);
 
 impl Mailbox {
-    /// Opens the file of mails. A last line that a crash cut short was never answered, so it goes.
-    pub fn open(file: &Path) -> Result<Self, Failure> {
-        let failed = || format!("the mailbox {} cannot be opened", file.display());
-        let kept = match std::fs::read_to_string(file) {
+    /// Opens the file. Drops an incomplete last line: SES did not respond to it before the crash.
+    pub fn open(file: &Path) -> anyhow::Result<Self> {
+        let context = || format!("cannot open the mailbox {}", file.display());
+        let text = match std::fs::read_to_string(file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-            read => read.or_fail(failed)?,
+            result => result.with_context(context)?,
         };
-        let whole = kept.rfind('\n').map_or(0, |end| end + 1);
-        let mails = kept[..whole].lines().map(serde_json::from_str).collect::<Result<_, _>>().or_fail(failed)?;
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file).or_fail(failed)?;
-        opened.set_len(whole as u64).or_fail(failed)?;
-        Ok(Self(Mutex::new((opened, mails))))
+        let complete = text.rfind('\n').map_or(0, |end| end + 1);
+        let emails = text[..complete].lines().map(serde_json::from_str).collect::<Result<_, _>>();
+        let emails = emails.with_context(context)?;
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(file).with_context(context)?;
+        opened.set_len(complete as u64).with_context(context)?;
+        Ok(Self(Mutex::new((opened, emails))))
     }
 
-    /// Keeps a mail; when this returns it is on the disk.
-    pub fn deliver(&self, mail: Mail) -> io::Result<()> {
-        let mut line = serde_json::to_vec(&mail)?;
+    /// When this returns, the email is on the disk.
+    pub fn deliver(&self, email: SentEmail) -> io::Result<()> {
+        let mut line = serde_json::to_vec(&email)?;
         line.push(b'\n');
-        let mut inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.0.write_all(&line)?;
-        inside.0.sync_data()?;
-        inside.1.push(mail);
+        let mut inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.0.write_all(&line)?;
+        inner.0.sync_data()?;
+        inner.1.push(email);
         Ok(())
     }
 
-    /// The wanted mails, newest first.
-    pub fn newest_first(&self, wanted: impl Fn(&Mail) -> bool) -> Vec<Mail> {
-        let inside = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        inside.1.iter().rev().filter(|mail| wanted(mail)).cloned().collect()
+    pub fn newest_first(&self, filter: impl Fn(&SentEmail) -> bool) -> Vec<SentEmail> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.1.iter().rev().filter(|email| filter(email)).cloned().collect()
     }
 }
 
-/// A name for a message, in the form of those of SES.
-pub fn message_id() -> Result<String, Failure> {
-    Ok(format!("01000000{}-000000", machine::random_id()?))
+/// In the form of SES.
+pub fn message_id() -> anyhow::Result<String> {
+    Ok(format!("01000000{}-000000", host::random_id()?))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Mail, Mailbox};
+    use super::{Mailbox, SentEmail};
     use std::collections::BTreeMap;
     use std::io::Write;
 
-    fn mail(id: &str) -> Mail {
-        Mail {
+    fn mail(id: &str) -> SentEmail {
+        SentEmail {
             id: id.into(),
             to: "a@b".into(),
             subject: "Élan".into(),
@@ -101,8 +96,8 @@ mod tests {
         let mailbox = Mailbox::open(&file).unwrap();
         mailbox.deliver(mail("4")).unwrap();
         let mailbox = Mailbox::open(&file).unwrap();
-        let ids = |wanted: fn(&Mail) -> bool| {
-            mailbox.newest_first(wanted).into_iter().map(|mail| mail.id).collect::<Vec<_>>()
+        let ids = |filter: fn(&SentEmail) -> bool| {
+            mailbox.newest_first(filter).into_iter().map(|mail| mail.id).collect::<Vec<_>>()
         };
         assert_eq!(ids(|_| true), ["4", "2", "1"]);
         assert_eq!(ids(|mail| mail.id != "2"), ["4", "1"]);

@@ -1,12 +1,13 @@
-//! Lambda itself, played by `cargo lambda watch --only-lambda-apis`: it takes invocations and hands them to whoever asks
-//! as that function. The functions are started by `fleet`: cargo-lambda's own process management does not start a killed
-//! function again, gives all functions one environment, and watches the whole workspace once for every instance.
+//! cargo-lambda, which queues invocations and serves Lambda's Runtime API (`cargo lambda watch --only-lambda-apis`).
+//!
+//! The supervisor starts the functions. cargo-lambda's own process management does not restart a function that was
+//! killed, gives all functions the same environment, and watches the whole workspace once for every instance.
 
-use crate::data::Data;
-use crate::failure::Failure;
-use crate::log::Log;
-use crate::machine;
-use crate::tether::{self, Tethered};
+use crate::data_folder::DataFolder;
+use crate::host;
+use crate::process_log::ProcessLog;
+use anyhow::{anyhow, bail};
+use guichet_deploy::child_guard::{self, GuardedChild};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Stdio;
@@ -14,24 +15,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Another program can take the port between its choice and its use.
-const ATTEMPTS: u32 = 3;
+const MAX_ATTEMPTS: u32 = 3;
 
 /// A running cargo-lambda.
 pub struct RuntimeApi {
-    process: Tethered,
-    log: Arc<Log>,
-    /// Where it takes invocations, and functions ask for them.
+    process: GuardedChild,
+    log: Arc<ProcessLog>,
     pub address: SocketAddr,
 }
 
 impl RuntimeApi {
     /// Starts cargo-lambda and waits until it listens.
-    pub async fn start(program: &Path, workspace: &Path, data: &Data) -> Result<Self, Failure> {
-        let log = Log::open(data, "cargo-lambda")?;
-        for _ in 0..ATTEMPTS {
-            // Given back at once: cargo-lambda takes a port by its number alone.
-            let (address, _) = machine::free_port("cargo-lambda").await?;
-            let mut command = tether::command(program)?;
+    pub async fn start(program: &Path, workspace: &Path, data: &DataFolder) -> anyhow::Result<Self> {
+        let log = ProcessLog::open(data, "cargo-lambda")?;
+        for _ in 0..MAX_ATTEMPTS {
+            // The listener is closed at once: cargo-lambda only accepts a port number.
+            let (address, _) = host::free_port("cargo-lambda").await?;
+            let mut command = child_guard::command(program);
             command
                 .args(["lambda", "watch", "--only-lambda-apis", "--disable-cors", "--invoke-address", "127.0.0.1"])
                 .args(["--invoke-port", &address.port().to_string(), "--color", "never", "--manifest-path"])
@@ -39,35 +39,32 @@ impl RuntimeApi {
                 .current_dir(workspace)
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped());
-            let mut process = Tethered::start(&mut command)?;
-            let (output, errors) = process.output();
-            log.follow(output);
-            log.follow(errors);
+            let mut process = GuardedChild::start(command)?;
+            let (stdout, stderr) = process.take_output();
+            log.follow(stdout);
+            log.follow(stderr);
             tokio::select! {
-                _ = process.ended() => {}
-                () = listens(address) => return Ok(Self { process, log, address }),
+                _ = process.wait() => {}
+                () = accepts_connections(address) => return Ok(Self { process, log, address }),
             }
         }
-        Err(Failure::new(format!("cargo-lambda does not start. The end of its log:\n{}", log.end())))
+        bail!("cannot start cargo-lambda. Its last output:\n{}", log.tail())
     }
 
-    /// Waits for its death, and says so.
-    pub async fn died(&mut self) -> Failure {
-        match self.process.ended().await {
-            Ok(status) => {
-                Failure::new(format!("cargo-lambda ended ({status}). The end of its log:\n{}", self.log.end()))
-            }
-            Err(failure) => failure,
+    /// Waits until it exits, which is an error.
+    pub async fn exited(&mut self) -> anyhow::Error {
+        match self.process.wait().await {
+            Ok(status) => anyhow!("cargo-lambda exited ({status}). Its last output:\n{}", self.log.tail()),
+            Err(error) => error,
         }
     }
 
-    /// Ends it.
     pub async fn stop(self) {
         self.process.stop().await;
     }
 }
 
-async fn listens(address: SocketAddr) {
+async fn accepts_connections(address: SocketAddr) {
     while tokio::net::TcpStream::connect(address).await.is_err() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }

@@ -1,29 +1,30 @@
-//! `EventBridge`: calls a function at a rate, the first time at once.
+//! EventBridge schedules.
 
-use crate::invoke::Invoker;
-use crate::machine;
-use crate::template::{ACCOUNT, REGION, Schedule};
+use crate::host;
+use crate::invoker::Invoker;
+use crate::portal_template::{ACCOUNT, REGION};
+use guichet_cfn::template::Schedule;
 use serde_json::{Value, json};
 use tokio::time::MissedTickBehavior;
 
-/// Calls the function, for ever. A call that still runs holds the next one back.
+/// Invokes the function at its rate forever, the first time immediately. Invocations do not overlap.
 pub async fn run(invoker: Invoker, schedule: Schedule) {
-    let mut ticks = tokio::time::interval(schedule.every);
+    let mut ticks = tokio::time::interval(schedule.interval);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        if let Err(problem) = invoker.invoke(&schedule.function, event(&schedule.rule)).await {
-            eprintln!("{}: {problem}", schedule.function);
+        if let Err(error) = invoker.invoke(&schedule.function, event(&schedule.rule)).await {
+            eprintln!("{}: {error}", schedule.function);
         }
     }
 }
 
 fn event(rule: &str) -> Value {
-    let now = machine::now();
+    let now = host::now();
     json!({
         "version": "0",
-        // The name of an event only has to differ from its neighbours'.
-        "id": machine::random_id().unwrap_or_else(|_| format!("{rule}-{}", now.as_second())),
+        // Must only differ from those of its neighbors.
+        "id": host::random_id().unwrap_or_else(|_| format!("{rule}-{}", now.as_second())),
         "detail-type": "Scheduled Event",
         "source": "aws.events",
         "account": ACCOUNT,

@@ -1,59 +1,58 @@
-//! The template's tables, made in the engine.
+//! Creates the template's tables in the engine.
 
 use crate::aws::{Engine, EngineError};
-use crate::failure::{Failure, OrFail};
-use crate::template::Table;
+use anyhow::{Context, bail};
+use guichet_cfn::template::TableDefinition;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Long enough for any engine on one machine to make or drop a table.
-const PATIENCE: u32 = 300;
-const PAUSE: Duration = Duration::from_millis(100);
+/// Enough for any engine on one machine to create or delete a table.
+const MAX_POLLS: u32 = 300;
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Makes the tables that are missing; gives the logical ids of those. With `fresh`, those that are there go first.
-pub async fn create(engine: &Engine, tables: &[Table], fresh: bool) -> Result<Vec<String>, Failure> {
-    let made = futures_util::future::try_join_all(tables.iter().map(|table| create_one(engine, table, fresh))).await?;
-    Ok(made.into_iter().flatten().collect())
+/// Creates missing tables, and returns their logical ids. With `fresh`, deletes existing tables first.
+pub async fn create(engine: &Engine, tables: &[TableDefinition], fresh: bool) -> anyhow::Result<Vec<String>> {
+    let created = tables.iter().map(|table| async move {
+        create_one(engine, table, fresh).await.with_context(|| format!("cannot create the table {}", table.name))
+    });
+    let created = futures_util::future::try_join_all(created).await?;
+    Ok(created.into_iter().flatten().collect())
 }
 
-async fn create_one(engine: &Engine, table: &Table, fresh: bool) -> Result<Option<String>, Failure> {
-    let failed = || format!("the table {}", table.name);
+async fn create_one(engine: &Engine, table: &TableDefinition, fresh: bool) -> anyhow::Result<Option<String>> {
     let name = json!({"TableName": table.name});
     if fresh {
-        drop_table(engine, &name).await.or_fail(failed)?;
+        delete_table(engine, &name).await?;
     }
-    let made = match engine.call("DynamoDB_20120810.CreateTable", &table.definition).await {
+    let created = match engine.call("DynamoDB_20120810.CreateTable", &table.create_table).await {
         Ok(_) => true,
         Err(error) if error.is("ResourceInUseException") => false,
-        Err(error) => return Err(error).or_fail(failed),
+        Err(error) => return Err(error.into()),
     };
-    let there = wait_until_active(engine, &name).await.or_fail(failed)?;
-    if shape(&there) != shape(&table.definition) {
-        return Err(Failure::new(format!(
-            "the table {} is from an earlier template and has other keys or indexes; start with --fresh, which forgets its data",
-            table.name
-        )));
+    let existing = wait_until_active(engine, &name).await?;
+    if shape(&existing) != shape(&table.create_table) {
+        bail!("it exists with the keys or indexes of another template; start with --fresh, which deletes its data");
     }
     if let Some(attribute) = &table.time_to_live {
-        let now = engine.call("DynamoDB_20120810.DescribeTimeToLive", &name).await.or_fail(failed)?;
+        let current = engine.call("DynamoDB_20120810.DescribeTimeToLive", &name).await?;
         // An engine refuses to enable it twice.
-        if now["TimeToLiveDescription"]["AttributeName"] != json!(attribute) {
-            let wanted = json!({"TableName": table.name,
+        if current["TimeToLiveDescription"]["AttributeName"] != json!(attribute) {
+            let call = json!({"TableName": table.name,
                 "TimeToLiveSpecification": {"AttributeName": attribute, "Enabled": true}});
-            engine.call("DynamoDB_20120810.UpdateTimeToLive", &wanted).await.or_fail(failed)?;
+            engine.call("DynamoDB_20120810.UpdateTimeToLive", &call).await?;
         }
     }
-    Ok(made.then(|| table.logical_id.clone()))
+    Ok(created.then(|| table.logical_id.clone()))
 }
 
-async fn drop_table(engine: &Engine, name: &Value) -> Result<(), EngineError> {
-    for _ in 0..PATIENCE {
+async fn delete_table(engine: &Engine, name: &Value) -> Result<(), EngineError> {
+    for _ in 0..MAX_POLLS {
         match engine.call("DynamoDB_20120810.DeleteTable", name).await {
             Err(error) if error.is("ResourceNotFoundException") => return Ok(()),
-            // While it is going, some engines say that it is in use.
+            // Some engines report this while they delete it.
             Err(error) if !error.is("ResourceInUseException") => return Err(error),
-            _ => tokio::time::sleep(PAUSE).await,
+            _ => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
     Ok(())
@@ -61,17 +60,17 @@ async fn drop_table(engine: &Engine, name: &Value) -> Result<(), EngineError> {
 
 async fn wait_until_active(engine: &Engine, name: &Value) -> Result<Value, EngineError> {
     let mut table = Value::Null;
-    for _ in 0..PATIENCE {
+    for _ in 0..MAX_POLLS {
         table = engine.call("DynamoDB_20120810.DescribeTable", name).await?["Table"].take();
         if table["TableStatus"] == "ACTIVE" {
             break;
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
     Ok(table)
 }
 
-/// What of a table cannot be changed under its data: keys, their types, indexes, the stream's view.
+/// What cannot change while a table has data: keys, their types, indexes, and the stream's view.
 fn shape(table: &Value) -> Value {
     let by = |list: &Value, name: &str, keep: &dyn Fn(&Value) -> Value| {
         let items = list.as_array().into_iter().flatten();
@@ -102,13 +101,13 @@ mod tests {
             "AttributeDefinitions": [{"AttributeName": "a", "AttributeType": "S"}, {"AttributeName": "b", "AttributeType": "N"}],
             "GlobalSecondaryIndexes": [{"IndexName": "i", "KeySchema": [{"AttributeName": "b", "KeyType": "HASH"}],
                 "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["c", "d"]}}]});
-        let mut there = described.clone();
-        there["TableArn"] = json!("arn");
-        there["AttributeDefinitions"].as_array_mut().unwrap().reverse();
-        there["GlobalSecondaryIndexes"][0]["ItemCount"] = json!(3);
-        there["GlobalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"] = json!(["d", "c"]);
-        assert_eq!(shape(&there), shape(&described));
-        there["AttributeDefinitions"][0]["AttributeType"] = json!("S");
-        assert_ne!(shape(&there), shape(&described));
+        let mut existing = described.clone();
+        existing["TableArn"] = json!("arn");
+        existing["AttributeDefinitions"].as_array_mut().unwrap().reverse();
+        existing["GlobalSecondaryIndexes"][0]["ItemCount"] = json!(3);
+        existing["GlobalSecondaryIndexes"][0]["Projection"]["NonKeyAttributes"] = json!(["d", "c"]);
+        assert_eq!(shape(&existing), shape(&described));
+        existing["AttributeDefinitions"][0]["AttributeType"] = json!("S");
+        assert_ne!(shape(&existing), shape(&described));
     }
 }

@@ -1,47 +1,42 @@
-//! The DynamoDB engine, reached by its address: the functions' calls are passed on, and the stack makes its own.
+//! A DynamoDB engine at an address. Functions' calls are forwarded to it, and the stack makes its own.
 
-use super::{Caller, JSON, failed};
-use crate::failure::{Failure, OrFail};
-use crate::machine;
-use crate::template::REGION;
-use crate::wire::OF_THE_CONNECTION;
+use super::protocol::{Caller, JSON, error};
+use crate::host;
+use crate::http_proxy::remove_hop_by_hop_headers;
+use crate::portal_template::REGION;
+use anyhow::Context;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use axum::http::{HeaderValue, StatusCode, header, request::Parts};
 use axum::response::{IntoResponse, Response};
 use jiff::tz::TimeZone;
 use serde_json::Value;
 
-/// The one access key that the engine sees: DynamoDB Local keeps a database of its own for each.
-const KEY: &str = "guichet";
+/// The only access key that the engine sees: DynamoDB Local has a database for each.
+const ACCESS_KEY: &str = "guichet";
 
-/// A DynamoDB engine at an address.
 #[derive(Clone)]
 pub struct Engine {
     client: reqwest::Client,
     url: String,
 }
 
-/// Why the engine did not do what the stack asked.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// It says no.
     #[error("{kind}: {message}")]
     Refused {
         /// The name of DynamoDB's exception.
         kind: String,
-        /// Its message.
         message: String,
     },
-    /// It does not answer, or not in its own way.
-    #[error("no DynamoDB engine answers there")]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the DynamoDB engine does not respond")]
+    Unreachable(#[from] reqwest::Error),
 }
 
 impl EngineError {
-    /// One that a rule of the faults plays.
+    /// The error of a fault.
     #[must_use]
-    pub fn played_by_a_fault() -> Self {
-        Self::Refused { kind: "InternalServerError".into(), message: "asked for".into() }
+    pub fn injected() -> Self {
+        Self::Refused { kind: "InternalServerError".into(), message: "injected fault".into() }
     }
 
     /// Whether it is this exception of DynamoDB.
@@ -52,48 +47,49 @@ impl EngineError {
 }
 
 impl Engine {
-    /// The engine at `url`, such as `http://127.0.0.1:8000`.
+    /// `url` is such as `http://127.0.0.1:8000`.
     #[must_use]
     pub fn new(client: reqwest::Client, url: &str) -> Self {
         Self { client, url: url.trim_end_matches('/').to_owned() }
     }
 
-    /// Where it is.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Passes a call of a function on as it is, but for its access key.
-    pub(super) async fn pass_on(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
+    /// Forwards a function's call with the engine's access key.
+    pub(super) async fn forward(&self, caller: &Caller, parts: &Parts, body: Bytes) -> Response {
         let mut headers = parts.headers.clone();
         headers.remove(header::HOST);
-        for name in OF_THE_CONNECTION {
-            headers.remove(name);
+        remove_hop_by_hop_headers(&mut headers);
+        let authorization =
+            headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let authorization =
+            authorization.replacen(&format!("Credential={}/", caller.0), &format!("Credential={ACCESS_KEY}/"), 1);
+        if let Ok(authorization) = HeaderValue::try_from(authorization) {
+            headers.insert(header::AUTHORIZATION, authorization);
         }
-        let signed = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let signed = signed.replacen(&format!("Credential={}/", caller.0), &format!("Credential={KEY}/"), 1);
-        if let Ok(signed) = HeaderValue::try_from(signed) {
-            headers.insert(header::AUTHORIZATION, signed);
-        }
-        let answer = async {
+        let response = async {
             let request = self.client.post(format!("{}/", self.url)).headers(headers).body(body);
             let response = request.send().await?;
-            let (status, headers) = (response.status(), response.headers().clone());
-            Ok::<_, reqwest::Error>((status, passed_back(headers), Body::from(response.bytes().await?)).into_response())
+            let (status, mut headers) = (response.status(), response.headers().clone());
+            remove_hop_by_hop_headers(&mut headers);
+            Ok::<_, reqwest::Error>((status, headers, Body::from(response.bytes().await?)).into_response())
         };
-        answer.await.unwrap_or_else(|cause| {
-            eprintln!("the DynamoDB engine at {} does not answer: {cause}", self.url);
-            failed(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the DynamoDB engine does not answer")
+        response.await.unwrap_or_else(|cause| {
+            eprintln!("the DynamoDB engine at {} does not respond: {cause}", self.url);
+            error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the DynamoDB engine does not respond")
         })
     }
 
-    /// Makes a call of the stack's own, such as `DynamoDB_20120810.CreateTable`.
+    /// Makes a call of the stack's own. `target` is such as `DynamoDB_20120810.CreateTable`.
     pub async fn call(&self, target: &str, body: &Value) -> Result<Value, EngineError> {
-        let now = machine::now().to_zoned_datetime(TimeZone::UTC);
+        let now = host::now().to_zoned_datetime(TimeZone::UTC);
         let day = now.strftime("%Y%m%d");
+        // Engines parse the signature but do not verify it.
         let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={KEY}/{day}/{REGION}/dynamodb/aws4_request, \
+            "AWS4-HMAC-SHA256 Credential={ACCESS_KEY}/{day}/{REGION}/dynamodb/aws4_request, \
              SignedHeaders=host;x-amz-date;x-amz-target, Signature={:064}",
             0
         );
@@ -105,9 +101,9 @@ impl Engine {
             .header("x-amz-date", now.strftime("%Y%m%dT%H%M%SZ").to_string())
             .header("authorization", authorization)
             .body(body.to_string());
-        let response = request.send().await.map_err(EngineError::Unreachable)?;
+        let response = request.send().await?;
         let status = response.status();
-        let answer: Value = response.json().await.map_err(EngineError::Unreachable)?;
+        let answer: Value = response.json().await?;
         if status.is_success() {
             return Ok(answer);
         }
@@ -118,19 +114,10 @@ impl Engine {
         })
     }
 
-    /// Says in a sentence where no engine is.
-    pub async fn check(&self) -> Result<(), Failure> {
+    /// Fails if there is no engine at the address.
+    pub async fn check(&self) -> anyhow::Result<()> {
         let listed = self.call("DynamoDB_20120810.ListTables", &serde_json::json!({})).await;
-        listed
-            .map(drop)
-            .or_fail(|| format!("--dynamodb {}: start DynamoDB Local (or another engine) there first", self.url))
+        let context = || format!("--dynamodb {}: start DynamoDB Local or another engine there first", self.url);
+        listed.map(drop).with_context(context)
     }
-}
-
-/// The length of the answer is the server's own to write.
-fn passed_back(mut headers: HeaderMap) -> HeaderMap {
-    for name in OF_THE_CONNECTION {
-        headers.remove(name);
-    }
-    headers
 }

@@ -1,35 +1,28 @@
-//! The event of an HTTP API, payload format 2.0
+//! The event of an HTTP request, payload format 2.0
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>).
 
-use crate::template::ACCOUNT;
+use crate::portal_template::ACCOUNT;
 use axum::http::{HeaderMap, header, request::Parts};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use jiff::{Timestamp, tz::TimeZone};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
-/// A request, and what the gateway knows of it.
-pub struct Call<'a> {
-    /// Its line and headers.
+pub struct HttpCall<'a> {
     pub parts: &'a Parts,
-    /// Its body.
     pub body: &'a [u8],
-    /// The route that it took.
+    /// Such as `DELETE /api/sessions/{id}`.
     pub route_key: &'a str,
-    /// The parameters in its path.
     pub path_parameters: &'a [(String, String)],
-    /// The address of the TCP peer.
+    /// Of the TCP connection.
     pub peer: IpAddr,
-    /// The portal's port.
+    /// The portal's.
     pub port: u16,
-    /// The gateway's own name for it.
     pub request_id: &'a str,
-    /// When it came.
     pub now: Timestamp,
 }
 
-/// The event that the function gets.
-pub fn build(call: &Call<'_>) -> Value {
+pub fn build(call: &HttpCall<'_>) -> Value {
     let uri = &call.parts.uri;
     let peer = call.peer.to_string();
     let headers = headers(call, &peer);
@@ -81,7 +74,7 @@ pub fn build(call: &Call<'_>) -> Value {
     event
 }
 
-/// Names and values, those of the same name joined by a comma.
+/// Joins the values of equal names with a comma.
 fn joined(pairs: impl Iterator<Item = (String, String)>) -> Value {
     let mut map = Map::new();
     for (name, value) in pairs {
@@ -98,11 +91,10 @@ fn joined(pairs: impl Iterator<Item = (String, String)>) -> Value {
     Value::Object(map)
 }
 
-/// The request's headers as the gateway passes them on: the cookies have their own place, and what a proxy on the way
-/// adds is added.
-fn headers(call: &Call<'_>, peer: &str) -> Value {
-    let own = ["x-forwarded-proto", "x-forwarded-port", "connection", "transfer-encoding", "cookie"];
-    let sent = call.parts.headers.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+/// Without cookies, which the event has apart, and with the headers that the gateway adds.
+fn headers(call: &HttpCall<'_>, peer: &str) -> Value {
+    let replaced = ["x-forwarded-proto", "x-forwarded-port", "connection", "transfer-encoding", "cookie"];
+    let sent = call.parts.headers.iter().filter(|(name, _)| !replaced.contains(&name.as_str()));
     let sent =
         sent.map(|(name, value)| (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned()));
     let added = [
@@ -122,7 +114,7 @@ fn cookies(headers: &HeaderMap) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Call, build};
+    use super::{HttpCall, build};
     use axum::http::{Request, request::Parts};
     use serde_json::{Value, json};
 
@@ -131,7 +123,7 @@ mod tests {
     }
 
     fn event(parts: &Parts, body: &[u8], path_parameters: &[(String, String)]) -> Value {
-        build(&Call {
+        build(&HttpCall {
             parts,
             body,
             route_key: "POST /api/login",

@@ -1,35 +1,31 @@
-//! Which function answers which request. The path counts as it was sent: nothing is decoded or tidied before.
+//! Finds the function for a request. The path is matched raw: not decoded, not normalized.
 
-use crate::template::HttpRoute;
+use guichet_cfn::template::HttpRoute;
 use percent_encoding::percent_decode_str;
 
-/// The routes of the HTTP API.
 pub struct Routes(Vec<HttpRoute>);
 
-/// The route that a request takes.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct RouteMatch {
     /// Such as `DELETE /api/sessions/{id}`.
     pub key: String,
-    /// The function that answers.
     pub function: String,
-    /// The path's parameters, decoded.
+    /// Percent-decoded.
     pub parameters: Vec<(String, String)>,
 }
 
 impl Routes {
-    /// Explicit routes, of which one without parameters comes before one with.
+    /// A route without parameters has precedence over one with.
     #[must_use]
     pub fn new(mut routes: Vec<HttpRoute>) -> Self {
         routes.sort_by_key(|route| route.path.contains('{'));
         Self(routes)
     }
 
-    /// The route for a method and a raw path.
     #[must_use]
-    pub fn find(&self, method: &str, path: &str) -> Option<Found> {
+    pub fn find(&self, method: &str, path: &str) -> Option<RouteMatch> {
         self.0.iter().filter(|route| route.method == method).find_map(|route| {
-            Some(Found {
+            Some(RouteMatch {
                 key: format!("{} {}", route.method, route.path),
                 function: route.function.clone(),
                 parameters: parameters(&route.path, path)?,
@@ -44,12 +40,12 @@ fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
         return None;
     }
     let mut parameters = Vec::new();
-    for (wanted, part) in pattern.into_iter().zip(path) {
-        match wanted.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
+    for (expected, part) in pattern.into_iter().zip(path) {
+        match expected.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             Some(name) if !part.is_empty() => {
                 parameters.push((name.to_owned(), percent_decode_str(part).decode_utf8_lossy().into_owned()));
             }
-            None if wanted == part => {}
+            None if expected == part => {}
             _ => return None,
         }
     }
@@ -59,7 +55,7 @@ fn parameters(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
 #[cfg(test)]
 mod tests {
     use super::Routes;
-    use crate::template::HttpRoute;
+    use guichet_cfn::template::HttpRoute;
 
     fn routes() -> Routes {
         let route = |method: &str, path: &str| HttpRoute {

@@ -1,7 +1,7 @@
-// New mails come to the top by themselves; those that are there stay as they are, open or shut.
+// Polls for new emails and puts them on top. Those that are shown stay open or closed.
 const list = document.querySelector("main");
 
-async function look() {
+async function poll() {
   const response = await fetch("/_local/inbox");
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   const newest = page.querySelectorAll("details");
@@ -12,6 +12,6 @@ async function look() {
 }
 
 setInterval(() => {
-  // The stack may be away for a moment: the next look finds it.
-  if (!document.hidden) look().catch(() => {});
+  // The stack may be restarting.
+  if (!document.hidden) poll().catch(() => {});
 }, 2000);

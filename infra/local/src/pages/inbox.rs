@@ -1,7 +1,7 @@
-//! `/_local/mail` for programs and `/_local/inbox` for people.
+//! `/_local/mail` (JSON) and `/_local/inbox` (a page).
 
-use super::escaped;
-use crate::mailbox::Mail;
+use crate::mailbox::SentEmail;
+use guichet_deploy::html::escape;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use std::fmt::Write;
@@ -20,45 +20,41 @@ const HEAD: &str = r#"<!doctype html>
 cette machine. <a href="/">Retour au portail</a></p>
 </header>
 "#;
-/// How the page looks.
 pub const STYLE: &str = include_str!("inbox.css");
-/// What fetches new mails.
 pub const SCRIPT: &str = include_str!("inbox.js");
 
-/// Whether a query asks for this mail: for all of them, where it names no address.
-pub fn asks_for(query: &str, mail: &Mail) -> bool {
+/// Whether the email is to the address in the query's `to`, if it has one.
+pub fn matches(query: &str, mail: &SentEmail) -> bool {
     let mut parameters = form_urlencoded::parse(query.as_bytes());
     parameters.find(|(name, _)| name == "to").is_none_or(|(_, to)| mail.to == *to)
 }
 
-/// The mails as JSON.
-pub fn json(mails: &[Mail]) -> String {
+pub fn json(mails: &[SentEmail]) -> String {
     let shown = mails.iter().map(|mail| {
         json!({"id": mail.id, "to": mail.to, "subject": mail.subject, "text": mail.text, "html": mail.html, "sent_at": mail.sent_at})
     });
     shown.collect::<serde_json::Value>().to_string()
 }
 
-/// The mails as a page.
-pub fn page(mails: &[Mail]) -> String {
+pub fn page(mails: &[SentEmail]) -> String {
     let mut page = HEAD.to_owned();
     page.push_str("<main>\n");
     if mails.is_empty() {
         page.push_str("<p id=\"none\">Aucun courriel pour le moment.</p>\n");
     }
-    for (place, mail) in mails.iter().enumerate() {
-        // Writing to a String does not fail.
-        let _ = write_mail(&mut page, mail, place == 0);
+    for (index, mail) in mails.iter().enumerate() {
+        // Writing to a String cannot fail.
+        let _ = write_mail(&mut page, mail, index == 0);
     }
     page.push_str("</main>\n");
     page
 }
 
-fn write_mail(page: &mut String, mail: &Mail, open: bool) -> std::fmt::Result {
+fn write_mail(page: &mut String, mail: &SentEmail, open: bool) -> std::fmt::Result {
     let sent_at = mail.sent_at.to_zoned_datetime(TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S");
     let [id, subject, to, text, source] =
-        [&mail.id, &mail.subject, &mail.to, &mail.text, &mail.html].map(|part| escaped(part));
-    let frame = escaped(&led_to_the_top(&mail.html));
+        [&mail.id, &mail.subject, &mail.to, &mail.text, &mail.html].map(|part| escape(part));
+    let frame = escape(&open_links_at_top(&mail.html));
     let open = if open { " open" } else { "" };
     writeln!(page, "<details id=\"mail-{id}\"{open}>")?;
     writeln!(page, "<summary><strong>{subject}</strong><span>À : {to}</span><time>{sent_at}</time></summary>")?;
@@ -75,8 +71,8 @@ fn write_mail(page: &mut String, mail: &Mail, open: bool) -> std::fmt::Result {
     writeln!(page, "<pre class=\"view text\">{text}</pre>\n<pre class=\"view source\">{source}</pre>\n</details>")
 }
 
-/// A mail's HTML whose links open in place of the page around its frame.
-fn led_to_the_top(html: &str) -> String {
+/// Makes links replace the whole page rather than the frame.
+fn open_links_at_top(html: &str) -> String {
     const BASE: &str = "<base target=\"_top\">";
     match html.split_once("<head>") {
         Some((before, after)) => format!("{before}<head>{BASE}{after}"),
@@ -86,11 +82,11 @@ fn led_to_the_top(html: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Mail, asks_for, json, page};
+    use super::{SentEmail, json, matches, page};
     use std::collections::BTreeMap;
 
-    fn mail(to: &str) -> Mail {
-        Mail {
+    fn mail(to: &str) -> SentEmail {
+        SentEmail {
             id: "1".into(),
             to: to.into(),
             subject: "<script>".into(),
@@ -115,8 +111,8 @@ mod tests {
         let mails = [mail("a@b"), mail("c@d")];
         let all: Vec<serde_json::Value> = serde_json::from_str(&json(&mails)).unwrap();
         assert_eq!((all.len(), all[0]["sent_at"].as_str()), (2, Some("2026-01-02T03:04:05Z")));
-        let to_one = mails.iter().filter(|mail| asks_for("to=c%40d", mail)).map(|mail| mail.to.as_str());
+        let to_one = mails.iter().filter(|mail| matches("to=c%40d", mail)).map(|mail| mail.to.as_str());
         assert_eq!(to_one.collect::<Vec<_>>(), ["c@d"]);
-        assert!(mails.iter().all(|mail| asks_for("", mail)));
+        assert!(mails.iter().all(|mail| matches("", mail)));
     }
 }
