@@ -111,7 +111,7 @@ fn told(step: &'static str, calls: Vec<Call>) -> Work {
 /// The bytes of each function as it is uploaded: zipped, as good as everybody's zip does it.
 pub fn packages(functions: &[String]) -> Vec<(String, u64)> {
     let zipped = |name: &String| {
-        let program = std::fs::read(packaged(name)).expect("`cargo dev package` was run");
+        let program = std::fs::read(packaged(name)).expect("`cargo admin package` was run");
         let mut packer = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::default());
         packer.write_all(&program).expect("it is packed");
         (name.clone(), packer.finish().expect("it is packed").len() as u64)

@@ -151,7 +151,7 @@ pub fn sign_in(account: &str) -> Value {
     json!({ "account": account, "password": PASSWORD, "transport": "bearer" })
 }
 
-/// A function's program as `cargo dev package` leaves it.
+/// A function's program as `cargo admin package` leaves it.
 pub fn packaged(function: &str) -> PathBuf {
     workspace().join("target/lambda").join(function).join("bootstrap")
 }

@@ -325,7 +325,7 @@ fn forget_old_runs(folder: &Path) {
 }
 
 /// How the stories are run: `GUICHET_TEST_DYNAMODB` is the address of another engine than the embedded one, and with
-/// `GUICHET_TEST_PACKAGED` the functions are those that `cargo dev package` built.
+/// `GUICHET_TEST_PACKAGED` the functions are those that `cargo admin package` built.
 fn setting(name: &str) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of what they test")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
