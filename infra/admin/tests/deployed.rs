@@ -128,7 +128,7 @@ impl Account {
 }
 
 #[test]
-fn a_whole_account_is_told_to_be_one_with_calls_that_change_nothing() {
+fn doctor_passes_complete_account_with_read_only_calls() {
     let account = Account::whole();
     let (code, said) = account.run(&["doctor"]);
     assert_eq!(code, Some(0), "{said}");
@@ -142,7 +142,7 @@ fn a_whole_account_is_told_to_be_one_with_calls_that_change_nothing() {
 }
 
 #[test]
-fn each_thing_that_is_missing_is_told_with_what_to_do() {
+fn doctor_reports_each_missing_item_with_remedy() {
     let stack = |at: &str| format!("/Stacks/0/{at}");
     for (call, pointer, value, told) in [
         ("sesv2-get-account", "/ProductionAccessEnabled".into(), json!(false), "sandbox"),
@@ -195,7 +195,7 @@ fn each_thing_that_is_missing_is_told_with_what_to_do() {
 }
 
 #[test]
-fn what_may_not_be_asked_is_unknown_and_the_rest_is_told() {
+fn doctor_reports_denied_checks_as_unknown() {
     let account = Account::whole();
     std::fs::remove_file(account.0.path().join("sesv2-get-account.json")).unwrap();
     let (code, said) = account.run(&["doctor"]);
@@ -208,7 +208,7 @@ fn what_may_not_be_asked_is_unknown_and_the_rest_is_told() {
 }
 
 #[test]
-fn every_file_goes_up_with_its_type_and_pages_after_what_they_load() {
+fn upload_sets_content_types_and_sends_pages_last() {
     let account = Account::whole();
     let (code, said) = account.run(&["site"]);
     assert_eq!(code, Some(0), "{said}");

@@ -145,7 +145,7 @@ mod tests {
     use super::{VERSION, numbers, version};
 
     #[test]
-    fn the_version_is_read_from_what_it_says() {
+    fn cargo_lambda_version_is_parsed() {
         assert_eq!(version("cargo-lambda 1.9.2 (67129fc 2026-08-21Z)\n"), Some((1, 9, 2)));
         assert_eq!(version("cargo-lambda 1.10.0\n"), Some((1, 10, 0)));
         assert_eq!(version("error: no such command"), None);

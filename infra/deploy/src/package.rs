@@ -106,7 +106,7 @@ mod tests {
     use super::{Architecture, check_binary, glibc_version};
 
     #[test]
-    fn what_lambda_cannot_start_is_refused() {
+    fn package_refuses_binary_that_lambda_cannot_start() {
         let binary = |machine: u8, rest: &str| {
             [b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", &[machine, 0][..], rest.as_bytes()].concat()
         };
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn the_program_that_runs_this_is_one() {
+    fn package_accepts_native_binary() {
         let own = std::env::args_os().next().unwrap();
         let own = std::fs::read(own).unwrap();
         let (major, minor) = glibc_version(&own);

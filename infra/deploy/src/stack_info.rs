@@ -53,7 +53,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn other_programs_find_what_they_read_by_these_names() {
+    fn stack_info_keeps_its_field_names() {
         let json = json!({
             "pid": 1, "portal": "http://localhost:3000", "api": "http://127.0.0.1:2", "aws": "http://127.0.0.1:3",
             "dynamodb": "http://127.0.0.1:4", "lambda": "http://127.0.0.1:5", "region": "ca-central-1",

@@ -107,7 +107,7 @@ mod tests {
     use super::DataFolder;
 
     #[test]
-    fn one_process_at_a_time_has_the_folder() {
+    fn data_folder_is_locked() {
         let path = std::env::temp_dir().join(format!("guichet-data-{}", std::process::id()));
         let data = DataFolder::open(&path).unwrap();
         assert!(DataFolder::open(&path).err().unwrap().to_string().contains("another `cargo dev`"));

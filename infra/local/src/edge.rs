@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn every_address_leads_where_the_table_says() {
+    fn edge_rewrites_match_shared_cases() {
         let cases: Vec<Case> = serde_json::from_str(include_str!("../../edge-cases.json")).unwrap();
         for case in cases {
             let (mut file, mut redirect, mut status) = (None, None, None);

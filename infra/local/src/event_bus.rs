@@ -81,7 +81,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_pattern_wants_each_of_its_fields() {
+    fn event_pattern_requires_every_field() {
         let pattern = json!({ "source": ["aws.ses"], "detail": { "mail": { "tags": { "set": ["mine", "ours"] } } } });
         let event =
             |set: &str| json!({ "source": "aws.ses", "x": 1, "detail": { "mail": { "tags": { "set": [set] } } } });

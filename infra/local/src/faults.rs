@@ -125,7 +125,7 @@ mod tests {
     use super::{FaultMode, Faults};
 
     #[test]
-    fn a_rule_meets_the_calls_that_it_counts_and_a_new_file_counts_anew() {
+    fn fault_rule_counts_matching_calls_and_restarts_with_new_file() {
         let file = std::env::temp_dir().join(format!("guichet-faults-{}", std::process::id()));
         let faults = Faults::in_file(file.clone());
         assert_eq!(faults.hit("ses", "SendEmail", b"x"), None);

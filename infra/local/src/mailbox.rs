@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn mails_outlive_the_process_and_a_torn_line() {
+    fn mailbox_survives_restart_and_torn_line() {
         let file = std::env::temp_dir().join(format!("guichet-mail-{}", std::process::id()));
         let _ = std::fs::remove_file(&file);
         let mailbox = Mailbox::open(&file).unwrap();

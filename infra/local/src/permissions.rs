@@ -95,7 +95,7 @@ mod tests {
             Statement: {Effect: Allow, Action: [dynamodb:GetItem, dynamodb:UpdateItem], Resource: !GetAtt People.Arn}";
 
     #[test]
-    fn what_is_used_is_noted_once() {
+    fn used_permission_is_logged_once() {
         let folder = std::env::temp_dir().join(format!("guichet-permissions-{}", std::process::id()));
         let data = DataFolder::open(&folder).unwrap();
         let pseudo = PseudoParameters {

@@ -58,7 +58,7 @@ mod tests {
     use super::{FICTITIOUS, FICTITIOUS_PEOPLE};
 
     #[test]
-    fn everybody_who_is_there_is_named() {
+    fn seed_accounts_are_listed() {
         let accounts = FICTITIOUS.lines().skip(1).filter_map(|line| line.split(',').next());
         assert!(accounts.into_iter().all(|account| FICTITIOUS_PEOPLE.contains(account)));
     }

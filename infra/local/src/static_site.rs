@@ -78,7 +78,7 @@ mod tests {
     use axum::http::{Method, header};
 
     #[tokio::test]
-    async fn the_headers_of_the_policy_go_on_everything() {
+    async fn response_headers_policy_applies_to_every_file() {
         let headers = [("x-frame-options".to_owned(), "DENY".to_owned())];
         let site = StaticSite::new("/nowhere".into(), &headers, "{}".into()).unwrap();
         for (method, path, status) in [

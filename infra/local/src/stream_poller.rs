@@ -153,7 +153,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn old_records_and_other_kinds_do_not_count() {
+    fn filtered_records_do_not_fill_batches() {
         let mapping = EventSourceMapping {
             function: "mailer".into(),
             table: "requests".into(),

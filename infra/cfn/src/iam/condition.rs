@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operator_holds_as_in_iam() {
+    fn condition_operators_match_iam() {
         for (operator, wanted, has, expected) in [
             ("StringEquals", &["a"][..], Some(&["a"][..]), true),
             ("StringEquals", &["a", "b"], Some(&["b"]), true),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn stars_and_question_marks_stand_for_others() {
+    fn wildcards_match_any_characters() {
         for (pattern, text, expected) in [
             ("", "", true),
             ("*", "", true),

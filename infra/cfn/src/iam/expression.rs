@@ -60,7 +60,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn every_attribute_of_an_expression_is_seen() {
+    fn expression_attributes_are_collected() {
         let names = json!({"#s": "status", "#n": "names"});
         for (expression, expected) in [
             ("", vec![]),
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn the_value_of_a_key_is_found() {
+    fn key_value_is_found_in_expression() {
         let names = json!({"#a": "account"});
         for expression in ["account = :v", "#a=:v", "at < :w AND (account = :v)", "(#a = :v) and begins_with(at, :w)"] {
             assert_eq!(equal_to(expression, &names, "account"), Some(":v"), "{expression}");

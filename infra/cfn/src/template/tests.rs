@@ -11,7 +11,7 @@ fn resolve(template: &str, overrides: &[(&str, &str)]) -> Result<StackDefinition
 const FUNCTION: &str = "Type: 'AWS::Serverless::Function', Properties: {Timeout: 1, MemorySize: 1, CodeUri: x/f/";
 
 #[test]
-fn a_parameter_is_checked_as_cloudformation_would() {
+fn parameter_is_validated_like_cloudformation() {
     let template = "Parameters: {
         Length: {Type: Number, Default: 8, MinValue: 4, MaxValue: 64},
         Strict: {Type: String, Default: true, AllowedValues: [true, false]},
@@ -35,7 +35,7 @@ fn a_parameter_is_checked_as_cloudformation_would() {
 }
 
 #[test]
-fn what_is_not_emulated_is_named() {
+fn unsupported_resource_is_named() {
     let template = format!(
         "Resources: {{Chatbot: {{Type: 'AWS::Chatbot::SlackChannelConfiguration'}},
                       F: {{{FUNCTION}, Events: {{Q: {{Type: SQS}}}}}}}}}}"
@@ -47,7 +47,7 @@ fn what_is_not_emulated_is_named() {
 }
 
 #[test]
-fn a_mistake_is_told_with_its_place() {
+fn template_error_has_location() {
     let output = |value: &str| {
         let template =
             format!("{{Resources: {{T: {{Type: 'AWS::DynamoDB::Table'}}}}, Outputs: {{O: {{Value: {value}}}}}}}");
@@ -55,7 +55,7 @@ fn a_mistake_is_told_with_its_place() {
     };
     assert!(output("!Ref Nothing").contains("Outputs.O.Value: there is no parameter or resource \"Nothing\""));
     assert!(output("!ImportValue x").contains("Fn::ImportValue"));
-    assert!(output("!Sub '${T.Colour}'").contains("Colour of T"));
+    assert!(output("!Sub '${T.Color}'").contains("Color of T"));
     let schedule = format!(
         "Resources: {{F: {{{FUNCTION}, Events: {{S: {{Type: Schedule, Properties: {{Schedule: 'cron(0 1 * * ? *)'}}}}}}}}}}}}"
     );
@@ -63,7 +63,7 @@ fn a_mistake_is_told_with_its_place() {
 }
 
 #[test]
-fn no_route_is_open_here_that_an_authorizer_guards() {
+fn route_with_authorizer_is_refused() {
     let route = format!(
         "Resources: {{F: {{{FUNCTION}, Events: {{R: {{Type: HttpApi, Properties: {{Method: GET, Path: /api/x, Auth: {{Authorizer: Session}}}}}}}}}}}}}}"
     );
@@ -73,7 +73,7 @@ fn no_route_is_open_here_that_an_authorizer_guards() {
 }
 
 #[test]
-fn conditions_decide_what_there_is() {
+fn conditions_select_resources() {
     let template = "{Parameters: {DeskName: {Type: String, Default: desk}},
           Conditions: {Never: !Equals [a, b], Always: !And [!Not [!Condition Never], !Or [!Equals [!Ref DeskName, x], !Equals [1, 1]]]},
           Resources: {A: {Type: X, Condition: Never}, B: {Type: Y, Condition: Always},

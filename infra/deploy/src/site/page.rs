@@ -25,7 +25,7 @@ mod tests {
     use super::render_page;
 
     #[test]
-    fn a_page_says_whose_it_is() {
+    fn page_contains_desk_name_and_phone() {
         let html = include_str!("../../../../static-site/index.html");
         let settings = r#"{"deskName": "Soins & Cie", "deskPhone": "+1 (514) 555-0123, poste <4>"}"#;
         let page = render_page(html, settings);

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_colour_all_that_is_written_in_it_or_on_it_can_be_read() {
+    fn theme_keeps_wcag_contrast_for_any_color() {
         let parts = (0..=255).step_by(17);
         let colors =
             parts.clone().flat_map(|r| parts.clone().flat_map(move |g| (0..=255).step_by(17).map(move |b| (r, g, b))));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_set_is_not_said() {
+    fn theme_omits_unset_values() {
         assert_eq!(stylesheet("{\"brandColor\": \"\", \"logo\": \"\"}"), "");
         assert_eq!(stylesheet("{\"logo\": \"/images/logo.svg\"}"), ":root { --logo: url(\"/images/logo.svg\"); }\n");
     }

@@ -109,7 +109,7 @@ mod tests {
     use super::is_eventually_consistent;
 
     #[test]
-    fn only_a_read_that_does_not_ask_otherwise_may_be_stale() {
+    fn stale_read_fault_spares_consistent_reads() {
         assert!(is_eventually_consistent(br#"{"Key": {}}"#));
         assert!(!is_eventually_consistent(br#"{"ConsistentRead": true}"#));
         assert!(is_eventually_consistent(br#"{"RequestItems": {"a": {"ConsistentRead": true}, "b": {}}}"#));

@@ -42,7 +42,7 @@ mod tests {
     use axum::http::{HeaderMap, HeaderValue};
 
     #[test]
-    fn the_caller_is_the_key_that_signed() {
+    fn caller_is_the_signing_access_key() {
         let caller = |value: &'static str| {
             let headers = HeaderMap::from_iter([("authorization".parse().unwrap(), HeaderValue::from_static(value))]);
             Caller::from_headers(&headers).map(|caller| caller.0)

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_made_as_the_template_says() {
+    fn secret_value_is_generated_from_template() {
         let value: Value = serde_json::from_str(&generate(&secret(false)).unwrap()).unwrap();
         assert_eq!(value["id"], "1");
         let key = value["key"].as_str().unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_value_is_kept_for_its_owner() {
+    async fn secret_file_is_private() {
         let folder = std::env::temp_dir().join(format!("guichet-secrets-{}", std::process::id()));
         let data = DataFolder::open(&folder).unwrap();
         let get = async |secrets: SecretStore, id: &str| {

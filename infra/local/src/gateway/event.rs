@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn the_event_is_the_one_of_payload_format_2() {
+    fn event_has_payload_format_2() {
         let request = Request::post("/api/login?a=1&b=x%20y&a=2")
             .header("Host", "localhost:3000")
             .header("User-Agent", "curl/8")
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_left_out() {
+    fn event_omits_missing_fields() {
         let event = event(&parts(Request::get("/api/session")), b"", &[]);
         for key in ["cookies", "queryStringParameters", "pathParameters", "body"] {
             assert!(event.get(key).is_none(), "{key}");
@@ -196,13 +196,13 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_no_text_is_base64() {
+    fn binary_body_is_base64() {
         let event = event(&parts(Request::post("/api/login")), &[0xff, 0], &[]);
         assert_eq!((&event["body"], &event["isBase64Encoded"]), (&json!("/wA="), &json!(true)));
     }
 
     #[test]
-    fn the_gateway_passes_on_what_a_client_says_and_tells_what_it_sees() {
+    fn event_keeps_client_headers_and_source_ip() {
         let request = Request::post("/api/login")
             .header("X-Viewer-Address", "10.0.0.1")
             .header("x-viewer-address", "10.0.0.2")

@@ -55,7 +55,7 @@ mod tests {
     use axum::body::to_bytes;
 
     #[tokio::test]
-    async fn an_answer_becomes_a_response() {
+    async fn function_answer_becomes_response() {
         let response = build(
             br#"{"statusCode": 202, "headers": {"content-type": "application/json", "vary": "x", "content-length": "9"},
                 "multiValueHeaders": {"vary": ["a", "b"]}, "cookies": ["a=1; Path=/", "b=2"],
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_an_error() {
+    fn malformed_function_answer_is_an_error() {
         for answer in ["", "null", "{}", r#"{"statusCode": 42}"#, r#"{"statusCode": 200, "headers": {"a b": "c"}}"#] {
             assert!(build(answer.as_bytes()).is_err(), "{answer}");
         }

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_is_found_by_method_and_path() {
+    fn route_matches_method_and_path() {
         let found = routes().find("POST", "/api/login").unwrap();
         assert_eq!((found.key.as_str(), found.function.as_str()), ("POST /api/login", "login"));
         let found = routes().find("DELETE", "/api/sessions/a%2Fb").unwrap();
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn the_path_counts_as_it_was_sent() {
+    fn route_matches_path_as_sent() {
         for path in
             ["/api/%6cogin", "/api//login", "//api/login", "/api/login/", "/api/x/../login", "/API/login", "/api/"]
         {

@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_cannot_break_out_of_its_frame() {
+    fn inbox_isolates_mail_html() {
         let page = page(&[mail("a@b")]);
         assert!(!page.contains("<script>"));
         assert!(page.contains(
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn programs_get_what_they_ask_for() {
+    fn inbox_filters_mail_as_json() {
         let mails = [mail("a@b"), mail("c@d")];
         let all: Vec<serde_json::Value> = serde_json::from_str(&json(&mails)).unwrap();
         assert_eq!((all.len(), all[0]["sent_at"].as_str()), (2, Some("2026-01-02T03:04:05Z")));

@@ -14,7 +14,7 @@ fn portal(set: &[(&str, &str)]) -> anyhow::Result<PortalDefinition> {
 }
 
 #[test]
-fn each_function_knows_just_what_the_template_gives_it() {
+fn function_environment_is_that_of_the_template() {
     let portal = portal(&[]).unwrap();
     let register = portal.stack.functions.iter().find(|function| function.name == "register").unwrap();
     assert_eq!(register.logical_id, "RegisterFunction");
@@ -36,7 +36,7 @@ fn each_function_knows_just_what_the_template_gives_it() {
 }
 
 #[test]
-fn the_routes_are_those_of_the_events() {
+fn routes_come_from_function_events() {
     let portal = portal(&[]).unwrap();
     let routes: Vec<String> =
         portal.stack.routes.iter().map(|route| format!("{} {} {}", route.method, route.path, route.function)).collect();
@@ -45,7 +45,7 @@ fn the_routes_are_those_of_the_events() {
 }
 
 #[test]
-fn the_stream_and_the_clock_call_the_mailer() {
+fn mailer_is_invoked_by_stream_and_schedule() {
     let portal = portal(&[]).unwrap();
     let [mapping] = &portal.stack.event_source_mappings[..] else { panic!("{:?}", portal.stack.event_source_mappings) };
     assert_eq!((mapping.function.as_str(), mapping.table.as_str()), ("mailer", "guichet-3000-MailRequests"));
@@ -58,7 +58,7 @@ fn the_stream_and_the_clock_call_the_mailer() {
 }
 
 #[test]
-fn a_table_is_what_create_table_takes() {
+fn table_definition_is_create_table_input() {
     let portal = portal(&[]).unwrap();
     let requests = portal.stack.tables.iter().find(|table| table.logical_id == "MailRequests").unwrap();
     assert_eq!(requests.create_table["TableName"], "guichet-3000-MailRequests");
@@ -71,7 +71,7 @@ fn a_table_is_what_create_table_takes() {
 }
 
 #[test]
-fn pages_get_the_headers_of_the_policy() {
+fn page_headers_come_from_policy() {
     let headers: BTreeMap<String, String> = portal(&[]).unwrap().page_headers.into_iter().collect();
     assert!(headers["content-security-policy"].contains("frame-ancestors 'none'"));
     assert_eq!(headers["strict-transport-security"], "max-age=63072000; includeSubDomains");
@@ -80,14 +80,14 @@ fn pages_get_the_headers_of_the_policy() {
 }
 
 #[test]
-fn what_the_api_answers_gets_headers_of_its_own() {
+fn api_headers_come_from_their_policy() {
     let headers: BTreeMap<String, String> = portal(&[]).unwrap().api_headers.into_iter().collect();
     assert_eq!(headers["content-security-policy"], "default-src 'none'; frame-ancestors 'none'; sandbox");
     assert_eq!(headers["cache-control"], "no-store");
 }
 
 #[test]
-fn the_settings_are_the_organisations() {
+fn site_settings_come_from_parameters() {
     let portal = portal(&[("DeskName", "Centre d’aide"), ("DeskPortalUrl", "https://desk.example/")]).unwrap();
     let settings: Value = serde_json::from_str(&portal.site_settings).unwrap();
     assert_eq!(settings["deskName"], "Centre d’aide");
@@ -96,7 +96,7 @@ fn the_settings_are_the_organisations() {
 }
 
 #[test]
-fn a_parameter_is_checked_as_cloudformation_would() {
+fn parameter_is_validated_like_cloudformation() {
     let refused = |name: &str, value: &str| portal(&[(name, value)]).err().map(|error| format!("{error:#}")).unwrap();
     assert!(refused("PasswordMinLength", "3").contains("MinValue is 4"));
     assert!(refused("PasswordMinLength", "many").contains("must be a number"));
@@ -106,14 +106,14 @@ fn a_parameter_is_checked_as_cloudformation_would() {
 }
 
 #[test]
-fn the_edges_function_is_the_one_that_is_tested() {
+fn edge_code_in_template_equals_edge_js() {
     let code =
         template().json()["Resources"]["EdgeFunction"]["Properties"]["FunctionCode"].as_str().unwrap().to_owned();
     assert_eq!(code.trim_end(), include_str!("../../../edge.js").trim_end(), "infra/edge.js and the template differ");
 }
 
 #[test]
-fn the_template_grants_no_scan_no_table_and_nothing_by_a_star() {
+fn template_grants_no_wildcards_or_scans() {
     let stack = portal(&[]).unwrap().stack;
     let statements: Vec<_> = stack.functions.iter().flat_map(|function| &function.policy).collect();
     assert!(stack.functions.iter().all(|function| !function.policy.is_empty()));

@@ -29,7 +29,7 @@ fn requests(operation: &str, call: &Value) -> Value {
 }
 
 #[test]
-fn an_item_is_read_whole_or_in_parts() {
+fn get_item_attributes_come_from_projection() {
     let key = json!({"account": {"S": "tremblma"}, "range": {"N": "1"}});
     assert_eq!(
         requests("GetItem", &json!({"TableName": "People", "Key": key})),
@@ -59,7 +59,7 @@ fn an_item_is_read_whole_or_in_parts() {
 }
 
 #[test]
-fn a_query_is_on_the_table_or_on_its_index() {
+fn query_resource_is_table_or_index() {
     let query = json!({"TableName": "People", "KeyConditionExpression": "#a = :a AND begins_with(range, :r)",
                        "ExpressionAttributeNames": {"#a": "account"}, "FilterExpression": "active = :yes",
                        "ExpressionAttributeValues": {":a": {"S": "x"}, ":r": {"S": "r"}, ":yes": {"BOOL": true}}});
@@ -84,7 +84,7 @@ fn a_query_is_on_the_table_or_on_its_index() {
 }
 
 #[test]
-fn a_scan_has_no_leading_keys() {
+fn scan_has_no_leading_keys() {
     assert_eq!(
         requests("Scan", &json!({"TableName": "People", "FilterExpression": "phc = :x"})),
         json!([{"": "Scan table/People", "Attributes": "phc", "Select": "ALL_ATTRIBUTES"}])
@@ -92,7 +92,7 @@ fn a_scan_has_no_leading_keys() {
 }
 
 #[test]
-fn a_write_names_what_it_writes_and_what_it_is_conditional_on() {
+fn write_attributes_include_condition_attributes() {
     let put = json!({"TableName": "Counters", "Item": {"counter": {"S": "login#1"}, "total": {"N": "1"}},
                      "ConditionExpression": "attribute_not_exists(#c)", "ExpressionAttributeNames": {"#c": "closed"}});
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_write_names_what_it_writes_and_what_it_is_conditional_on() {
 }
 
 #[test]
-fn a_batch_asks_for_its_own_action_on_every_table() {
+fn batch_needs_its_action_on_every_table() {
     let read = json!({"RequestItems": {
         "Counters": {"Keys": [{"counter": {"S": "a"}}, {"counter": {"S": "b"}}]},
         "People": {"Keys": [{"account": {"S": "x"}, "range": {"S": "r"}}], "ProjectionExpression": "version"}}});
@@ -140,7 +140,7 @@ fn a_batch_asks_for_its_own_action_on_every_table() {
 }
 
 #[test]
-fn a_transaction_asks_for_what_it_encloses() {
+fn transaction_needs_actions_of_its_items() {
     let key = json!({"counter": {"S": "a"}});
     let items = json!({"TransactItems": [
         {"Put": {"TableName": "Counters", "Item": key}},
@@ -166,7 +166,7 @@ fn a_transaction_asks_for_what_it_encloses() {
 }
 
 #[test]
-fn all_else_is_told_by_its_name() {
+fn other_actions_are_named() {
     assert_eq!(requests("DeleteTable", &json!({"TableName": "People"})), json!([{"": "DeleteTable table/People"}]));
     assert_eq!(requests("ListTables", &json!({})), json!([{"": "ListTables *"}]));
     assert_eq!(requests("ExecuteStatement", &json!({"Statement": "SELECT"})), json!([{"": "ExecuteStatement *"}]));
@@ -174,7 +174,7 @@ fn all_else_is_told_by_its_name() {
 }
 
 #[test]
-fn what_cannot_be_understood_is_no_permission() {
+fn unreadable_request_is_denied() {
     for (operation, call) in [
         ("GetItem", json!({"Key": {"account": {"S": "x"}}})),
         ("GetItem", json!({"TableName": "People", "Key": {"other": {"S": "x"}}})),

@@ -79,7 +79,7 @@ fn item(more: &Value) -> Value {
 }
 
 #[test]
-fn a_call_is_judged_by_the_callers_own_policy() {
+fn request_is_evaluated_by_policy_of_caller() {
     assert_eq!(evaluator().grants().count(), 7);
     for (operation, call, allowed) in [
         ("GetItem", item(&json!({"ProjectionExpression": "version"})), true),
@@ -109,7 +109,7 @@ fn a_call_is_judged_by_the_callers_own_policy() {
 }
 
 #[test]
-fn a_refusal_is_told_as_aws_tells_it() {
+fn authorization_error_has_aws_wording() {
     let error = dynamodb("F", "DeleteItem", &item(&json!({}))).unwrap_err();
     assert!(matches!(&error, AuthorizationError::AccessDenied { reason, .. } if reason == "no statement allows it"));
     let message = error.to_string();
@@ -123,7 +123,7 @@ fn a_refusal_is_told_as_aws_tells_it() {
 }
 
 #[test]
-fn a_secret_is_known_by_name_and_arn() {
+fn secret_matches_by_name_and_arn() {
     let get = |principal: &str, id: &str| {
         evaluator().get_secret_value(principal, json!({"SecretId": id}).to_string().as_bytes())
     };
@@ -134,7 +134,7 @@ fn a_secret_is_known_by_name_and_arn() {
 }
 
 #[test]
-fn a_mail_needs_identity_and_configuration_set_and_a_denial_wins() {
+fn send_email_needs_both_resources_and_deny_wins() {
     for (from, to, set, allowed) in [
         ("desk@guichet.example", "a@guichet.example", "set", true),
         ("Desk <desk@guichet.example>", "A <a@guichet.example>", "set", true),

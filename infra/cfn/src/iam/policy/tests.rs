@@ -17,7 +17,7 @@ fn with(statement: &str) -> Result<StackDefinition, TemplateError> {
 }
 
 #[test]
-fn a_statement_is_read_with_its_place() {
+fn statement_keeps_its_source_location() {
     let stack = with(
         "{Sid: x, Effect: Deny, Action: dynamodb:Query, Resource: [!Sub '${T.Arn}/index/i', !GetAtt T.Arn],
           Condition: {'ForAllValues:StringLike': {'dynamodb:leadingkeys': 'a#*'}, StringEqualsIfExists: {'dynamodb:Select': [COUNT]}}}",
@@ -34,7 +34,7 @@ fn a_statement_is_read_with_its_place() {
 }
 
 #[test]
-fn what_could_only_be_guessed_is_refused_with_its_place() {
+fn unsupported_policy_is_refused_with_location() {
     let allow = |more: &str| format!("{{Effect: Allow, Action: dynamodb:GetItem, Resource: !GetAtt T.Arn, {more}}}");
     let resource = |resource: &str| format!("{{Effect: Allow, Action: dynamodb:GetItem, Resource: {resource}}}");
     for (statement, at, what) in [
