@@ -4,7 +4,7 @@ use guichet_tests::{sources, workspace};
 use std::collections::BTreeMap;
 
 #[test]
-fn every_claim_names_tests_that_are_there() {
+fn every_claim_quotes_existing_tests() {
     // Those of one name together.
     let mut files = BTreeMap::<_, String>::new();
     for (path, text) in sources(&["tests", "functions"]) {

@@ -15,7 +15,7 @@ fn hundred(report: &Value, category: &str) -> bool {
 }
 
 #[tokio::test]
-async fn every_page_is_all_that_lighthouse_wishes() {
+async fn lighthouse_scores_are_100() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::english(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;

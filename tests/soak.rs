@@ -7,7 +7,7 @@
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
 use futures_util::future::{join, join_all};
-use guichet_tests::{Answer, Ground, Person, Setup, signal};
+use guichet_tests::{Answer, FaultScenario, Person, Setup, signal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -43,16 +43,16 @@ impl Seen {
 }
 
 /// Comes again and again, as somebody else each time.
-async fn works(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, seed: u64) {
+async fn works(scenario: &FaultScenario, people: &[Person], seen: &Seen, until: Instant, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     while Instant::now() < until {
         let person = &people[random.usize(..people.len())];
-        let visitor = if random.bool() { ground.portal.visitor() } else { ground.portal.stranger() };
+        let visitor = if random.bool() { scenario.portal.visitor() } else { scenario.portal.untrusted_visitor() };
         match random.u8(..4) {
             0 => seen.answer("register", &visitor.register(&person.account).await),
             1 => seen.answer("request-reset", &visitor.request_reset(&person.account).await),
             2 => {
-                let mails = ground.portal.mails_to(&person.email).await;
+                let mails = scenario.portal.mails_to(&person.email).await;
                 let links: Vec<_> = mails.iter().filter(|mail| mail.has_link()).collect();
                 if let Some(mail) = links.get(random.usize(..links.len().max(1))) {
                     let password = PASSWORDS[random.usize(..PASSWORDS.len())];
@@ -73,7 +73,7 @@ async fn works(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, 
 }
 
 /// Something goes wrong every few seconds.
-async fn harms(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, seed: u64) {
+async fn harms(scenario: &FaultScenario, people: &[Person], seen: &Seen, until: Instant, seed: u64) {
     let mut random = fastrand::Rng::with_seed(seed);
     let functions = ["register", "request-reset", "mailer", "reset", "login", "session"];
     while Instant::now() < until {
@@ -82,14 +82,14 @@ async fn harms(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, 
         if random.u8(..6) == 0 {
             // The directory takes somebody away and brings them back, and the desk ends somebody's sessions.
             let [left, other] = [0; 2].map(|_| &people[random.usize(..people.len())]);
-            drop(ground.portal.import(&left.line(false)));
-            drop(ground.portal.admin(&["end-sessions", &other.account]));
-            drop(ground.portal.import(&left.line(true)));
+            drop(scenario.portal.import(&left.line(false)));
+            drop(scenario.portal.admin(&["end-sessions", &other.account]));
+            drop(scenario.portal.import(&left.line(true)));
             continue;
         }
         if random.u8(..3) == 0 {
             let function = functions[random.usize(..functions.len())];
-            for pid in ground.portal.pids_of(function).into_iter().take(random.usize(1..=2)) {
+            for pid in scenario.portal.pids_of(function).into_iter().take(random.usize(1..=2)) {
                 signal("KILL", pid);
                 seen.killed.fetch_add(1, Ordering::Relaxed);
                 seen.killed_mailers.fetch_add(usize::from(function == "mailer"), Ordering::Relaxed);
@@ -110,16 +110,16 @@ async fn harms(ground: &Ground, people: &[Person], seen: &Seen, until: Instant, 
         };
         // One call in a few: all of them would only be an outage.
         let nth: Vec<u64> = (1..400).filter(|_| random.u8(..4) == 0).collect();
-        ground.portal.fail(&json!([{ "service": service, "nth": nth, "mode": mode }]));
+        scenario.portal.fail(&json!([{ "service": service, "nth": nth, "mode": mode }]));
         tokio::time::sleep(Duration::from_millis(random.u64(500..2500))).await;
-        ground.portal.mend();
+        scenario.portal.clear_faults();
     }
-    ground.portal.mend();
+    scenario.portal.clear_faults();
 }
 
 /// The mails of each request, by the tags that they carry.
-fn mails_of_requests(ground: &Ground) -> BTreeMap<String, usize> {
-    let mails = std::fs::read_to_string(ground.portal.setup().data().join("mail.jsonl")).expect("mails");
+fn mails_of_requests(scenario: &FaultScenario) -> BTreeMap<String, usize> {
+    let mails = std::fs::read_to_string(scenario.portal.setup().data().join("mail.jsonl")).expect("mails");
     let mut of_request = BTreeMap::new();
     for mail in mails.lines().map(|line| serde_json::from_str::<Value>(line).expect("a mail")) {
         *of_request.entry(format!("{} {}", mail["tags"]["account"], mail["tags"]["request"])).or_default() += 1;
@@ -134,30 +134,30 @@ async fn main() {
     let seed = numbers.get(1).copied().unwrap_or_else(|| std::process::id().into());
     println!("{minutes} minutes from seed {seed}");
     let stack = Setup::new().with("--concurrency=2").with("--set=EmailsPerHour=1000000").start();
-    let mut ground = Ground::on(stack).await;
+    let mut scenario = FaultScenario::on(stack).await;
     let people: Vec<_> = (0..ALL).map(|_| Person::new()).collect();
     let seen = Seen::default();
     let until = Instant::now() + Duration::from_secs(minutes * 60);
-    let workers = (0..PEOPLE as u64).map(|n| works(&ground, &people, &seen, until, seed + 1 + n));
-    join(join_all(workers), harms(&ground, &people, &seen, until, seed)).await;
+    let workers = (0..PEOPLE as u64).map(|n| works(&scenario, &people, &seen, until, seed + 1 + n));
+    join(join_all(workers), harms(&scenario, &people, &seen, until, seed)).await;
 
     for _ in 0..PATIENCE {
-        if ground.under_way().await.is_empty() {
+        if scenario.in_progress().await.is_empty() {
             break;
         }
-        ground.later(65).await;
+        scenario.advance_clock(65).await;
     }
     let mut ends: BTreeMap<String, usize> = BTreeMap::new();
-    for request in ground.portal.items("MailRequests").await {
+    for request in scenario.portal.items("MailRequests").await {
         *ends.entry(request["status"]["S"].as_str().expect("a status").to_owned()).or_default() += 1;
     }
-    let log = ground.portal.log();
+    let log = scenario.portal.log();
     let unknown = |what: &str| log.lines().filter(|line| line.contains(what)).count();
     // Four are in the hands of a mailer at once.
     let unknown = unknown("ses SendEmail fails as asked")
         + unknown("dynamodb UpdateItem fails as asked")
         + 4 * seen.killed_mailers.load(Ordering::Relaxed);
-    let mails = mails_of_requests(&ground);
+    let mails = mails_of_requests(&scenario);
     let twice: usize = mails.values().map(|count| count - 1).sum();
     println!(
         "{} faults, {} instances killed\nanswers: {:#?}\nends: {ends:#?}\n{} mails, {twice} of them again, {unknown} outcomes unknown",
@@ -169,7 +169,7 @@ async fn main() {
     assert!(ends.keys().all(|end| !["pending", "sending"].contains(&end.as_str())), "I1: {ends:?}");
     assert!(mails.values().all(|count| *count <= 3) && twice <= unknown, "I2: {twice} of {unknown}");
     // So many guesses from outside are what the brake is for.
-    ground.portal.forget_counts("").await;
-    ground.holds().await;
+    scenario.portal.delete_counters("").await;
+    scenario.assert_invariants().await;
     println!("test result: ok. 1 passed; 0 failed");
 }

@@ -2,7 +2,7 @@
 
 use crate::faults;
 use futures_util::future::join_all;
-use guichet_tests::{Ground, signal};
+use guichet_tests::{FaultScenario, signal};
 use serde_json::json;
 
 faults! {
@@ -14,7 +14,7 @@ faults! {
 const FORGED: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const FUNCTIONS: [&str; 7] = ["register", "request-reset", "mailer", "reset", "login", "session", "password"];
 
-async fn wrong_clocks(ground: &mut Ground) {
+async fn wrong_clocks(scenario: &mut FaultScenario) {
     for (function, seconds) in [
         ("mailer", 300),
         ("mailer", -300),
@@ -27,72 +27,72 @@ async fn wrong_clocks(ground: &mut Ground) {
         ("reset", -3600),
         ("login", -3600),
     ] {
-        ground.portal.move_clock(function, seconds);
-        let (person, visitor) = ground.user().await;
+        scenario.portal.move_clock(function, seconds);
+        let (person, visitor) = scenario.user().await;
         // Who is not to be remembered is asked anew after an hour, by whichever clock.
         let form = json!({ "account": person.account, "password": "oie7", "remember": "me" });
         visitor.post("/api/login", form).await.expect(200, "");
         visitor.get("/api/session").await.expect(200, "");
-        ground.portal.move_clock(function, 0);
+        scenario.portal.move_clock(function, 0);
         visitor.get("/api/session").await.expect(200, "");
     }
     // What was asked for an hour ago is not mailed any more, and that is told.
-    ground.portal.move_clock("register", -3600);
-    let person = ground.asks().await;
-    ground.ends(&person, "expired");
-    ground.portal.move_clock("register", 0);
-    ground.settle().await;
+    scenario.portal.move_clock("register", -3600);
+    let person = scenario.asks().await;
+    scenario.ends(&person, "expired");
+    scenario.portal.move_clock("register", 0);
+    scenario.drain().await;
 
     // All of them on the other side of 2^31 seconds.
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
     for function in FUNCTIONS {
-        ground.portal.move_clock(function, (1 << 31) - now + 100);
+        scenario.portal.move_clock(function, (1 << 31) - now + 100);
     }
-    let (person, visitor) = ground.user().await;
+    let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let session = visitor.get("/api/session").await.expect(200, "").json();
     assert!(session["expires_at"].as_str().is_some_and(|end| end.starts_with("2038-01-19")), "{session}");
     for function in FUNCTIONS {
-        ground.portal.move_clock(function, 0);
+        scenario.portal.move_clock(function, 0);
     }
-    ground.forget(&person);
-    ground.forget_what_is_kept_beyond(1 << 31).await;
+    scenario.forget(&person);
+    scenario.delete_items_expired_before(1 << 31).await;
     // A key that an instance read by such a clock is not kept until then.
-    ground.portal.rotate("EdgeSecret");
-    let visitors: Vec<_> = (0..6).map(|_| ground.portal.visitor()).collect();
+    scenario.portal.rotate("EdgeSecret");
+    let visitors: Vec<_> = (0..6).map(|_| scenario.portal.visitor()).collect();
     for told in join_all(visitors.iter().map(|visitor| visitor.check(FORGED))).await {
         told.expect(404, "link-unknown");
     }
 
     let refused =
         json!({ "error": { "status": 400, "kind": "InvalidSignatureException", "message": "Signature expired" } });
-    ground.portal.fail(&json!([{ "service": "dynamodb", "mode": refused }]));
-    let told = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": refused }]));
+    let told = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
     told.expect(503, "unavailable");
-    ground.mend();
+    scenario.clear_faults();
 }
 
-async fn frozen(ground: &mut Ground) {
-    let (person, visitor) = ground.user().await;
+async fn frozen(scenario: &mut FaultScenario) {
+    let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    let asleep = ground.portal.pids_of("login");
+    let asleep = scenario.portal.pids_of("login");
     for pid in &asleep {
         signal("STOP", *pid);
     }
-    ground.portal.rotate("PepperSecret");
+    scenario.portal.rotate("PepperSecret");
     // Somebody signed in elsewhere meanwhile: the hash is of the new key, and the old one is retired.
-    ground.portal.renew("reset").await;
-    let other = ground.asks().await;
-    let link = ground.link(&other).await;
-    ground.portal.visitor().reset(&link, "oie7").await.expect(204, "");
-    ground.set_password(&other);
-    ground.portal.retire_previous("PepperSecret");
-    ground.portal.move_clock("login", 3600);
+    scenario.portal.renew("reset").await;
+    let other = scenario.asks().await;
+    let link = scenario.link(&other).await;
+    scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
+    scenario.set_password(&other);
+    scenario.portal.retire_previous("PepperSecret");
+    scenario.portal.move_clock("login", 3600);
     for pid in &asleep {
         signal("CONT", *pid);
     }
-    ground.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
+    scenario.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
     // With a hash of the retired key nobody is in, and nobody is told to be wrong.
-    ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
-    ground.portal.move_clock("login", 0);
+    scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+    scenario.portal.move_clock("login", 0);
 }

@@ -1,7 +1,7 @@
 //! The doors at which links are asked for.
 
 use crate::faults;
-use guichet_tests::{Ground, Person};
+use guichet_tests::{FaultScenario, Person};
 use serde_json::json;
 
 faults! {
@@ -11,54 +11,54 @@ faults! {
     "F-47" "1,000 requests for names that nobody bears, ahead of a person's" "I11" flood;
 }
 
-async fn throttled(ground: &mut Ground) {
+async fn throttled(scenario: &mut FaultScenario) {
     let write = |nth: &[u32]| json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": nth, "mode": "throttle" }]);
     let person = Person::new();
-    ground.portal.fail(&write(&[1, 3]));
-    ground.alike(&person, async |visitor, account| visitor.register(account).await).await.expect(202, "");
-    ground.expects(&person);
-    ground.portal.fail(&write(&[]));
+    scenario.portal.fail(&write(&[1, 3]));
+    scenario.alike(&person, async |visitor, account| visitor.register(account).await).await.expect(202, "");
+    scenario.expects(&person);
+    scenario.portal.fail(&write(&[]));
     for _ in 0..2 {
         let person = Person::new();
-        let answer = ground.alike(&person, async |visitor, account| visitor.request_reset(account).await).await;
+        let answer = scenario.alike(&person, async |visitor, account| visitor.request_reset(account).await).await;
         assert!(answer.expect(503, "unavailable").header("retry-after").parse::<u32>().is_ok());
     }
 }
 
-async fn write_unanswered(ground: &mut Ground) {
+async fn write_unanswered(scenario: &mut FaultScenario) {
     let person = Person::new();
-    ground.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
-    let visitor = ground.portal.visitor();
+    scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
+    let visitor = scenario.portal.visitor();
     visitor.register(&person.account).await.expect(503, "unavailable");
     visitor.register(&person.account).await.expect(202, "");
-    ground.expects(&person);
-    ground.settle().await;
-    let requests = ground.portal.items("MailRequests").await;
+    scenario.expects(&person);
+    scenario.drain().await;
+    let requests = scenario.portal.items("MailRequests").await;
     let of_person = requests.iter().filter(|request| request["account"]["S"] == person.account.as_str());
     assert_eq!(of_person.count(), 1);
 }
 
-async fn hot_partition(ground: &mut Ground) {
-    let (person, owner) = ground.user().await;
-    ground.portal.forget_counts("login#").await;
-    let stranger = ground.portal.stranger();
+async fn hot_partition(scenario: &mut FaultScenario) {
+    let (person, owner) = scenario.user().await;
+    scenario.portal.delete_counters("login#").await;
+    let stranger = scenario.portal.untrusted_visitor();
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
-    let counters = ground.portal.items("Throttles").await;
+    let counters = scenario.portal.items("Throttles").await;
     let names: Vec<_> = counters.iter().filter_map(|counter| counter["counter"]["S"].as_str()).collect();
     let hot = names.iter().find(|name| name.starts_with("login#U#")).unwrap_or_else(|| panic!("{names:?}"));
-    ground
+    scenario
         .portal
         .fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": hot, "mode": "throttle" }]));
     for password in ["faux1", "oie7"] {
-        ground.portal.stranger().sign_in(&person.account, password).await.expect(503, "unavailable");
+        scenario.portal.untrusted_visitor().sign_in(&person.account, password).await.expect(503, "unavailable");
     }
     // On a known device and on a managed network they are in all the same.
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+    scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn flood(ground: &mut Ground) {
-    let table = ground.portal.stack()["tables"]["MailRequests"].as_str().expect("a table").to_owned();
+async fn flood(scenario: &mut FaultScenario) {
+    let table = scenario.portal.stack()["tables"]["MailRequests"].as_str().expect("a table").to_owned();
     let now = std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs();
     let junk = |n: usize| {
         json!({ "PutRequest": { "Item": {
@@ -71,16 +71,16 @@ async fn flood(ground: &mut Ground) {
     };
     for batch in (0..1000).collect::<Vec<_>>().chunks(25) {
         let items: Vec<_> = batch.iter().copied().map(junk).collect();
-        ground.portal.dynamodb("BatchWriteItem", "MailRequests", json!({ "RequestItems": { &table: items } })).await;
+        scenario.portal.dynamodb("BatchWriteItem", "MailRequests", json!({ "RequestItems": { &table: items } })).await;
     }
     let asked = std::time::Instant::now();
     let person = Person::new();
-    ground.portal.stranger().register(&person.account).await.expect(202, "");
-    ground.expects(&person);
-    ground.portal.mail_number(1, &person).await;
+    scenario.portal.untrusted_visitor().register(&person.account).await.expect(202, "");
+    scenario.expects(&person);
+    scenario.portal.mail_number(1, &person).await;
     assert!(asked.elapsed().as_secs() < 60, "the mail took {:?}", asked.elapsed());
-    while !ground.under_way().await.is_empty() {
+    while !scenario.in_progress().await.is_empty() {
         assert!(asked.elapsed().as_secs() < 180, "the flood takes too long");
-        ground.portal.sweep().await;
+        scenario.portal.sweep().await;
     }
 }

@@ -1,7 +1,7 @@
 //! SES: slow, silent, refusing, or telling late.
 
 use crate::faults;
-use guichet_tests::{Ground, Person};
+use guichet_tests::{FaultScenario, Person};
 use serde_json::json;
 use std::time::Duration;
 
@@ -22,62 +22,62 @@ faults! {
     "F-11" "the SDK's own retries on top of ours" "I2 I12" no_retries_of_the_sdk;
 }
 
-async fn rate_exceeded(ground: &mut Ground) {
-    ground.portal.fail(&json!([{ "service": "ses", "mode": "throttle" }]));
-    let people = [ground.asks().await, ground.asks().await, ground.asks().await];
+async fn rate_exceeded(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&json!([{ "service": "ses", "mode": "throttle" }]));
+    let people = [scenario.asks().await, scenario.asks().await, scenario.asks().await];
     for _ in 0..5 {
-        ground.later(65).await;
+        scenario.advance_clock(65).await;
     }
     for person in people {
-        assert!(ground.portal.mails_to(&person.email).await.is_empty(), "SES took nothing");
-        let request = ground.request_of(&person).await;
+        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "SES took nothing");
+        let request = scenario.request_of(&person).await;
         assert_eq!(request["attempts"]["N"], "0", "what was not taken, for sure, costs no attempt: {request}");
     }
 }
 
-async fn quota_exceeded(ground: &mut Ground) {
+async fn quota_exceeded(scenario: &mut FaultScenario) {
     let exceeded = json!({ "error": { "status": 429, "kind": "TooManyRequestsException", "message": "Daily message quota exceeded." } });
-    ground.portal.fail(&json!([{ "service": "ses", "mode": exceeded }]));
-    let early = ground.asks().await;
-    ground.alike(&early, async |visitor, account| visitor.register(account).await).await.expect(202, "");
-    ground.later(3700).await;
+    scenario.portal.fail(&json!([{ "service": "ses", "mode": exceeded }]));
+    let early = scenario.asks().await;
+    scenario.alike(&early, async |visitor, account| visitor.register(account).await).await.expect(202, "");
+    scenario.advance_clock(3700).await;
     // The mailer's clock is an hour ahead of the door's, so that what is asked for now is as old at once.
-    let late = ground.asks().await;
-    ground.ends(&early, "expired");
-    ground.ends(&late, "expired");
-    ground.later(1).await;
-    assert_eq!(ground.request_of(&early).await["status"]["S"], "expired");
-    ground.settle().await;
+    let late = scenario.asks().await;
+    scenario.ends(&early, "expired");
+    scenario.ends(&late, "expired");
+    scenario.advance_clock(1).await;
+    assert_eq!(scenario.request_of(&early).await["status"]["S"], "expired");
+    scenario.drain().await;
 }
 
-async fn broken(ground: &mut Ground) {
+async fn broken(scenario: &mut FaultScenario) {
     let people = [Person::new(), Person::new(), Person::new()];
     let nth = [json!([1]), json!([1, 2]), json!([])];
     let rules = people.iter().zip(nth);
     let rules: Vec<_> = rules
         .map(|(person, nth)| json!({ "service": "ses", "match": person.email, "nth": nth, "mode": "500" }))
         .collect();
-    ground.portal.fail(&json!(rules));
+    scenario.portal.fail(&json!(rules));
     for person in &people {
-        ground.portal.visitor().register(&person.account).await.expect(202, "");
-        ground.expects(person);
+        scenario.portal.visitor().register(&person.account).await.expect(202, "");
+        scenario.expects(person);
     }
-    ground.ends(&people[2], "failed");
-    ground.settle().await;
-    assert_eq!(ground.request_of(&people[2]).await["reason"]["S"], "unanswered");
-    assert_eq!(ground.request_of(&people[1]).await["attempts"]["N"], "3");
+    scenario.ends(&people[2], "failed");
+    scenario.drain().await;
+    assert_eq!(scenario.request_of(&people[2]).await["reason"]["S"], "unanswered");
+    assert_eq!(scenario.request_of(&people[1]).await["attempts"]["N"], "3");
 }
 
-async fn refused(ground: &mut Ground) {
-    ground.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
+async fn refused(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
     tokio::time::sleep(SES_CLOSES).await;
-    let person = ground.asks().await;
+    let person = scenario.asks().await;
     for _ in 0..5 {
-        ground.later(65).await;
+        scenario.advance_clock(65).await;
     }
-    let request = ground.request_of(&person).await;
+    let request = scenario.request_of(&person).await;
     assert_eq!((&request["status"]["S"], &request["attempts"]["N"]), (&json!("pending"), &json!("0")), "{request}");
-    ground.mend();
+    scenario.clear_faults();
     tokio::time::sleep(SES_CLOSES).await;
 }
 
@@ -85,34 +85,34 @@ fn silent(mode: &str, nth: &[u32]) -> serde_json::Value {
     json!([{ "service": "ses", "nth": nth, "mode": mode }, { "service": "events", "mode": "drop" }])
 }
 
-async fn answer_lost(ground: &mut Ground) {
-    ground.portal.fail(&silent("drop-after", &[1]));
-    let person = ground.asks().await;
-    ground.ambiguous(&person, 1);
-    ground.settle().await;
-    assert_eq!(ground.portal.mails_to(&person.email).await.len(), 2);
+async fn answer_lost(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&silent("drop-after", &[1]));
+    let person = scenario.asks().await;
+    scenario.ambiguous(&person, 1);
+    scenario.drain().await;
+    assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 2);
 }
 
-async fn each_answer_lost(ground: &mut Ground) {
-    ground.portal.fail(&silent("drop-after", &[]));
-    let person = ground.asks().await;
-    ground.ambiguous(&person, 2);
-    ground.ends(&person, "failed");
-    ground.settle().await;
-    assert_eq!(ground.portal.mails_to(&person.email).await.len(), 3);
-    assert_eq!(ground.request_of(&person).await["reason"]["S"], "unanswered");
+async fn each_answer_lost(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&silent("drop-after", &[]));
+    let person = scenario.asks().await;
+    scenario.ambiguous(&person, 2);
+    scenario.ends(&person, "failed");
+    scenario.drain().await;
+    assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 3);
+    assert_eq!(scenario.request_of(&person).await["reason"]["S"], "unanswered");
 }
 
-async fn slow(ground: &mut Ground) {
-    ground.portal.fail(&json!([{ "service": "ses", "nth": [1], "mode": { "slow": 29_000 } }]));
-    let person = ground.asks().await;
-    ground.ambiguous(&person, 1);
-    ground.settle().await;
-    let log = std::fs::read_to_string(ground.portal.setup().data().join("logs/mailer.log")).expect("a log");
+async fn slow(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&json!([{ "service": "ses", "nth": [1], "mode": { "slow": 29_000 } }]));
+    let person = scenario.asks().await;
+    scenario.ambiguous(&person, 1);
+    scenario.drain().await;
+    let log = std::fs::read_to_string(scenario.portal.setup().data().join("logs/mailer.log")).expect("a log");
     assert!(log.contains("imeout"), "the mailer does not wait for it");
 }
 
-async fn refused_for_good(ground: &mut Ground) {
+async fn refused_for_good(scenario: &mut FaultScenario) {
     let kinds =
         ["MessageRejected", "MailFromDomainNotVerifiedException", "AccountSuspendedException", "BadRequestException"];
     let people = kinds.map(|kind| (kind, Person::new()));
@@ -120,24 +120,24 @@ async fn refused_for_good(ground: &mut Ground) {
     let rule = |person: &Person, kind: &str| json!({ "service": "ses", "match": person.email, "mode": { "error": { "status": 400, "kind": kind } } });
     let mut rules: Vec<_> = people.iter().map(|(kind, person)| rule(person, kind)).collect();
     rules.push(rule(&paused, "SendingPausedException"));
-    ground.portal.fail(&json!(rules));
+    scenario.portal.fail(&json!(rules));
     for (_, person) in &people {
-        ground.portal.visitor().register(&person.account).await.expect(202, "");
-        ground.expects(person);
-        ground.ends(person, "failed");
+        scenario.portal.visitor().register(&person.account).await.expect(202, "");
+        scenario.expects(person);
+        scenario.ends(person, "failed");
     }
-    ground.settle().await;
-    ground.portal.visitor().register(&paused.account).await.expect(202, "");
-    ground.expects(&paused);
-    ground.later(65).await;
+    scenario.drain().await;
+    scenario.portal.visitor().register(&paused.account).await.expect(202, "");
+    scenario.expects(&paused);
+    scenario.advance_clock(65).await;
     for (kind, person) in &people {
-        let request = ground.request_of(person).await;
+        let request = scenario.request_of(person).await;
         assert_eq!((&request["attempts"]["N"], &request["reason"]["S"]), (&json!("1"), &json!(kind)), "{request}");
     }
-    assert_eq!(ground.request_of(&paused).await["status"]["S"], "pending");
+    assert_eq!(scenario.request_of(&paused).await["status"]["S"], "pending");
 }
 
-async fn bounced(ground: &mut Ground) {
+async fn bounced(scenario: &mut FaultScenario) {
     for (event, end) in [
         ("bounce", "bounced"),
         ("suppressed-bounce", "bounced"),
@@ -145,43 +145,43 @@ async fn bounced(ground: &mut Ground) {
         ("delivery-delay", "delayed"),
         ("reject", "failed"),
     ] {
-        ground.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
-        let person = ground.asks().await;
-        let mail = ground.portal.mail_number(1, &person).await;
-        ground.settle().await;
-        ground.mend();
-        ground.portal.tell(&mail, event).await;
-        ground.ends(&person, end);
-        ground.comes_to(&person, end).await;
+        scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+        let person = scenario.asks().await;
+        let mail = scenario.portal.mail_number(1, &person).await;
+        scenario.drain().await;
+        scenario.clear_faults();
+        scenario.portal.send_ses_event(&mail, event).await;
+        scenario.ends(&person, end);
+        scenario.wait_for_status(&person, end).await;
     }
 }
 
-async fn told_badly(ground: &mut Ground) {
+async fn told_badly(scenario: &mut FaultScenario) {
     // Lost: what SES took is `sent`, and stays so.
-    ground.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
-    let lost = ground.asks().await;
-    ground.settle().await;
-    assert_eq!(ground.request_of(&lost).await["status"]["S"], "sent");
+    scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    let lost = scenario.asks().await;
+    scenario.drain().await;
+    assert_eq!(scenario.request_of(&lost).await["status"]["S"], "sent");
     // Doubled; and the first told after the second.
-    ground.portal.fail(&json!([{ "service": "events", "mode": { "duplicate": 4 } }]));
-    let doubled = ground.asks().await;
-    ground.comes_to(&doubled, "delivered").await;
-    ground.portal.fail(&json!([{ "service": "events", "operation": "Send", "mode": { "delay": 700 } }]));
-    let late = ground.asks().await;
-    ground.comes_to(&late, "delivered").await;
+    scenario.portal.fail(&json!([{ "service": "events", "mode": { "duplicate": 4 } }]));
+    let doubled = scenario.asks().await;
+    scenario.wait_for_status(&doubled, "delivered").await;
+    scenario.portal.fail(&json!([{ "service": "events", "operation": "Send", "mode": { "delay": 700 } }]));
+    let late = scenario.asks().await;
+    scenario.wait_for_status(&late, "delivered").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     for person in [&doubled, &late] {
-        assert_eq!(ground.request_of(person).await["status"]["S"], "delivered");
+        assert_eq!(scenario.request_of(person).await["status"]["S"], "delivered");
     }
 }
 
-async fn no_retries_of_the_sdk(ground: &mut Ground) {
+async fn no_retries_of_the_sdk(scenario: &mut FaultScenario) {
     const SENT: &str = "MailerFunction ses SendEmail";
-    let count = async |ground: &Ground| ground.portal.calls().await.get(SENT).copied().unwrap_or_default();
-    let before = count(ground).await;
-    ground.portal.fail(&json!([{ "service": "ses", "mode": "503" }]));
-    let person = ground.asks().await;
-    ground.ends(&person, "failed");
-    ground.settle().await;
-    assert_eq!(count(ground).await - before, 3);
+    let count = async |scenario: &FaultScenario| scenario.portal.calls().await.get(SENT).copied().unwrap_or_default();
+    let before = count(scenario).await;
+    scenario.portal.fail(&json!([{ "service": "ses", "mode": "503" }]));
+    let person = scenario.asks().await;
+    scenario.ends(&person, "failed");
+    scenario.drain().await;
+    assert_eq!(count(scenario).await - before, 3);
 }

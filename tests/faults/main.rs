@@ -12,7 +12,7 @@ mod stores;
 mod streams;
 
 use futures_util::future::BoxFuture;
-use guichet_tests::{Answer, Ground, INVARIANTS, Portal, workspace};
+use guichet_tests::{Answer, FaultScenario, INVARIANTS, Portal, workspace};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -25,7 +25,7 @@ struct Fault {
     what: &'static str,
     invariants: &'static str,
     name: &'static str,
-    story: for<'a> fn(&'a mut Ground) -> BoxFuture<'a, ()>,
+    story: for<'a> fn(&'a mut FaultScenario) -> BoxFuture<'a, ()>,
 }
 
 /// The gateway's own answer for a function that died.
@@ -39,7 +39,7 @@ macro_rules! faults {
         pub(crate) const FAULTS: &[crate::Fault] = &[$(crate::Fault {
             id: $id, what: $what, invariants: $invariants,
             name: concat!(module_path!(), "::", stringify!($story)),
-            story: |ground| Box::pin($story(ground)),
+            story: |scenario| Box::pin($story(scenario)),
         }),*];
     };
 }
@@ -72,13 +72,13 @@ fn meet(fault: &Fault) -> Result<(), Failed> {
     let met = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let free = FREE.lock().expect("the stacks").pop();
-            let mut ground = match free {
-                Some(portal) => Ground::on(portal).await,
-                None => Ground::new().await,
+            let mut scenario = match free {
+                Some(portal) => FaultScenario::on(portal).await,
+                None => FaultScenario::new().await,
             };
-            (fault.story)(&mut ground).await;
-            ground.holds().await;
-            FREE.lock().expect("the stacks").extend(ground.leave().await);
+            (fault.story)(&mut scenario).await;
+            scenario.assert_invariants().await;
+            FREE.lock().expect("the stacks").extend(scenario.leave().await);
         });
     }));
     SEEN.lock().expect("what was seen").insert(fault.id, met.is_ok());

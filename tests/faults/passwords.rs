@@ -1,7 +1,7 @@
 //! The way from the link to the new password.
 
 use crate::{faults, gone};
-use guichet_tests::{Ground, Person};
+use guichet_tests::{FaultScenario, Person};
 use serde_json::{Value, json};
 
 faults! {
@@ -14,109 +14,110 @@ faults! {
     "F-39" "links, sessions and requests are swept away in the middle of their use" "I4" swept_away_early;
 }
 
-async fn link_unanswered(ground: &mut Ground) {
-    let tokens = ground.portal.stack()["tables"]["Tokens"].clone();
+async fn link_unanswered(scenario: &mut FaultScenario) {
+    let tokens = scenario.portal.stack()["tables"]["Tokens"].clone();
     for (nth, links) in [(json!([1]), 1), (json!([1, 2, 3]), 2)] {
-        ground.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": tokens, "nth": nth, "mode": "drop-after" }]));
-        let person = ground.asks().await;
-        ground.settle().await;
-        let made = ground.portal.items("Tokens").await;
+        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": tokens, "nth": nth, "mode": "drop-after" }]));
+        let person = scenario.asks().await;
+        scenario.drain().await;
+        let made = scenario.portal.items("Tokens").await;
         let made = made.iter().filter(|link| link["account"]["S"] == person.account.as_str());
         assert_eq!(made.count(), links, "one for each attempt, not for each try");
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1);
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1);
     }
 }
 
-async fn version(ground: &Ground, person: &Person) -> Value {
-    ground.portal.credentials(&person.account).await["version"]["N"].clone()
+async fn version(scenario: &FaultScenario, person: &Person) -> Value {
+    scenario.portal.credentials(&person.account).await["version"]["N"].clone()
 }
 
-async fn conflict(ground: &mut Ground) {
+async fn conflict(scenario: &mut FaultScenario) {
     for nth in [json!([1]), json!([1, 2]), json!([1, 2, 3])] {
-        let person = ground.asks().await;
-        let link = ground.link(&person).await;
-        ground.portal.fail(
+        let person = scenario.asks().await;
+        let link = scenario.link(&person).await;
+        scenario.portal.fail(
             &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "nth": nth, "mode": "conflict" }]),
         );
-        ground.portal.visitor().reset(&link, "oie7").await.expect(204, "");
-        ground.set_password(&person);
-        ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+        scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
+        scenario.set_password(&person);
+        scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     }
 }
 
-async fn change_unanswered(ground: &mut Ground) {
-    let person = ground.asks().await;
-    let link = ground.link(&person).await;
-    ground
+async fn change_unanswered(scenario: &mut FaultScenario) {
+    let person = scenario.asks().await;
+    let link = scenario.link(&person).await;
+    scenario
         .portal
         .fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "nth": [1], "mode": "drop-after" }]));
-    ground.portal.visitor().reset(&link, "oie7").await.expect(204, "");
-    ground.set_password(&person);
-    assert_eq!(version(ground, &person).await, "1");
+    scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
+    scenario.set_password(&person);
+    assert_eq!(version(scenario, &person).await, "1");
 }
 
-async fn killed_after_the_change(ground: &mut Ground) {
-    let person = ground.asks().await;
-    let link = ground.link(&person).await;
-    let visitor = ground.portal.visitor();
-    ground.portal.rehearse("reset.after_tx", "kill");
+async fn killed_after_the_change(scenario: &mut FaultScenario) {
+    let person = scenario.asks().await;
+    let link = scenario.link(&person).await;
+    let visitor = scenario.portal.visitor();
+    scenario.portal.set_failpoint("reset.after_tx", "kill");
     gone(&visitor.reset(&link, "oie7").await);
-    ground.set_password(&person);
+    scenario.set_password(&person);
     visitor.reset(&link, "abc2").await.expect(410, "link-used");
     visitor.reset(&link, "oie7").await.expect(204, "");
-    assert_eq!(version(ground, &person).await, "1");
+    assert_eq!(version(scenario, &person).await, "1");
     visitor.sign_in(&person.account, "abc2").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn killed_before_the_change(ground: &mut Ground) {
-    let person = ground.asks().await;
-    let link = ground.link(&person).await;
-    let visitor = ground.portal.visitor();
-    ground.portal.rehearse("reset.after_hash", "kill");
+async fn killed_before_the_change(scenario: &mut FaultScenario) {
+    let person = scenario.asks().await;
+    let link = scenario.link(&person).await;
+    let visitor = scenario.portal.visitor();
+    scenario.portal.set_failpoint("reset.after_hash", "kill");
     gone(&visitor.reset(&link, "oie7").await);
-    assert_eq!(version(ground, &person).await, "0");
+    assert_eq!(version(scenario, &person).await, "0");
     visitor.check(&link).await.expect(200, "");
     visitor.reset(&link, "abc2").await.expect(204, "");
-    ground.set_password(&person);
+    scenario.set_password(&person);
 }
 
-async fn repeated_too_late(ground: &mut Ground) {
-    let person = ground.asks().await;
-    let link = ground.link(&person).await;
-    let visitor = ground.portal.visitor();
+async fn repeated_too_late(scenario: &mut FaultScenario) {
+    let person = scenario.asks().await;
+    let link = scenario.link(&person).await;
+    let visitor = scenario.portal.visitor();
     visitor.reset(&link, "oie7").await.expect(204, "");
-    ground.set_password(&person);
+    scenario.set_password(&person);
     visitor.reset(&link, "oie7").await.expect(204, "");
-    ground.portal.move_clock("reset", 601);
+    scenario.portal.move_clock("reset", 601);
     visitor.reset(&link, "oie7").await.expect(410, "link-used");
-    ground.portal.move_clock("reset", 0);
-    assert_eq!(version(ground, &person).await, "1");
+    scenario.portal.move_clock("reset", 0);
+    assert_eq!(version(scenario, &person).await, "1");
 }
 
-async fn swept_away_early(ground: &mut Ground) {
-    let person = ground.asks().await;
-    let link = ground.link(&person).await;
-    ground.settle().await;
-    let visitor = ground.portal.visitor();
+async fn swept_away_early(scenario: &mut FaultScenario) {
+    let person = scenario.asks().await;
+    let link = scenario.link(&person).await;
+    scenario.drain().await;
+    let visitor = scenario.portal.visitor();
     visitor.check(&link).await.expect(200, "");
-    delete(ground, "Tokens", &person, &["token_hash"]).await;
+    delete(scenario, "Tokens", &person, &["token_hash"]).await;
     visitor.reset(&link, "oie7").await.expect(404, "link-unknown");
-    ground.ends(&person, "delivered");
-    assert_eq!(version(ground, &person).await, "0");
+    scenario.ends(&person, "delivered");
+    assert_eq!(version(scenario, &person).await, "0");
 
-    let (user, owner) = ground.user().await;
+    let (user, owner) = scenario.user().await;
     owner.sign_in(&user.account, "oie7").await.expect(200, "");
-    delete(ground, "Sessions", &user, &["account", "secret_hash"]).await;
+    delete(scenario, "Sessions", &user, &["account", "secret_hash"]).await;
     owner.get("/api/session").await.expect(401, "not-signed-in");
     let change = json!({ "current": "oie7", "password": "abc2", "confirmation": "abc2" });
     owner.post("/api/password", change).await.expect(401, "not-signed-in");
 }
 
 /// Takes away what a table has of a person.
-async fn delete(ground: &Ground, table: &str, person: &Person, keys: &[&str]) {
-    for item in ground.portal.items(table).await.iter().filter(|item| item["account"]["S"] == person.account.as_str()) {
+async fn delete(scenario: &FaultScenario, table: &str, person: &Person, keys: &[&str]) {
+    for item in scenario.portal.items(table).await.iter().filter(|item| item["account"]["S"] == person.account.as_str())
+    {
         let key: serde_json::Map<_, _> = keys.iter().map(|key| ((*key).to_owned(), item[*key].clone())).collect();
-        ground.portal.dynamodb("DeleteItem", table, json!({ "Key": key })).await;
+        scenario.portal.dynamodb("DeleteItem", table, json!({ "Key": key })).await;
     }
 }

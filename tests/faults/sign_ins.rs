@@ -1,7 +1,7 @@
 //! Signing in while what counts, keeps or proves fails.
 
 use crate::{faults, gone};
-use guichet_tests::{Ground, Person, Visitor};
+use guichet_tests::{FaultScenario, Person, Visitor};
 use serde_json::json;
 
 faults! {
@@ -14,65 +14,66 @@ faults! {
     "F-44" "pepper and edge secret are rotated in mid-flight" "I1 I5" rotation;
 }
 
-async fn cannot_be_counted(ground: &mut Ground) {
-    let (person, _) = ground.user().await;
-    let throttles = ground.portal.stack()["tables"]["Throttles"].clone();
+async fn cannot_be_counted(scenario: &mut FaultScenario) {
+    let (person, _) = scenario.user().await;
+    let throttles = scenario.portal.stack()["tables"]["Throttles"].clone();
     for mode in ["throttle", "500", "drop-before"] {
         let rule = |operation: &str| json!({ "service": "dynamodb", "operation": operation, "match": throttles, "mode": mode });
-        ground.portal.fail(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
+        scenario.portal.fail(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
         // Whoever looked at a password would not come back from it.
-        ground.portal.rehearse("login.after_verify", "panic");
-        let answer = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+        scenario.portal.set_failpoint("login.after_verify", "panic");
+        let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
         answer.expect(503, "unavailable");
-        ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
-        assert!(!ground.portal.is_rehearsed("login.after_verify"), "{mode}: no password is looked at");
+        scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+        assert!(!scenario.portal.has_failpoint("login.after_verify"), "{mode}: no password is looked at");
     }
-    ground.portal.forget_rehearsals();
+    scenario.portal.clear_failpoints();
 }
 
-async fn failures_of(ground: &Ground, visitor: &Visitor, person: &Person) -> usize {
+async fn failures_of(scenario: &FaultScenario, visitor: &Visitor, person: &Person) -> usize {
     // What is left of the five tells what was counted.
     let mut left = 0;
     while visitor.sign_in(&person.account, "faux1").await.status == 401 {
         left += 1;
-        assert!(left <= 5, "no more than five attempts are looked at: {}", ground.portal.log());
+        assert!(left <= 5, "no more than five attempts are looked at: {}", scenario.portal.log());
     }
     5 - left
 }
 
-async fn count_unanswered(ground: &mut Ground) {
+async fn count_unanswered(scenario: &mut FaultScenario) {
     for operation in ["TransactWriteItems", "UpdateItem"] {
-        let (person, _) = ground.user().await;
-        ground.portal.forget_counts("login#").await;
-        let visitor = if operation == "UpdateItem" { ground.portal.visitor() } else { ground.portal.stranger() };
-        ground.portal.fail(&json!([{ "service": "dynamodb", "operation": operation, "match": "login#", "nth": [1], "mode": "drop-after" }]));
+        let (person, _) = scenario.user().await;
+        scenario.portal.delete_counters("login#").await;
+        let visitor =
+            if operation == "UpdateItem" { scenario.portal.visitor() } else { scenario.portal.untrusted_visitor() };
+        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": operation, "match": "login#", "nth": [1], "mode": "drop-after" }]));
         visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
-        let counted = failures_of(ground, &visitor, &person).await;
+        let counted = failures_of(scenario, &visitor, &person).await;
         assert!((1..=2).contains(&counted), "{operation}: counted {counted} times");
     }
 }
 
-async fn killed_after_the_count(ground: &mut Ground) {
-    let (person, _) = ground.user().await;
-    let stranger = ground.portal.stranger();
+async fn killed_after_the_count(scenario: &mut FaultScenario) {
+    let (person, _) = scenario.user().await;
+    let stranger = scenario.portal.untrusted_visitor();
     for point in ["login.after_reserve", "login.after_verify"] {
-        ground.portal.rehearse(point, "kill");
+        scenario.portal.set_failpoint(point, "kill");
         gone(&stranger.sign_in(&person.account, "oie7").await);
-        assert!(ground.portal.is_rehearsed(point));
+        assert!(scenario.portal.has_failpoint(point));
     }
-    assert_eq!(failures_of(ground, &stranger, &person).await, 2);
+    assert_eq!(failures_of(scenario, &stranger, &person).await, 2);
 }
 
-async fn session_unanswered(ground: &mut Ground) {
-    let (person, _) = ground.user().await;
-    let sessions = ground.portal.stack()["tables"]["Sessions"].clone();
-    ground.portal.fail(
+async fn session_unanswered(scenario: &mut FaultScenario) {
+    let (person, _) = scenario.user().await;
+    let sessions = scenario.portal.stack()["tables"]["Sessions"].clone();
+    scenario.portal.fail(
         &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": sessions, "mode": "drop-after" }]),
     );
-    let visitor = ground.portal.visitor();
+    let visitor = scenario.portal.visitor();
     let answer = visitor.sign_in(&person.account, "oie7").await.expect(503, "unavailable");
     assert_eq!((answer.header("set-cookie"), visitor.cookie("__Host-session")), ("", None));
-    ground.mend();
+    scenario.clear_faults();
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let open = visitor.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().map_or(0, Vec::len);
@@ -80,62 +81,62 @@ async fn session_unanswered(ground: &mut Ground) {
     visitor.delete("/api/sessions").await.expect(204, "");
 }
 
-async fn stale_reads(ground: &mut Ground) {
-    ground.portal.fail(&json!([{ "service": "dynamodb", "mode": "stale" }]));
-    let (person, visitor) = ground.user().await;
+async fn stale_reads(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": "stale" }]));
+    let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.get("/api/session").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = ground.portal.mail_number(3, &person).await;
+    let mail = scenario.portal.mail_number(3, &person).await;
     visitor.check(mail.token()).await.expect(200, "");
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
-    ground.set_password(&person);
+    scenario.set_password(&person);
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     visitor.sign_in(&person.account, "abc2").await.expect(200, "");
-    let stranger = ground.portal.stranger();
-    assert_eq!(failures_of(ground, &stranger, &person).await, 0);
+    let stranger = scenario.portal.untrusted_visitor();
+    assert_eq!(failures_of(scenario, &stranger, &person).await, 0);
 }
 
-async fn no_pepper(ground: &mut Ground) {
-    let (person, owner) = ground.user().await;
+async fn no_pepper(scenario: &mut FaultScenario) {
+    let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    let pepper = ground.portal.stack()["secrets"]["PepperSecret"].clone();
-    ground.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+    let pepper = scenario.portal.stack()["secrets"]["PepperSecret"].clone();
+    scenario.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
     for cold in [true, false] {
         if cold {
-            ground.portal.renew("login").await;
+            scenario.portal.renew("login").await;
         } else {
             // A ring is read again after five minutes.
-            ground.mend();
-            ground.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-            ground.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
-            ground.portal.move_clock("login", 301);
+            scenario.clear_faults();
+            scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
+            scenario.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+            scenario.portal.move_clock("login", 301);
         }
         // What it holds may be a retired key, or none at all: nobody is let in by less than the pepper.
-        let answer = ground.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+        let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
         answer.expect(503, "unavailable");
         owner.get("/api/session").await.expect(200, "");
-        ground.asks().await;
+        scenario.asks().await;
     }
-    ground.portal.move_clock("login", 0);
-    ground.mend();
+    scenario.portal.move_clock("login", 0);
+    scenario.clear_faults();
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn rotation(ground: &mut Ground) {
-    let (person, owner) = ground.user().await;
+async fn rotation(scenario: &mut FaultScenario) {
+    let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    let other = ground.asks().await;
-    let link = ground.link(&other).await;
-    ground.portal.rotate("PepperSecret");
-    ground.portal.rotate("EdgeSecret");
+    let other = scenario.asks().await;
+    let link = scenario.link(&other).await;
+    scenario.portal.rotate("PepperSecret");
+    scenario.portal.rotate("EdgeSecret");
     // Some instances know the new keys, others the old.
-    ground.portal.renew("login").await;
+    scenario.portal.renew("login").await;
     owner.get("/api/session").await.expect(200, "");
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    ground.portal.stranger().reset(&link, "oie7").await.expect(204, "");
-    ground.set_password(&other);
-    ground.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
-    ground.asks().await;
+    scenario.portal.untrusted_visitor().reset(&link, "oie7").await.expect(204, "");
+    scenario.set_password(&other);
+    scenario.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
+    scenario.asks().await;
 }

@@ -1,7 +1,7 @@
 //! The bell: doubled, lost, late, out of order; and mailers that die at their work.
 
 use crate::faults;
-use guichet_tests::{Ground, Person};
+use guichet_tests::{FaultScenario, Person};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -31,54 +31,54 @@ fn record(request: &Value, name: &str) -> Value {
     json!({ "Records": [{ "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": { "Keys": keys } }] })
 }
 
-async fn doubled(ground: &mut Ground) {
+async fn doubled(scenario: &mut FaultScenario) {
     for more in [1, 9] {
-        ground.portal.fail(&bell(&json!({ "duplicate": more })));
-        let person = ground.asks().await;
-        ground.link(&person).await;
-        ground.settle().await;
-        let event = record(&ground.request_of(&person).await, "INSERT");
-        ground.portal.invoke("mailer", &event).await.expect("an answer");
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "however often the bell rings, one mail");
+        scenario.portal.fail(&bell(&json!({ "duplicate": more })));
+        let person = scenario.asks().await;
+        scenario.link(&person).await;
+        scenario.drain().await;
+        let event = record(&scenario.request_of(&person).await, "INSERT");
+        scenario.portal.invoke("mailer", &event).await.expect("an answer");
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "however often the bell rings, one mail");
     }
-    ground.later(3600).await;
-    for request in ground.portal.items("MailRequests").await {
-        ground.portal.invoke("mailer", &record(&request, "INSERT")).await.expect("an answer");
+    scenario.advance_clock(3600).await;
+    for request in scenario.portal.items("MailRequests").await {
+        scenario.portal.invoke("mailer", &record(&request, "INSERT")).await.expect("an answer");
     }
 }
 
-async fn at_once(ground: &mut Ground) {
-    ground.portal.fail(&bell(&json!("drop")));
+async fn at_once(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&bell(&json!("drop")));
     for _ in 0..5 {
-        let person = ground.asks().await;
-        let event = record(&ground.request_of(&person).await, "INSERT");
-        let ring = || ground.portal.invoke("mailer", &event);
+        let person = scenario.asks().await;
+        let event = record(&scenario.request_of(&person).await, "INSERT");
+        let ring = || scenario.portal.invoke("mailer", &event);
         let (one, other) = futures_util::future::join(ring(), ring()).await;
         assert!(one.is_some() && other.is_some());
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
     }
 }
 
-async fn never(ground: &mut Ground) {
-    ground.portal.fail(&bell(&json!("drop")));
-    let (young, old) = (ground.asks().await, ground.asks().await);
+async fn never(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&bell(&json!("drop")));
+    let (young, old) = (scenario.asks().await, scenario.asks().await);
     // The sweep takes one that is young, and ends one that is old.
-    ground.portal.fail(
+    scenario.portal.fail(
         &json!([{ "service": "event-source-mapping", "mode": "drop" }, { "service": "ses", "match": old.email, "mode": "throttle" }]),
     );
-    ground.later(65).await;
-    ground.link(&young).await;
-    ground.ends(&old, "expired");
-    ground.later(25 * 3600).await;
-    assert_eq!(ground.request_of(&old).await["status"]["S"], "expired");
+    scenario.advance_clock(65).await;
+    scenario.link(&young).await;
+    scenario.ends(&old, "expired");
+    scenario.advance_clock(25 * 3600).await;
+    assert_eq!(scenario.request_of(&old).await["status"]["S"], "expired");
 }
 
-async fn poison(ground: &mut Ground) {
+async fn poison(scenario: &mut FaultScenario) {
     let template = {
-        ground.portal.fail(&bell(&json!({ "delay": 1500 })));
-        let person = ground.asks().await;
-        let request = ground.request_of(&person).await;
-        ground.mend();
+        scenario.portal.fail(&bell(&json!({ "delay": 1500 })));
+        let person = scenario.asks().await;
+        let request = scenario.request_of(&person).await;
+        scenario.clear_faults();
         request
     };
     let spoil = |n: usize, field: &str, value: Option<Value>| {
@@ -102,63 +102,63 @@ async fn poison(ground: &mut Ground) {
         spoil(7, "requested_account", Some(json!({ "S": "x".repeat(100_000) }))),
     ];
     for item in &items {
-        ground.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": item })).await;
+        scenario.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": item })).await;
     }
     let asked = std::time::Instant::now();
-    let person = ground.asks().await;
-    ground.link(&person).await;
+    let person = scenario.asks().await;
+    scenario.link(&person).await;
     assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
-    ground.settle().await;
+    scenario.drain().await;
     for item in &items {
-        let requests = ground.portal.items("MailRequests").await;
+        let requests = scenario.portal.items("MailRequests").await;
         let now = requests.iter().find(|request| request["account_key"] == item["account_key"]).expect("it is there");
         assert_eq!((&now["status"]["S"], &now["reason"]["S"]), (&json!("failed"), &json!("unreadable")), "{now}");
     }
 }
 
-async fn panics(ground: &mut Ground) {
-    ground
+async fn panics(scenario: &mut FaultScenario) {
+    scenario
         .portal
         .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "event-source-mapping", "mode": { "delay": 1500 } }]));
-    let people = [ground.asks().await, ground.asks().await, ground.asks().await, ground.asks().await];
-    let key = ground.request_of(&people[1]).await["account_key"]["S"].as_str().expect("a key").to_owned();
-    ground.portal.rehearse("mailer.after_lease", &format!("panic {}", &key[..12]));
-    let panicked = async || ground.portal.is_rehearsed("mailer.after_lease").then_some(());
-    ground.portal.until("a mailer panics", panicked).await;
-    ground.settle().await;
+    let people = [scenario.asks().await, scenario.asks().await, scenario.asks().await, scenario.asks().await];
+    let key = scenario.request_of(&people[1]).await["account_key"]["S"].as_str().expect("a key").to_owned();
+    scenario.portal.set_failpoint("mailer.after_lease", &format!("panic {}", &key[..12]));
+    let panicked = async || scenario.portal.has_failpoint("mailer.after_lease").then_some(());
+    scenario.portal.until("a mailer panics", panicked).await;
+    scenario.drain().await;
     for person in &people {
         // One that was in SES's hands as its neighbour panicked is one of those that nobody can know of.
-        ground.ambiguous(person, 1);
-        assert!(!ground.portal.mails_to(&person.email).await.is_empty());
+        scenario.ambiguous(person, 1);
+        assert!(!scenario.portal.mails_to(&person.email).await.is_empty());
     }
 
-    ground.portal.forget_rehearsals();
-    let (doomed, other) = (ground.asks().await, ground.asks().await);
-    let key = ground.request_of(&doomed).await["account_key"]["S"].as_str().expect("a key").to_owned();
-    ground.portal.rehearse("mailer.after_lease", &format!("always panic {}", &key[..12]));
-    ground.ambiguous(&other, 1);
-    ground.ends(&doomed, "failed");
-    ground.settle().await;
-    ground.portal.forget_rehearsals();
-    assert_eq!(ground.request_of(&doomed).await["reason"]["S"], "unfinished");
+    scenario.portal.clear_failpoints();
+    let (doomed, other) = (scenario.asks().await, scenario.asks().await);
+    let key = scenario.request_of(&doomed).await["account_key"]["S"].as_str().expect("a key").to_owned();
+    scenario.portal.set_failpoint("mailer.after_lease", &format!("always panic {}", &key[..12]));
+    scenario.ambiguous(&other, 1);
+    scenario.ends(&doomed, "failed");
+    scenario.drain().await;
+    scenario.portal.clear_failpoints();
+    assert_eq!(scenario.request_of(&doomed).await["reason"]["S"], "unfinished");
 }
 
-async fn batch_again(ground: &mut Ground) {
-    ground.portal.fail(&bell(&json!("drop")));
+async fn batch_again(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&bell(&json!("drop")));
     let mut people = Vec::new();
     for _ in 0..6 {
-        people.push(ground.asks().await);
+        people.push(scenario.asks().await);
     }
     let mut records = Vec::new();
     for person in &people {
-        records.push(record(&ground.request_of(person).await, "INSERT")["Records"][0].clone());
+        records.push(record(&scenario.request_of(person).await, "INSERT")["Records"][0].clone());
     }
     let event = json!({ "Records": records });
     for _ in 0..3 {
-        ground.portal.invoke("mailer", &event).await.expect("an answer");
+        scenario.portal.invoke("mailer", &event).await.expect("an answer");
     }
     for person in &people {
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
     }
 }
 
@@ -166,109 +166,109 @@ const POINTS: [&str; 5] =
     ["mailer.after_lease", "mailer.after_token_put", "mailer.before_ses", "mailer.after_ses", "mailer.before_finish"];
 
 /// Lets a mailer be killed at a point; the person whose request it had.
-async fn killed_at(ground: &mut Ground, point: &str) -> Person {
+async fn killed_at(scenario: &mut FaultScenario, point: &str) -> Person {
     // The next to come there is to be the mailer of this one's request.
-    ground.settle().await;
-    ground.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
-    ground.portal.rehearse(point, "kill");
-    let person = ground.asks().await;
+    scenario.drain().await;
+    scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    scenario.portal.set_failpoint(point, "kill");
+    let person = scenario.asks().await;
     // The bell may wait for one that was killed before.
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        if ground.portal.is_rehearsed(point) {
+        if scenario.portal.has_failpoint(point) {
             break;
         }
-        ground.portal.sweep().await;
+        scenario.portal.sweep().await;
     }
-    assert!(ground.portal.is_rehearsed(point), "{point} is come to");
+    assert!(scenario.portal.has_failpoint(point), "{point} is come to");
     if ["mailer.after_ses", "mailer.before_finish"].contains(&point) {
-        ground.ambiguous(&person, 1);
+        scenario.ambiguous(&person, 1);
     }
-    ground.settle().await;
+    scenario.drain().await;
     person
 }
 
-async fn killed_everywhere(ground: &mut Ground) {
+async fn killed_everywhere(scenario: &mut FaultScenario) {
     for point in POINTS {
-        killed_at(ground, point).await;
+        killed_at(scenario, point).await;
     }
 }
 
-async fn killed_after_claim(ground: &mut Ground) {
-    let person = killed_at(ground, "mailer.after_lease").await;
-    assert_eq!(ground.request_of(&person).await["attempts"]["N"], "2");
+async fn killed_after_claim(scenario: &mut FaultScenario) {
+    let person = killed_at(scenario, "mailer.after_lease").await;
+    assert_eq!(scenario.request_of(&person).await["attempts"]["N"], "2");
 }
 
-async fn killed_before_ses(ground: &mut Ground) {
+async fn killed_before_ses(scenario: &mut FaultScenario) {
     for point in ["mailer.after_token_put", "mailer.before_ses"] {
-        let person = killed_at(ground, point).await;
-        assert_eq!(ground.portal.mails_to(&person.email).await.len(), 1, "only the second link was mailed");
-        let links = ground.portal.items("Tokens").await;
+        let person = killed_at(scenario, point).await;
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "only the second link was mailed");
+        let links = scenario.portal.items("Tokens").await;
         let links = links.iter().filter(|link| link["account"]["S"] == person.account.as_str());
         assert_eq!(links.count(), 2, "the first, which nobody was mailed, runs out by itself");
     }
 }
 
-async fn killed_after_ses(ground: &mut Ground) {
+async fn killed_after_ses(scenario: &mut FaultScenario) {
     for point in ["mailer.after_ses", "mailer.before_finish"] {
-        let person = killed_at(ground, point).await;
-        let mails = ground.portal.mails_to(&person.email).await;
+        let person = killed_at(scenario, point).await;
+        let mails = scenario.portal.mails_to(&person.email).await;
         assert_eq!(mails.len(), 2);
         for mail in &mails {
-            ground.portal.visitor().check(mail.token()).await.expect(200, "");
+            scenario.portal.visitor().check(mail.token()).await.expect(200, "");
         }
-        ground.portal.visitor().reset(mails[1].token(), "oie7").await.expect(204, "");
-        ground.set_password(&person);
-        ground.portal.visitor().check(mails[0].token()).await.expect(410, "link-used");
+        scenario.portal.visitor().reset(mails[1].token(), "oie7").await.expect(204, "");
+        scenario.set_password(&person);
+        scenario.portal.visitor().check(mails[0].token()).await.expect(410, "link-used");
     }
 }
 
-async fn other_records(ground: &mut Ground) {
-    ground.portal.fail(&bell(&json!("drop")));
-    let person = ground.asks().await;
-    let request = ground.request_of(&person).await;
-    let before = ground.portal.calls().await;
+async fn other_records(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&bell(&json!("drop")));
+    let person = scenario.asks().await;
+    let request = scenario.request_of(&person).await;
+    let before = scenario.portal.calls().await;
     for name in ["MODIFY", "REMOVE"] {
-        ground.portal.invoke("mailer", &record(&request, name)).await.expect("an answer");
+        scenario.portal.invoke("mailer", &record(&request, name)).await.expect("an answer");
     }
     let claims = "MailerFunction dynamodb UpdateItem";
-    assert_eq!(ground.portal.calls().await.get(claims), before.get(claims), "they ring for nothing");
+    assert_eq!(scenario.portal.calls().await.get(claims), before.get(claims), "they ring for nothing");
 }
 
-async fn newer_layout(ground: &mut Ground) {
-    ground.portal.fail(&bell(&json!("drop")));
-    let person = ground.asks().await;
-    let mut newer = ground.request_of(&person).await;
+async fn newer_layout(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&bell(&json!("drop")));
+    let person = scenario.asks().await;
+    let mut newer = scenario.request_of(&person).await;
     newer["account_key"] = json!({ "S": "n".repeat(43) });
     newer["schema_version"] = json!({ "N": "2" });
     newer["kind"] = json!({ "S": "lettre" });
-    ground.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": newer })).await;
-    ground.portal.invoke("mailer", &record(&newer, "INSERT")).await.expect("an answer");
+    scenario.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": newer })).await;
+    scenario.portal.invoke("mailer", &record(&newer, "INSERT")).await.expect("an answer");
     for _ in 0..3 {
-        ground.later(65).await;
+        scenario.advance_clock(65).await;
     }
-    let left = ground.under_way().await;
+    let left = scenario.in_progress().await;
     assert_eq!(left.len(), 1, "{left:#?}");
     assert_eq!((&left[0]["status"]["S"], &left[0]["attempts"]["N"]), (&json!("pending"), &json!("0")), "{left:#?}");
     // One that no mailer knows, even after an hour, is no secret.
-    ground.later(3600).await;
-    let requests = ground.portal.items("MailRequests").await;
+    scenario.advance_clock(3600).await;
+    let requests = scenario.portal.items("MailRequests").await;
     let now = requests.iter().find(|request| request["account_key"] == newer["account_key"]).expect("it is there");
     assert_eq!(now["status"]["S"], "failed", "{now}");
 }
 
-async fn no_mailer(ground: &mut Ground) {
-    ground.portal.fail(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
+async fn no_mailer(scenario: &mut FaultScenario) {
+    scenario.portal.fail(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
     // A sweep that is under way would still look for what is due.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let people = [ground.asks().await, ground.asks().await];
+    let people = [scenario.asks().await, scenario.asks().await];
     tokio::time::sleep(Duration::from_secs(3)).await;
     for person in &people {
-        assert!(ground.portal.mails_to(&person.email).await.is_empty(), "no mailer is there to send it");
+        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "no mailer is there to send it");
     }
-    ground.mend();
-    ground.later(1).await;
+    scenario.clear_faults();
+    scenario.advance_clock(1).await;
     for person in &people {
-        ground.link(person).await;
+        scenario.link(person).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Every state of every page, in both languages, as all of the staff may see it: [`Browser::look`] says on what screens.
 
-use crate::quotas::until_refused;
+use crate::rate_limits::until_refused;
 use guichet_tests::{Browser, Person, Portal, Setup, has_axe};
 use serde_json::json;
 
@@ -22,8 +22,8 @@ impl Tour {
         if self.language == "fr" { Person::new() } else { Person::english() }
     }
 
-    async fn look(&self, state: &str) {
-        self.browser.look(&format!("{}-{state}", self.language)).await;
+    async fn assert_accessible(&self, state: &str) {
+        self.browser.assert_accessible(&format!("{}-{state}", self.language)).await;
     }
 
     /// Goes to a page, and waits until its form may be sent.
@@ -40,7 +40,7 @@ impl Tour {
     async fn is_refused(&self, state: &str) {
         self.submit().await;
         self.browser.wait_for("#errors").await;
-        self.look(state).await;
+        self.assert_accessible(state).await;
     }
 
     async fn sign_in(&self, account: &str, password: &str) {
@@ -51,12 +51,12 @@ impl Tour {
 }
 
 #[tokio::test]
-async fn every_state_is_for_everybody_in_french() {
+async fn every_state_is_accessible_in_french() {
     everywhere("fr").await;
 }
 
 #[tokio::test]
-async fn every_state_is_for_everybody_in_english() {
+async fn every_state_is_accessible_in_english() {
     everywhere("en").await;
 }
 
@@ -83,37 +83,37 @@ async fn signing_in(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
     tour.go("/").await;
-    tour.look("sign-in").await;
+    tour.assert_accessible("sign-in").await;
     tour.is_refused("sign-in-empty").await;
     tour.sign_in(&person.account, "faux1").await;
     browser.wait_for("#password[aria-invalid]").await;
-    tour.look("sign-in-wrong").await;
+    tour.assert_accessible("sign-in-wrong").await;
     portal.fail_table("Throttles", &[]);
     browser.type_into("#password", "oie7").await;
     tour.is_refused("sign-in-unavailable").await;
-    portal.mend();
+    portal.clear_faults();
     until_refused(100, async |_| portal.visitor().sign_in(&person.account, "faux1").await).await;
     browser.type_into("#password", "oie7").await;
     tour.is_refused("sign-in-throttled").await;
-    portal.forget_all_attempts().await;
+    portal.clear_limits().await;
 
     browser.go("/mon-compte").await;
     browser.wait_for("#done").await;
-    tour.look("sign-in-first").await;
+    tour.assert_accessible("sign-in-first").await;
 }
 
 async fn asking_for_a_link(tour: &Tour) {
     let browser = &tour.browser;
     for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
         tour.go(path).await;
-        tour.look(name).await;
+        tour.assert_accessible(name).await;
         tour.is_refused(&format!("{name}-empty")).await;
         browser.type_into("#account", "élise gagné").await;
         tour.is_refused(&format!("{name}-malformed")).await;
         browser.type_into("#account", NOBODY).await;
         tour.submit().await;
         browser.wait_for("#done").await;
-        tour.look(&format!("{name}-asked")).await;
+        tour.assert_accessible(&format!("{name}-asked")).await;
     }
 }
 
@@ -121,12 +121,12 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     browser.go("/changer-mon-mot-de-passe").await;
     browser.wait_for("#token").await;
-    tour.look("reset-code").await;
+    tour.assert_accessible("reset-code").await;
     tour.is_refused("reset-code-empty").await;
     browser.type_into("#token", "pas un code").await;
     browser.click_on("#paste-code [type=submit]").await;
     browser.wait_for("[data-code=link-unknown]").await;
-    tour.look("reset-unknown").await;
+    tour.assert_accessible("reset-unknown").await;
 
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
@@ -134,25 +134,25 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     portal.fail_table("Tokens", &[]);
     browser.go(&page).await;
     browser.wait_for("#retry").await;
-    tour.look("reset-unavailable").await;
-    portal.mend();
+    tour.assert_accessible("reset-unavailable").await;
+    portal.clear_faults();
     browser.click_on("#retry").await;
     browser.wait_for("#reset").await;
-    tour.look("reset").await;
+    tour.assert_accessible("reset").await;
     browser.click_on("#reset [type=submit]").await;
     browser.wait_for("#errors").await;
-    tour.look("reset-empty").await;
+    tour.assert_accessible("reset-empty").await;
     browser.type_into("#password", "court").await;
     browser.type_into("#confirmation", "court").await;
     browser.click_on("#reset [type=submit]").await;
     browser.wait_for("#password[aria-invalid]").await;
-    tour.look("reset-refused").await;
-    portal.let_links_expire(&person.account).await;
+    tour.assert_accessible("reset-refused").await;
+    portal.expire_links(&person.account).await;
     browser.type_into("#password", "nouveau2").await;
     browser.type_into("#confirmation", "nouveau2").await;
     browser.click_on("#reset [type=submit]").await;
     browser.wait_for("[data-code=link-expired]").await;
-    tour.look("reset-expired").await;
+    tour.assert_accessible("reset-expired").await;
 
     visitor.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(2, &person).await;
@@ -164,21 +164,21 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     browser.click_on("#reset [type=submit]").await;
     browser.wait_for("#sign-in").await;
     browser.wait_for("#done").await;
-    tour.look("sign-in-changed").await;
+    tour.assert_accessible("sign-in-changed").await;
     browser.go(&page).await;
     browser.wait_for("[data-code=link-used]").await;
-    tour.look("reset-used").await;
+    tour.assert_accessible("reset-used").await;
     let notice = portal.mail_number(3, &person).await;
     for (mail, name) in [(mail, "mail-link"), (notice, "mail-notice")] {
         browser.show(&mail.html).await;
-        tour.look(name).await;
+        tour.assert_accessible(name).await;
     }
 }
 
 async fn finding_an_account(tour: &Tour) {
     let (browser, person) = (&tour.browser, tour.person());
     tour.go("/trouver-mon-compte").await;
-    tour.look("find").await;
+    tour.assert_accessible("find").await;
     tour.is_refused("find-empty").await;
     for (email, name) in
         [(person.email.as_str(), "one"), ("partage@sante.example", "two"), ("personne@ailleurs.example", "none")]
@@ -187,7 +187,7 @@ async fn finding_an_account(tour: &Tour) {
         tour.submit().await;
         browser.wait_for("[type=submit]:not([aria-busy])").await;
         browser.wait_for("#results").await;
-        tour.look(&format!("find-{name}")).await;
+        tour.assert_accessible(&format!("find-{name}")).await;
     }
 }
 
@@ -195,35 +195,35 @@ async fn at_home(portal: &Portal, tour: &Tour) {
     let (browser, person) = (&tour.browser, tour.person());
     portal.visitor().become_a_user(portal, &person, "oie7").await;
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-    portal.stranger().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+    portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     tour.go("/").await;
     tour.sign_in(&person.account, "oie7").await;
     browser.wait_for("#sessions > :nth-child(2)").await;
-    tour.look("account").await;
+    tour.assert_accessible("account").await;
     tour.is_refused("account-empty").await;
     browser.type_into("#current", "faux1").await;
     browser.type_into("#password", "nouveau2").await;
     browser.type_into("#confirmation", "nouveau2").await;
     tour.submit().await;
     browser.wait_for("#current[aria-invalid]").await;
-    tour.look("account-wrong").await;
+    tour.assert_accessible("account-wrong").await;
     browser.type_into("#current", "oie7").await;
     tour.submit().await;
     browser.wait_for("#done").await;
-    tour.look("account-changed").await;
+    tour.assert_accessible("account-changed").await;
     tour.go("/").await;
     browser.wait_for("#signed-in").await;
-    tour.look("sign-in-signed-in").await;
+    tour.assert_accessible("sign-in-signed-in").await;
     portal.fail_table("Sessions", &[]);
     browser.go("/mon-compte").await;
     browser.wait_for("#retry").await;
-    tour.look("account-unavailable").await;
-    portal.mend();
+    tour.assert_accessible("account-unavailable").await;
+    portal.clear_faults();
     browser.click_on("#retry").await;
     browser.click_on("#sign-out").await;
     browser.wait_for("#sign-in").await;
     browser.wait_for("#done").await;
-    tour.look("sign-in-signed-out").await;
+    tour.assert_accessible("sign-in-signed-out").await;
 }
 
 async fn the_rest(tour: &Tour) {
@@ -233,12 +233,12 @@ async fn the_rest(tour: &Tour) {
         browser.go(path).await;
         browser.wait_for("h1").await;
         if name != "inbox" || tour.language == "fr" {
-            tour.look(name).await;
+            tour.assert_accessible(name).await;
         }
     }
     browser.go_without_scripts("/").await;
     browser.wait_for_text("Cette page a besoin de JavaScript").await;
-    tour.look("sign-in-no-scripts").await;
+    tour.assert_accessible("sign-in-no-scripts").await;
 }
 
 /// Where less is allowed, and the desk has a portal of its own.
@@ -251,7 +251,7 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
         until_refused(100, async |_| {
             let answer =
                 if name == "register" { visitor.register(NOBODY).await } else { visitor.request_reset(NOBODY).await };
-            portal.let_two_minutes_pass().await;
+            portal.leave_dedup_window().await;
             answer
         })
         .await;
@@ -271,19 +271,19 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
         }
     }
     browser.wait_for("#errors").await;
-    tour.look("reset-throttled").await;
-    portal.forget_all_attempts().await;
+    tour.assert_accessible("reset-throttled").await;
+    portal.clear_limits().await;
 
     visitor.become_a_user(portal, &person, "oie7").await;
     for _ in 0..4 {
-        until_refused(100, async |_| portal.stranger().sign_in(&person.account, "faux1").await).await;
-        portal.let_days_pass().await;
+        until_refused(100, async |_| portal.untrusted_visitor().sign_in(&person.account, "faux1").await).await;
+        portal.advance_days().await;
     }
     tour.go("/").await;
     tour.sign_in(&person.account, "oie7").await;
     browser.wait_for("#errors").await;
-    tour.look("sign-in-only-a-link").await;
-    portal.forget_all_attempts().await;
+    tour.assert_accessible("sign-in-only-a-link").await;
+    portal.clear_limits().await;
     // Without leaving for the desk's portal, which is nowhere.
     let form = json!({ "account": person.account, "password": "oie7" });
     let sign_in = format!(
@@ -293,5 +293,5 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     assert_eq!(browser.evaluate_later(&sign_in).await, 200);
     browser.go("/mon-compte").await;
     browser.wait_for("#onward").await;
-    tour.look("account-onward").await;
+    tour.assert_accessible("account-onward").await;
 }

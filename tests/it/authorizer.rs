@@ -38,7 +38,7 @@ async fn bearer(visitor: &Visitor, person: &Person, password: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_bearer_session_is_somebody_and_nothing_else_is() {
+async fn authorizer_accepts_bearer_sessions_only() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -79,7 +79,7 @@ async fn a_bearer_session_is_somebody_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn what_ends_a_session_ends_it_for_other_routes() {
+async fn authorizer_refuses_revoked_sessions() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -103,7 +103,7 @@ async fn what_ends_a_session_ends_it_for_other_routes() {
 }
 
 #[tokio::test]
-async fn nobody_is_let_through_while_a_table_fails() {
+async fn authorizer_fails_closed() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -112,7 +112,7 @@ async fn nobody_is_let_through_while_a_table_fails() {
         portal.fail_table(table, &[]);
         // The gateway makes a 500 of that.
         assert_eq!(portal.invoke("authorizer", &event(Some(&good))).await, None, "{table}");
-        portal.mend();
+        portal.clear_faults();
         assert_eq!(ask(&portal, &good).await["isAuthorized"], true, "{table}");
     }
 }

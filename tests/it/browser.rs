@@ -49,7 +49,7 @@ async fn is_quiet(browser: &Browser) {
 }
 
 #[tokio::test]
-async fn one_registers_reads_the_mail_chooses_a_password_signs_in_and_out() {
+async fn register_reset_sign_in_and_sign_out_in_browser() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -79,7 +79,7 @@ async fn one_registers_reads_the_mail_chooses_a_password_signs_in_and_out() {
 }
 
 #[tokio::test]
-async fn one_who_forgot_the_password_may_cancel_first() {
+async fn reset_can_be_cancelled() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -106,7 +106,7 @@ async fn one_who_forgot_the_password_may_cancel_first() {
 }
 
 #[tokio::test]
-async fn a_kept_name_is_filled_in_until_one_chooses_not_to_be_remembered() {
+async fn remembered_name_is_filled_in_until_forgotten() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -126,7 +126,7 @@ async fn a_kept_name_is_filled_in_until_one_chooses_not_to_be_remembered() {
 }
 
 #[tokio::test]
-async fn only_se_souvenir_de_moi_stays_signed_in_when_the_browser_closes() {
+async fn only_remember_me_survives_browser_restart() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -151,7 +151,7 @@ async fn only_se_souvenir_de_moi_stays_signed_in_when_the_browser_closes() {
 }
 
 #[tokio::test]
-async fn from_sign_in_one_goes_on_to_the_desks_portal() {
+async fn sign_in_redirects_to_desk_portal() {
     // Somewhere else, as the desk's portal is: another origin.
     let elsewhere = format!("{}/trouver-mon-compte", Portal::shared().url());
     let portal = Setup::new().with(&format!("--set=DeskPortalUrl={elsewhere}")).start();
@@ -172,7 +172,7 @@ async fn from_sign_in_one_goes_on_to_the_desks_portal() {
 }
 
 #[tokio::test]
-async fn no_page_complains_in_the_console() {
+async fn pages_log_no_console_errors() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -206,7 +206,7 @@ async fn no_page_complains_in_the_console() {
 }
 
 #[tokio::test]
-async fn one_who_guessed_too_often_reads_how_long_to_wait_and_goes_on_with_a_link() {
+async fn lockout_page_shows_wait_and_offers_reset() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, colleague) = (Person::new(), portal.visitor());
@@ -240,7 +240,7 @@ async fn one_who_guessed_too_often_reads_how_long_to_wait_and_goes_on_with_a_lin
 }
 
 #[tokio::test]
-async fn the_edges_function_leads_every_address_where_the_table_says() {
+async fn edge_js_rewrites_match_shared_cases() {
     let Some(browser) = Browser::open(Portal::shared()).await else { return };
     let program = format!(
         "{}; const cases = {};

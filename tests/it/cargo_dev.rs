@@ -10,7 +10,7 @@ fn refuses(setup: &Setup) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn ctrl_c_leaves_no_child_and_the_data_stay() {
+async fn sigint_ends_all_children_and_keeps_data() {
     let mut portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -30,7 +30,7 @@ fn is_zombie(pid: u32) -> bool {
 }
 
 #[tokio::test]
-async fn a_killed_stack_leaves_no_child() {
+async fn killed_stack_leaves_no_children() {
     let portal = Setup::new().start();
     let pids: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
     let own = portal.stack()["pid"].as_u64().unwrap();
@@ -51,7 +51,7 @@ async fn two_stacks_run_side_by_side() {
 }
 
 #[test]
-fn what_is_built_already_is_not_built_again() {
+fn second_start_builds_nothing() {
     let setup = Setup::new();
     let mut command = Command::new(binary("guichet-local"));
     command.args(["--port=0", "--data"]).arg(setup.data()).stdout(Stdio::null()).stderr(Stdio::piped());
@@ -64,7 +64,7 @@ fn what_is_built_already_is_not_built_again() {
 }
 
 #[test]
-fn a_busy_port_is_told_in_a_sentence() {
+fn busy_port_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let (code, said) = refuses(&Setup::new().with(&format!("--port={port}")));
@@ -73,7 +73,7 @@ fn a_busy_port_is_told_in_a_sentence() {
 }
 
 #[test]
-fn a_broken_directory_is_told_in_a_sentence() {
+fn invalid_directory_is_a_clear_error() {
     let setup = Setup::new();
     std::fs::write(setup.data().join("directory.csv"), "ceci,n'est,pas\nun,annuaire\n").unwrap();
     let (code, said) = refuses(&setup);
@@ -85,7 +85,7 @@ fn a_broken_directory_is_told_in_a_sentence() {
 }
 
 #[test]
-fn a_setting_that_cannot_be_is_told_in_a_sentence() {
+fn invalid_setting_is_a_clear_error() {
     for (setting, word) in [
         ("LinkLifetimeMinutes=0", "LinkLifetimeMinutes"),
         ("LinkLifetimeMinutes=soon", "LinkLifetimeMinutes"),

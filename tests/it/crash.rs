@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup, signal};
 
 #[tokio::test]
-async fn a_killed_function_comes_back() {
+async fn killed_function_is_restarted() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -26,7 +26,7 @@ async fn a_killed_function_comes_back() {
 }
 
 #[tokio::test]
-async fn mails_that_are_queued_survive_their_killed_mailer() {
+async fn queued_email_survives_killed_mailer() {
     let portal = Setup::new().start();
     let people: Vec<_> = (0..12).map(|_| Person::new()).collect();
     let visitor = portal.visitor();
@@ -50,7 +50,7 @@ async fn first_mail(portal: &Portal, person: &Person) -> String {
 }
 
 #[tokio::test]
-async fn nothing_is_lost_when_the_whole_stack_is_cut() {
+async fn outbox_survives_killed_stack() {
     let mut portal = Setup::new().start();
     let settled = Person::new();
     portal.visitor().become_a_user(&portal, &settled, "oie7").await;
@@ -62,7 +62,7 @@ async fn nothing_is_lost_when_the_whole_stack_is_cut() {
         visitor.register(&person.account).await.expect(202, "");
     }))
     .await;
-    portal = portal.cut_and_restart();
+    portal = portal.kill_and_restart();
 
     let visitor = portal.visitor();
     visitor.sign_in(&settled.account, "oie7").await.expect(200, "");
@@ -70,7 +70,7 @@ async fn nothing_is_lost_when_the_whole_stack_is_cut() {
         let token = first_mail(&portal, person).await;
         visitor.reset(&token, "oie7").await.expect(204, "");
     }
-    portal = portal.cut_and_restart();
+    portal = portal.kill_and_restart();
     let visitor = portal.visitor();
     for person in &asking {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");

@@ -4,7 +4,7 @@ use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
 
 /// Waits until the only request of a kind stands so.
-async fn comes_to(portal: &Portal, kind: &str, status: &str) -> Value {
+async fn wait_for_status(portal: &Portal, kind: &str, status: &str) -> Value {
     let stands_so = |it: &Value| it["kind"]["S"] == kind && it["status"]["S"] == status;
     let found = async || portal.items("MailRequests").await.into_iter().find(stands_so);
     portal.until(&format!("a {kind} comes to {status}"), found).await
@@ -15,21 +15,21 @@ async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
     let heard = || std::fs::read_to_string(portal.setup().data().join("logs/mail-events.log")).unwrap_or_default();
     let count = |log: &str| log.matches("delivery event recorded").count();
     let before = count(&heard());
-    portal.tell(mail, event).await;
+    portal.send_ses_event(mail, event).await;
     portal.until(&format!("{event} is heard"), async || (count(&heard()) > before).then_some(())).await;
 }
 
 #[tokio::test]
-async fn what_ses_tells_late_twice_or_in_any_order_only_ever_leads_on() {
+async fn delivery_events_only_move_status_forward() {
     let portal = Setup::new().start();
     portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
-    let sent = comes_to(&portal, "register", "sent").await;
+    let sent = wait_for_status(&portal, "register", "sent").await;
     assert_eq!(sent["account"]["S"], person.account.as_str(), "{sent}");
     assert!(sent.get("requested_account").is_none() && sent["ended_at"]["N"].is_string(), "{sent}");
-    portal.mend();
+    portal.clear_faults();
 
     for (event, status) in [
         ("send", "sent"),
@@ -55,26 +55,26 @@ async fn what_ses_tells_late_twice_or_in_any_order_only_ever_leads_on() {
 }
 
 #[tokio::test]
-async fn a_mail_that_came_back_for_good_suppresses_the_next_until_the_address_is_another() {
+async fn permanent_bounce_suppresses_until_address_changes() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     told(&portal, &mail, "transient-bounce").await;
-    let bounced = comes_to(&portal, "register", "bounced").await;
+    let bounced = wait_for_status(&portal, "register", "bounced").await;
     assert_eq!(bounced["reason"]["S"], "MailboxFull");
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(2, &person).await;
-    comes_to(&portal, "request-reset", "delivered").await;
+    wait_for_status(&portal, "request-reset", "delivered").await;
 
     // Another mailbox that was full may be emptied; one that is not there does not come.
     told(&portal, &portal.mails_to(&person.email).await[0], "bounce").await;
-    assert_eq!(comes_to(&portal, "request-reset", "bounced").await["reason"]["S"], "NoEmail");
-    portal.let_two_minutes_pass().await;
+    assert_eq!(wait_for_status(&portal, "request-reset", "bounced").await["reason"]["S"], "NoEmail");
+    portal.leave_dedup_window().await;
     let (_, said) = portal.import(&person.line(true));
     assert!(said.contains("0 changed, 1 unchanged"), "the mark is not the directory's to change: {said}");
     visitor.register(&person.account).await.expect(202, "");
-    let suppressed = comes_to(&portal, "register", "suppressed").await;
+    let suppressed = wait_for_status(&portal, "register", "suppressed").await;
     assert_eq!((&suppressed["account"]["S"], &suppressed["queue"]["S"]), (&json!(person.account), &json!("desk")));
     assert_eq!(portal.mails_to(&person.email).await.len(), 2);
 
@@ -86,14 +86,14 @@ async fn a_mail_that_came_back_for_good_suppresses_the_next_until_the_address_is
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_tells_of_is_out_whatever_became_of_its_mailer() {
+async fn delivery_event_ends_request_of_killed_mailer() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    portal.rehearse("mailer.after_ses", "kill");
+    portal.set_failpoint("mailer.after_ses", "kill");
     visitor.register(&person.account).await.expect(202, "");
     portal.mail_number(1, &person).await;
-    let delivered = comes_to(&portal, "register", "delivered").await;
-    assert!(portal.is_rehearsed("mailer.after_ses"), "the mailer ended where it was to");
+    let delivered = wait_for_status(&portal, "register", "delivered").await;
+    assert!(portal.has_failpoint("mailer.after_ses"), "the mailer ended where it was to");
     assert_eq!((&delivered["account"]["S"], delivered.get("requested_account")), (&json!(person.account), None));
     // Later, nobody takes it for one that was not sent.
     portal.move_clock("mailer", 120);
@@ -102,7 +102,7 @@ async fn a_mail_that_ses_tells_of_is_out_whatever_became_of_its_mailer() {
 }
 
 #[tokio::test]
-async fn the_addresses_of_the_mailbox_simulator_play_what_their_names_say() {
+async fn mailbox_simulator_addresses_cause_their_events() {
     let portal = Setup::new().start();
     let lines = ["bounce", "complaint", "suppressionlist", "success"]
         .map(|name| format!("{name},{name}@simulator.amazonses.com,Simon,Simule,fr,oui\n"));
@@ -111,8 +111,8 @@ async fn the_addresses_of_the_mailbox_simulator_play_what_their_names_say() {
     for (name, status) in
         [("bounce", "bounced"), ("complaint", "complained"), ("suppressionlist", "bounced"), ("success", "delivered")]
     {
-        portal.let_two_minutes_pass().await;
+        portal.leave_dedup_window().await;
         portal.visitor().register(name).await.expect(202, "");
-        comes_to(&portal, "register", status).await;
+        wait_for_status(&portal, "register", status).await;
     }
 }

@@ -1,6 +1,6 @@
 //! Somebody calls the desk.
 
-use crate::quotas::until_refused;
+use crate::rate_limits::until_refused;
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -26,7 +26,7 @@ async fn until(portal: &Portal, account: &str, cause: &str) {
 }
 
 #[tokio::test]
-async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
+async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     let portal = Setup::new().start();
     let visitor = portal.visitor();
     // Because nobody asked; because the name is another.
@@ -48,10 +48,10 @@ async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     until(&portal, &person.account, "link-good").await;
-    portal.tell(&mail, "delivery").await;
+    portal.send_ses_event(&mail, "delivery").await;
     is(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
     // Because it came back.
-    portal.tell(&mail, "bounce").await;
+    portal.send_ses_event(&mail, "bounce").await;
     until(&portal, &person.account, "bounced").await;
     is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email));
 
@@ -61,8 +61,8 @@ async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
     visitor.register(&late.account).await.expect(202, "");
     let mail = portal.mail_number(1, &late).await;
     until(&portal, &late.account, "link-good").await;
-    portal.mend();
-    portal.tell(&mail, "delivery-delay").await;
+    portal.clear_faults();
+    portal.send_ses_event(&mail, "delivery-delay").await;
     until(&portal, &late.account, "delayed").await;
 
     // Because no mail goes out, or this one could not.
@@ -77,7 +77,7 @@ async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
     is(&portal, &refused.account, "failed", "MessageRejected");
     visitor.register(&held.account).await.expect(202, "");
     until(&portal, &held.account, "deferred").await;
-    portal.mend();
+    portal.clear_faults();
 
     // What needs a hand stands on the list, and goes out again.
     let (code, said) = portal.admin(&["failed"]);
@@ -97,7 +97,7 @@ async fn the_desk_is_told_why_no_mail_came_and_sends_it_again() {
 }
 
 #[tokio::test]
-async fn the_desk_is_told_what_became_of_the_link_and_lifts_too_many_attempts() {
+async fn explain_shows_link_state_and_unblock_ends_lockout() {
     let portal = Setup::new().start();
     // The link was used.
     let (used, visitor) = (Person::new(), portal.visitor());
@@ -123,13 +123,13 @@ async fn the_desk_is_told_what_became_of_the_link_and_lifts_too_many_attempts() 
     portal.visitor().register(&expired.account).await.expect(202, "");
     portal.mail_number(1, &expired).await;
     until(&portal, &expired.account, "link-good").await;
-    portal.let_links_expire(&expired.account).await;
+    portal.expire_links(&expired.account).await;
     is(&portal, &expired.account, "link-expired", "Le lien a expiré");
 
     // Too many passwords were refused.
     let blocked = Person::new();
     portal.visitor().become_a_user(&portal, &blocked, "oie7").await;
-    let elsewhere = portal.stranger();
+    let elsewhere = portal.untrusted_visitor();
     for _ in 0..5 {
         elsewhere.sign_in(&blocked.account, "faux1").await.expect(401, "invalid-credentials");
     }
@@ -146,7 +146,7 @@ async fn the_desk_is_told_what_became_of_the_link_and_lifts_too_many_attempts() 
 }
 
 #[tokio::test]
-async fn the_desk_is_told_that_too_many_mails_were_asked_for() {
+async fn explain_shows_request_rate_limit() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     // The fourth is of now, so that the hour that is used up is the one in which the desk looks. Six at most: a new hour may
@@ -164,7 +164,7 @@ async fn the_desk_is_told_that_too_many_mails_were_asked_for() {
 }
 
 #[tokio::test]
-async fn what_the_desk_does_is_done_and_written_down() {
+async fn desk_acts_are_done_and_audited() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -222,7 +222,7 @@ async fn what_the_desk_does_is_done_and_written_down() {
 }
 
 #[tokio::test]
-async fn who_is_forgotten_has_never_been_here() {
+async fn erasure_leaves_no_trace_of_the_account() {
     let portal = Setup::new().start();
     let (person, other) = (Person::new(), Person::new());
     for who in [&person, &other] {
@@ -230,7 +230,7 @@ async fn who_is_forgotten_has_never_been_here() {
         visitor.become_a_user(&portal, who, "oie7").await;
         visitor.sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
         visitor.sign_in(&who.account, "oie7").await.expect(200, "");
-        portal.stranger().sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
+        portal.untrusted_visitor().sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
     }
     let key = |account: &str| {
         let requests = portal.items("MailRequests");

@@ -15,9 +15,9 @@ async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> Answer {
 }
 
 #[tokio::test]
-async fn no_header_of_a_client_says_where_it_is() {
+async fn client_cannot_spoof_its_address() {
     let portal = Portal::shared();
-    let (outside, inside) = (portal.stranger(), portal.visitor());
+    let (outside, inside) = (portal.untrusted_visitor(), portal.visitor());
     let names = [
         SAYS,
         "X-Viewer-Address",
@@ -34,11 +34,11 @@ async fn no_header_of_a_client_says_where_it_is() {
     ];
     for name in names {
         for value in ["127.0.0.1", "::1", "for=127.0.0.1", "127.0.0.1:443"] {
-            for visitor in [&outside, &portal.without_the_edge(&outside)] {
+            for visitor in [&outside, &portal.bypassing_the_edge(&outside)] {
                 search(visitor, &[(name, value)]).await.expect(403, "network-not-managed");
             }
         }
-        for visitor in [&inside, &portal.without_the_edge(&inside)] {
+        for visitor in [&inside, &portal.bypassing_the_edge(&inside)] {
             search(visitor, &[(name, "203.0.113.9")]).await.expect(200, "");
         }
     }
@@ -48,10 +48,11 @@ async fn no_header_of_a_client_says_where_it_is() {
 }
 
 #[tokio::test]
-async fn who_proves_to_be_the_edge_is_believed_where_the_client_is() {
+async fn edge_secret_authenticates_client_address() {
     let portal = Portal::shared();
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
-    let (outside, inside) = (portal.without_the_edge(&portal.stranger()), portal.without_the_edge(&portal.visitor()));
+    let (outside, inside) =
+        (portal.bypassing_the_edge(&portal.untrusted_visitor()), portal.bypassing_the_edge(&portal.visitor()));
     for managed in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
         search(&outside, &[(PROOF, &proof), (SAYS, managed)]).await.expect(200, "");
     }
@@ -73,9 +74,9 @@ async fn who_proves_to_be_the_edge_is_believed_where_the_client_is() {
 }
 
 #[tokio::test]
-async fn who_does_not_prove_to_be_the_edge_is_refused_and_an_alarm_can_tell() {
+async fn wrong_edge_secret_is_refused_and_alarmed() {
     let portal = Setup::new().start();
-    let client = portal.without_the_edge(&portal.visitor());
+    let client = portal.bypassing_the_edge(&portal.visitor());
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let routes = openapi::routes();
     let close = [proof.to_lowercase(), proof[1..].to_owned(), format!("{proof}x"), format!("{proof},{proof}")];
@@ -93,9 +94,9 @@ async fn who_does_not_prove_to_be_the_edge_is_refused_and_an_alarm_can_tell() {
 }
 
 #[tokio::test]
-async fn the_edges_secret_is_rotated_while_people_use_the_portal() {
+async fn edge_secret_rotation_does_not_interrupt_users() {
     let portal = Setup::new().start();
-    let (visitor, straight) = (portal.visitor(), portal.without_the_edge(&portal.stranger()));
+    let (visitor, straight) = (portal.visitor(), portal.bypassing_the_edge(&portal.untrusted_visitor()));
     let key = |portal: &Portal| portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let old = key(&portal);
     search(&visitor, &[]).await.expect(200, "");
@@ -116,7 +117,7 @@ async fn the_edges_secret_is_rotated_while_people_use_the_portal() {
 }
 
 #[tokio::test]
-async fn every_answer_has_the_headers_that_keep_it_from_harm() {
+async fn every_answer_has_security_headers() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let large = "a".repeat(5000);
@@ -156,7 +157,7 @@ async fn every_answer_has_the_headers_that_keep_it_from_harm() {
         assert!(answer.headers.iter().all(|(_, value)| answer.headers.len() < 40 && !value.is_empty()), "{about}");
     }
     // A function's own answer has them also where no edge adds any.
-    let straight = portal.without_the_edge(&visitor);
+    let straight = portal.bypassing_the_edge(&visitor);
     let answer = straight.get("/api/session").await.expect(401, "not-signed-in");
     for name in ["x-content-type-options", "strict-transport-security", "content-security-policy", "referrer-policy"] {
         assert!(!answer.header(name).is_empty(), "{name}");

@@ -26,11 +26,11 @@ fn seen(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn whoever_has_an_account_is_answered_and_braked_as_if_they_had_none() {
+async fn enumeration_by_answers_and_limits_is_impossible() {
     let portal = Setup::new().start();
     let (known, unset, asking) = (Person::new(), Person::new(), portal.visitor());
     portal.visitor().become_a_user(&portal, &known, "oie7").await;
-    portal.forget_all_attempts().await;
+    portal.clear_limits().await;
     let names = [&known.account, &unset.account, "inactif", "sanscourriel", "partage1", "personne-ne-porte-ce-nom"];
     for route in ROUTES {
         let mut last = String::new();
@@ -45,7 +45,7 @@ async fn whoever_has_an_account_is_answered_and_braked_as_if_they_had_none() {
             assert!(answers.iter().all(|answer| *answer == answers[0]), "{route}, round {round}: {answers:#?}");
             assert!(!answers[0].contains("set-cookie"), "{route}: {}", answers[0]);
             last.clone_from(&answers[0]);
-            portal.let_two_minutes_pass().await;
+            portal.leave_dedup_window().await;
         }
         assert!(last.contains("too-many-attempts") && last.contains("retry-after"), "{route}: {last}");
 
@@ -78,7 +78,7 @@ async fn times<const KINDS: usize>(
                 times[kind].push(start.elapsed());
             }
         }
-        portal.forget_all_attempts().await;
+        portal.clear_limits().await;
     }
     times
 }
@@ -124,7 +124,7 @@ impl Shuffle {
 }
 
 #[tokio::test]
-async fn whoever_has_an_account_is_answered_as_fast_as_if_they_had_none() {
+async fn enumeration_by_timing_is_impossible() {
     let setup = Setup::new();
     let inactive: Vec<_> = (0..NAMES).map(|n| format!("inactif{n}")).collect();
     let people: Vec<_> = (0..2 * NAMES).map(|_| Person::new()).collect();
@@ -140,7 +140,7 @@ async fn whoever_has_an_account_is_answered_as_fast_as_if_they_had_none() {
     // are dearer, so that some are of before and some of today.
     let dearer = ["--no-streams", "--set=HashPasses=3", "--set=PreviousHashParams=19456,2"];
     let portal = dearer.into_iter().fold(setup, Setup::with).start();
-    portal.forget_all_attempts().await;
+    portal.clear_limits().await;
 
     let visitor = portal.visitor();
     let (of_before, of_today) = people.split_at(NAMES);

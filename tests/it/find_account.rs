@@ -4,7 +4,7 @@ use guichet_tests::{Person, Portal};
 use serde_json::json;
 
 #[tokio::test]
-async fn one_finds_ones_account_by_name_or_by_mail_address_from_a_managed_workstation() {
+async fn account_search_by_name_or_email_on_managed_network() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let expected = json!({ "accounts": [{
@@ -26,7 +26,7 @@ async fn one_finds_ones_account_by_name_or_by_mail_address_from_a_managed_workst
 }
 
 #[tokio::test]
-async fn it_tells_accounts_and_names_and_only_active_ones() {
+async fn account_search_returns_active_accounts_only() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let shared = visitor.post("/api/find-account", json!({ "email": "partage@sante.example" })).await.expect(200, "");
@@ -39,18 +39,18 @@ async fn it_tells_accounts_and_names_and_only_active_ones() {
 }
 
 #[tokio::test]
-async fn elsewhere_it_tells_nothing_whatever_the_headers_claim() {
+async fn account_search_is_refused_on_untrusted_networks() {
     let portal = Portal::shared();
     let form = json!({ "email": "partage@sante.example" }).to_string();
     for claim in ["x-viewer-address", "x-forwarded-for", "forwarded", "x-real-ip"] {
         let headers = [("content-type", "application/json"), (claim, "127.0.0.1")];
-        let answer = portal.stranger().send("POST", "/api/find-account", &headers, form.clone()).await;
+        let answer = portal.untrusted_visitor().send("POST", "/api/find-account", &headers, form.clone()).await;
         answer.expect(403, "network-not-managed");
     }
 }
 
 #[tokio::test]
-async fn a_search_by_half_a_name_or_by_both_ways_is_refused() {
+async fn account_search_validates_its_input() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for form in [

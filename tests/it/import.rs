@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[tokio::test]
-async fn the_directory_follows_its_export_and_a_bad_line_hurts_no_other() {
+async fn import_synchronizes_and_reports_bad_lines() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     let line = person.line(true);
@@ -27,7 +27,7 @@ async fn the_directory_follows_its_export_and_a_bad_line_hurts_no_other() {
 }
 
 #[tokio::test]
-async fn a_deactivation_ends_sessions_and_links_for_good() {
+async fn deactivation_revokes_sessions_and_links() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -51,7 +51,7 @@ async fn a_deactivation_ends_sessions_and_links_for_good() {
 }
 
 #[tokio::test]
-async fn a_mailbox_that_a_colleague_shares_gets_no_link_whichever_file_named_whom() {
+async fn shared_mailbox_gets_no_link() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     let (code, said) = portal.import(&format!("intrus,{},Igor,Intrus,fr,oui\n", person.email));
@@ -79,7 +79,7 @@ async fn a_mailbox_that_a_colleague_shares_gets_no_link_whichever_file_named_who
 }
 
 #[test]
-fn what_is_no_export_is_refused_whole_with_a_sentence() {
+fn import_refuses_missing_file_with_clear_error() {
     let portal = Setup::new().start();
     let (code, said) = portal.admin(&["import", "/nowhere/personnel.csv"]);
     assert_eq!(code, Some(1));
@@ -114,7 +114,7 @@ fn import(portal: &Portal, bytes: &[u8], words: &[&str]) -> (Option<i32>, String
 }
 
 #[tokio::test]
-async fn a_spreadsheet_is_taken_as_it_comes_and_tried_before() {
+async fn import_accepts_spreadsheets_and_dry_run() {
     let portal = Setup::new().start();
     let person = Person::new();
     // Windows-1252, as Excel saves "CSV (séparateur : point-virgule)".
@@ -150,7 +150,7 @@ async fn a_spreadsheet_is_taken_as_it_comes_and_tried_before() {
 }
 
 #[tokio::test]
-async fn an_export_that_broke_off_takes_nobody_away() {
+async fn import_stops_before_mass_deactivation() {
     let portal = Setup::new().start();
     let before = kept(&portal).await;
     let entries = before.iter().filter(|(name, _)| name.starts_with("Directory ")).map(|(_, item)| item);
@@ -201,7 +201,7 @@ async fn an_export_that_broke_off_takes_nobody_away() {
 }
 
 #[tokio::test]
-async fn an_import_that_ends_anywhere_is_ended_by_the_next() {
+async fn interrupted_import_is_completed_by_the_next() {
     let people: Vec<_> = (0..5).map(|_| Person::new()).collect();
     // Beyond the file, somebody shares the address that one of the file gives up, and another has the one that it takes.
     let first = format!("{},{},Léo,Autre,fr,oui\n", people[4].account, people[2].email);
@@ -242,7 +242,7 @@ async fn an_import_that_ends_anywhere_is_ended_by_the_next() {
         let rule = if nth <= updates { at("UpdateItem", &[nth]) } else { at("BatchWriteItem", &[nth - updates]) };
         portal.fail(&json!([rule]));
         let (code, said) = portal.import(&lines);
-        portal.mend();
+        portal.clear_faults();
         if code == Some(0) {
             break;
         }
@@ -259,7 +259,7 @@ async fn an_import_that_ends_anywhere_is_ended_by_the_next() {
 }
 
 #[tokio::test]
-async fn a_restore_brings_the_passwords_of_then_back_and_nothing_else_of_then_or_since_is_good() {
+async fn restore_revives_passwords_and_revokes_everything_else() {
     let portal = Setup::new().start();
     let [person, newcomer] = [Person::new(), Person::new()];
     let visitor = portal.visitor();

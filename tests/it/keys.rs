@@ -18,7 +18,7 @@ fn unavailable(answer: Answer) {
 }
 
 #[tokio::test]
-async fn passwords_outlive_the_rotation_of_the_pepper_and_are_hashed_anew_at_sign_in() {
+async fn pepper_rotation_rehashes_at_sign_in() {
     let portal = portal();
     let [early, absent, late] = [Person::new(), Person::new(), Person::new()];
     let visitor = portal.visitor();
@@ -61,7 +61,7 @@ async fn passwords_outlive_the_rotation_of_the_pepper_and_are_hashed_anew_at_sig
 }
 
 #[tokio::test]
-async fn keys_that_are_lost_for_good_cost_no_account_and_let_nobody_in() {
+async fn lost_keys_fail_closed_and_keep_accounts() {
     let portal = portal();
     let [user, newcomer] = [Person::new(), Person::new()];
     let (visitor, elsewhere) = (portal.visitor(), portal.visitor());
@@ -94,7 +94,7 @@ async fn keys_that_are_lost_for_good_cost_no_account_and_let_nobody_in() {
 }
 
 #[tokio::test]
-async fn without_the_pepper_nobody_gets_in_and_all_else_goes_on() {
+async fn missing_pepper_fails_closed() {
     let portal = portal();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -119,7 +119,7 @@ async fn without_the_pepper_nobody_gets_in_and_all_else_goes_on() {
     };
     goes_on(&visitor).await;
     let mail = portal.mail_number(3, &person).await;
-    let stranger = portal.stranger();
+    let stranger = portal.untrusted_visitor();
     stranger.check(mail.token()).await.expect(200, "");
     stranger.check(&"A".repeat(43)).await.expect(404, "link-unknown");
     unavailable(stranger.reset(mail.token(), "abc2").await);
@@ -132,7 +132,7 @@ async fn without_the_pepper_nobody_gets_in_and_all_else_goes_on() {
 }
 
 #[tokio::test]
-async fn a_dearer_hash_is_made_at_the_next_sign_in() {
+async fn higher_hash_cost_rehashes_at_sign_in() {
     let setup = Setup::new();
     let portal = setup.clone().start();
     let (person, visitor) = (Person::new(), portal.visitor());

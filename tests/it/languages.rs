@@ -60,7 +60,7 @@ fn places(text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn both_languages_say_all_of_it_and_nothing_stands_outside_of_them() {
+async fn every_text_exists_in_both_languages() {
     let Some(browser) = Browser::open(Portal::shared()).await else { return };
     let told = browser.evaluate_later(&format!("const PAGES = {};{TEXTS}", json!(pages()))).await;
     assert_eq!(told["outside"], json!([]), "no page has words outside of the catalogues");
@@ -88,7 +88,7 @@ async fn both_languages_say_all_of_it_and_nothing_stands_outside_of_them() {
 }
 
 #[tokio::test]
-async fn the_language_is_the_browsers_until_one_chooses_and_the_choice_is_kept() {
+async fn browser_language_applies_until_chosen() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open_in(portal, "de,en-GB,fr").await else { return };
     browser.wait_for_text("Welcome to the service desk web portal").await;
@@ -106,13 +106,13 @@ async fn the_language_is_the_browsers_until_one_chooses_and_the_choice_is_kept()
 }
 
 #[tokio::test]
-async fn a_language_that_is_not_there_is_french() {
+async fn unsupported_language_falls_back_to_french() {
     let Some(browser) = Browser::open_in(Portal::shared(), "de,it").await else { return };
     browser.wait_for_text("Bienvenue sur le portail Web du Centre de services").await;
 }
 
 #[tokio::test]
-async fn one_who_reads_english_is_spoken_to_in_english_from_the_link_on() {
+async fn preferred_language_applies_from_the_link_on() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::english();
@@ -148,7 +148,7 @@ async fn one_who_reads_english_is_spoken_to_in_english_from_the_link_on() {
 }
 
 #[tokio::test]
-async fn the_api_says_whose_language_it_is_only_to_its_owner() {
+async fn content_language_is_revealed_only_to_owner() {
     let portal = Portal::shared();
     for (person, language) in [(Person::new(), "fr-CA"), (Person::english(), "en-CA")] {
         let visitor = portal.visitor();

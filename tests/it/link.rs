@@ -5,7 +5,7 @@ use guichet_tests::{Person, Portal, Setup};
 use serde_json::json;
 
 #[tokio::test]
-async fn a_link_works_once() {
+async fn link_works_once() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let token = visitor.become_a_user(portal, &person, "oie7").await;
@@ -15,7 +15,7 @@ async fn a_link_works_once() {
 }
 
 #[tokio::test]
-async fn of_sixteen_uses_at_once_exactly_one_wins() {
+async fn parallel_uses_of_a_link_succeed_once() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -33,7 +33,7 @@ async fn of_sixteen_uses_at_once_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn opening_the_page_changes_nothing_however_often() {
+async fn checking_a_link_changes_nothing() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -47,7 +47,7 @@ async fn opening_the_page_changes_nothing_however_often() {
 }
 
 #[tokio::test]
-async fn a_refused_password_does_not_cost_the_link() {
+async fn refused_password_keeps_the_link_valid() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -75,7 +75,7 @@ async fn a_refused_password_does_not_cost_the_link() {
 }
 
 #[tokio::test]
-async fn the_conforming_profile_and_ones_own_words_are_settings() {
+async fn nist_profile_and_context_words_are_settings() {
     let portal = Setup::new()
         .with("--set=PasswordMinLength=15")
         .with("--set=PasswordNeedsLetterAndDigit=false")
@@ -99,7 +99,7 @@ async fn the_conforming_profile_and_ones_own_words_are_settings() {
 }
 
 #[tokio::test]
-async fn other_links_sessions_and_the_old_password_are_dead_from_the_reset_on() {
+async fn reset_revokes_links_sessions_and_old_password() {
     let portal = Portal::shared();
     let (person, thief, owner) = (Person::new(), portal.visitor(), portal.visitor());
     owner.become_a_user(portal, &person, "ancien1").await;
@@ -107,7 +107,7 @@ async fn other_links_sessions_and_the_old_password_are_dead_from_the_reset_on() 
     let bearer = json!({ "account": person.account, "password": "ancien1", "transport": "bearer" });
     let token = thief.post("/api/login", bearer).await.expect(200, "").json()["token"].as_str().unwrap().to_owned();
     let (first, second) = {
-        portal.stranger().request_reset(&person.account).await.expect(202, "");
+        portal.untrusted_visitor().request_reset(&person.account).await.expect(202, "");
         let first = portal.mail_number(3, &person).await;
         owner.request_reset(&person.account).await.expect(202, "");
         (first, portal.mail_number(4, &person).await)
@@ -127,12 +127,12 @@ async fn other_links_sessions_and_the_old_password_are_dead_from_the_reset_on() 
 }
 
 #[tokio::test]
-async fn a_link_ends_with_its_hour() {
+async fn link_expires_after_an_hour() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
-    portal.let_links_expire(&person.account).await;
+    portal.expire_links(&person.account).await;
     visitor.check(mail.token()).await.expect(410, "link-expired");
     visitor.reset(mail.token(), "oie7").await.expect(410, "link-expired");
 
@@ -142,7 +142,7 @@ async fn a_link_ends_with_its_hour() {
 }
 
 #[tokio::test]
-async fn the_setting_says_how_long_a_link_lives() {
+async fn link_expiry_follows_the_setting() {
     let portal = Setup::new().with("--set=LinkLifetimeMinutes=15").start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -158,7 +158,7 @@ async fn the_setting_says_how_long_a_link_lives() {
 }
 
 #[tokio::test]
-async fn a_link_that_nobody_was_mailed_is_unknown() {
+async fn unknown_link_is_404() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for token in ["", "a", &"A".repeat(43), &"A".repeat(44), "../../etc/passwd", &"é".repeat(43)] {
@@ -168,7 +168,7 @@ async fn a_link_that_nobody_was_mailed_is_unknown() {
 }
 
 #[tokio::test]
-async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
+async fn replay_of_a_reset_is_idempotent() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let token = visitor.become_a_user(portal, &person, "oie7").await;
@@ -181,7 +181,7 @@ async fn the_same_post_again_is_answered_alike_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_same_post_again_is_the_same_however_its_accents_are_typed() {
+async fn replay_is_recognized_in_any_unicode_form() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let token = visitor.become_a_user(portal, &person, "\u{e9}t\u{e9}-indien7").await;
@@ -191,7 +191,7 @@ async fn the_same_post_again_is_the_same_however_its_accents_are_typed() {
 }
 
 #[tokio::test]
-async fn a_used_link_is_no_way_to_guess_the_password() {
+async fn replay_cannot_be_used_to_guess_the_password() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let token = visitor.become_a_user(portal, &person, "oie7").await;
@@ -202,7 +202,7 @@ async fn a_used_link_is_no_way_to_guess_the_password() {
 }
 
 #[tokio::test]
-async fn an_answer_is_not_repeated_once_the_password_is_another() {
+async fn replay_is_refused_after_another_password_change() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     let token = visitor.become_a_user(portal, &person, "oie7").await;

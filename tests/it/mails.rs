@@ -3,7 +3,7 @@
 use guichet_tests::{Person, Portal, Setup};
 
 #[tokio::test]
-async fn the_mail_with_the_link_says_what_it_is_for_how_long_and_whom_it_is_from() {
+async fn link_email_states_purpose_expiry_and_sender() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -33,7 +33,7 @@ async fn the_mail_with_the_link_says_what_it_is_for_how_long_and_whom_it_is_from
 }
 
 #[tokio::test]
-async fn the_directory_says_who_reads_english_and_names_are_escaped() {
+async fn email_uses_preferred_language_and_escapes_names() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::english(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -45,7 +45,7 @@ async fn the_directory_says_who_reads_english_and_names_are_escaped() {
 
 /// The bell is switched off: the stream delivers nothing, as when its record was lost. The sweep takes the request.
 #[tokio::test]
-async fn a_mail_comes_without_the_bell() {
+async fn sweep_sends_email_without_stream() {
     let portal = Setup::new().with("--no-streams").start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
@@ -54,7 +54,7 @@ async fn a_mail_comes_without_the_bell() {
 }
 
 #[tokio::test]
-async fn no_table_holds_a_token_or_a_password_in_the_clear() {
+async fn tables_store_no_plain_token_or_password() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");

@@ -1,39 +1,39 @@
-//! What Guichet does, told by the people who use it.
+//! End-to-end tests: people and programs on the running stack.
 
-#![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 mod accessibility;
-mod attempts;
+mod account_lockout;
 mod authorizer;
 mod browser;
 mod cargo_dev;
+mod concurrency;
 mod crash;
-mod crowd;
-mod dead_ends;
+mod csrf_and_session_fixation;
 mod delivery;
 mod desk;
 mod edge;
+mod email_limits;
 mod enumeration;
 mod find_account;
-mod forgery;
 mod import;
+mod input_validation;
 mod keys;
 mod languages;
 mod link;
-mod mail_caps;
 mod mails;
 mod my_account;
-mod one_description;
 mod openapi;
 mod operations;
 mod outages;
-mod outside;
 mod pages;
 mod permissions;
-mod quotas;
-mod refusals;
+mod rate_limits;
 mod register;
+mod request_smuggling;
+mod secret_leaks;
 mod sign_in;
-mod smuggling;
-mod traces;
-mod workstation;
+mod source_rate_limits;
+mod template_contract;
+mod ui_recovery;
+mod ui_shared_workstation;

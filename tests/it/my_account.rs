@@ -4,7 +4,7 @@ use guichet_tests::{Person, Portal};
 use serde_json::json;
 
 #[tokio::test]
-async fn one_sees_ones_sessions_and_ends_them() {
+async fn sessions_are_listed_and_revoked() {
     let portal = Portal::shared();
     let (person, here, there, elsewhere) = (Person::new(), portal.visitor(), portal.visitor(), portal.visitor());
     here.become_a_user(portal, &person, "oie7").await;
@@ -38,7 +38,7 @@ async fn one_sees_ones_sessions_and_ends_them() {
 }
 
 #[tokio::test]
-async fn nobody_ends_a_colleagues_session() {
+async fn sessions_of_others_cannot_be_revoked() {
     let portal = Portal::shared();
     let (person, colleague) = (Person::new(), Person::new());
     let (mine, theirs) = (portal.visitor(), portal.visitor());
@@ -52,7 +52,7 @@ async fn nobody_ends_a_colleagues_session() {
 }
 
 #[tokio::test]
-async fn at_most_ten_sessions_are_open_and_the_oldest_goes() {
+async fn eleventh_session_ends_the_oldest() {
     let portal = Portal::shared();
     let person = Person::new();
     let visitors: Vec<_> = (0..12).map(|_| portal.visitor()).collect();
@@ -71,7 +71,7 @@ async fn at_most_ten_sessions_are_open_and_the_oldest_goes() {
 }
 
 #[tokio::test]
-async fn one_changes_the_password_and_only_this_session_stays() {
+async fn password_change_revokes_other_sessions() {
     let portal = Portal::shared();
     let (person, here, there) = (Person::new(), portal.visitor(), portal.visitor());
     here.become_a_user(portal, &person, "ancien1").await;
@@ -97,7 +97,7 @@ async fn one_changes_the_password_and_only_this_session_stays() {
 }
 
 #[tokio::test]
-async fn guessing_the_current_password_is_in_the_budget_of_sign_in() {
+async fn password_change_shares_lockout_with_sign_in() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -114,9 +114,9 @@ async fn guessing_the_current_password_is_in_the_budget_of_sign_in() {
 }
 
 #[tokio::test]
-async fn one_sees_what_happened_to_ones_account() {
+async fn security_events_are_listed() {
     let portal = Portal::shared();
-    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.stranger());
+    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.untrusted_visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -145,7 +145,7 @@ async fn one_sees_what_happened_to_ones_account() {
 }
 
 #[tokio::test]
-async fn nothing_of_an_account_is_told_or_done_without_a_session() {
+async fn account_routes_require_a_session() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in ["/api/session", "/api/sessions", "/api/events"] {

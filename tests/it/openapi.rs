@@ -62,7 +62,7 @@ async fn until_refused(interface: &Interface, portal: &Portal, visitor: &Visitor
             return;
         }
         if interface.operation(id).success() == 202 {
-            portal.let_two_minutes_pass().await;
+            portal.leave_dedup_window().await;
         }
     }
     panic!("{id} is never refused");
@@ -97,7 +97,7 @@ async fn examples_are_taken(interface: &Interface, portal: &Portal) {
 /// What every route refuses in the same way.
 async fn refusals_of_all(interface: &Interface, portal: &Portal) {
     let visitor = portal.visitor();
-    let straight = portal.without_the_edge(&visitor);
+    let straight = portal.bypassing_the_edge(&visitor);
     for operation in interface.operations() {
         let id = operation.id;
         if operation.takes_a_body() {
@@ -135,7 +135,7 @@ async fn refusals_of_links(interface: &Interface, portal: &Portal) {
     }
     interface.post(&visitor, "check-link", json!({ "token": NOBODYS }), (404, "link-unknown")).await;
     interface.post(&visitor, "check-link", json!({ "token": token }), (200, "")).await;
-    portal.let_links_expire(&person.account).await;
+    portal.expire_links(&person.account).await;
     interface.post(&visitor, "check-link", json!({ "token": token }), (410, "link-expired")).await;
     interface.post(&visitor, "reset", reset(&token, "nouveau2", "nouveau2"), (410, "link-expired")).await;
 
@@ -147,7 +147,7 @@ async fn refusals_of_links(interface: &Interface, portal: &Portal) {
     interface.post(&visitor, "check-link", json!({ "token": token }), (410, "link-used")).await;
     interface.post(&visitor, "reset", reset(&token, "nouveau4", "nouveau4"), (410, "link-used")).await;
 
-    let stranger = portal.stranger();
+    let stranger = portal.untrusted_visitor();
     until_refused(interface, portal, &stranger, "check-link", &json!({ "token": NOBODYS })).await;
     interface.post(&stranger, "reset", reset(NOBODYS, "nouveau2", "nouveau2"), (429, "too-many-attempts")).await;
 }
@@ -182,7 +182,7 @@ async fn refusals_at_the_doors(interface: &Interface, portal: &Portal) {
         until_refused(interface, portal, &visitor, id, &json!({ "account": "personne-ne-porte-ce-nom" })).await;
     }
     let search = json!({ "email": "personne@sante.example" });
-    interface.post(&portal.stranger(), "find-account", search.clone(), (403, "network-not-managed")).await;
+    interface.post(&portal.untrusted_visitor(), "find-account", search.clone(), (403, "network-not-managed")).await;
     until_refused(interface, portal, &visitor, "find-account", &search).await;
 }
 
@@ -195,11 +195,11 @@ async fn nothing_answers(interface: &Interface, portal: &Portal) {
         interface.send(&visitor, operation.id, &Sent::json(&example), (503, "unavailable")).await
     });
     join_all(sent).await;
-    portal.mend();
+    portal.clear_faults();
 }
 
 #[tokio::test]
-async fn every_described_answer_is_given_and_is_as_described() {
+async fn every_described_answer_conforms() {
     let (interface, portal) = (Interface::new(), Setup::new().start());
     examples_are_taken(&interface, &portal).await;
     refusals_of_all(&interface, &portal).await;
@@ -212,7 +212,7 @@ async fn every_described_answer_is_given_and_is_as_described() {
 }
 
 #[test]
-fn every_route_is_described_and_no_other() {
+fn described_routes_equal_deployed_routes() {
     let template = yaml("infra/template.yaml");
     let text = |value: &serde_norway::Value| value.as_str().unwrap().to_owned();
     let mut routes = BTreeSet::new();
@@ -231,7 +231,7 @@ fn every_route_is_described_and_no_other() {
 }
 
 #[test]
-fn every_example_is_one() {
+fn every_example_conforms() {
     let interface = Interface::new();
     for operation in interface.operations() {
         let body = interface.resolved(&operation.described["requestBody"]);
@@ -249,7 +249,7 @@ fn every_example_is_one() {
 }
 
 #[tokio::test]
-async fn the_local_stack_shows_it_as_a_page() {
+async fn local_stack_shows_openapi_page() {
     let (interface, visitor) = (Interface::new(), Portal::shared().visitor());
     let page = visitor.get("/_local/api").await.expect(200, "");
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");

@@ -11,7 +11,7 @@ fn lines(data: &std::path::Path, function: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_alarms_watch_is_measured() {
+async fn log_id_follows_request_to_email_and_metrics_are_emitted() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
@@ -46,7 +46,7 @@ async fn a_request_is_followed_from_the_door_to_the_mail_by_one_word_and_what_al
 }
 
 #[test]
-fn no_alarm_watches_what_nothing_measures() {
+fn every_alarm_has_a_metric_and_a_guide_section() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let read = |path: &str| std::fs::read_to_string(root.join(path)).unwrap();
     let (template, measured, guide) =

@@ -11,7 +11,7 @@ fn unavailable(answer: &Answer, about: &str) {
 }
 
 #[tokio::test]
-async fn nobody_gets_in_while_a_table_fails_and_all_comes_back_without_hands() {
+async fn table_outage_fails_closed_and_recovers_unattended() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(&portal, &person, "oie7").await;
@@ -27,7 +27,7 @@ async fn nobody_gets_in_while_a_table_fails_and_all_comes_back_without_hands() {
     ] {
         let about = format!("{table} {operations:?}");
         portal.fail_table(table, operations);
-        for visitor in [portal.visitor(), portal.stranger()] {
+        for visitor in [portal.visitor(), portal.untrusted_visitor()] {
             unavailable(&visitor.sign_in(&person.account, "oie7").await, &about);
             for account in [person.account.as_str(), "personne"] {
                 let answer = visitor.sign_in(account, "faux1").await;
@@ -43,8 +43,8 @@ async fn nobody_gets_in_while_a_table_fails_and_all_comes_back_without_hands() {
         if ["Sessions", "Credentials"].contains(&table) && operations.is_empty() {
             unavailable(&owner.get("/api/session").await, &about);
         }
-        portal.mend();
-        portal.forget_counts("").await;
+        portal.clear_faults();
+        portal.delete_counters("").await;
         owner.get("/api/session").await.expect(200, "");
         portal.visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
         portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
@@ -56,7 +56,7 @@ async fn nobody_gets_in_while_a_table_fails_and_all_comes_back_without_hands() {
     for table in ["Tokens", "Credentials", "MailRequests", "Throttles"] {
         portal.fail_table(table, &[]);
         unavailable(&portal.visitor().reset(mail.token(), "abc2").await, table);
-        portal.mend();
+        portal.clear_faults();
         owner.get("/api/session").await.expect(200, "");
         portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     }

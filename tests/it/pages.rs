@@ -4,7 +4,7 @@ use guichet_tests::{Portal, pages};
 use std::collections::BTreeSet;
 
 #[tokio::test]
-async fn every_page_has_the_same_head_and_foot() {
+async fn pages_share_header_and_footer() {
     let visitor = Portal::shared().visitor();
     let mut frames = BTreeSet::new();
     for path in pages().iter().map(String::as_str).chain(["/nulle-part"]) {
@@ -19,7 +19,7 @@ async fn every_page_has_the_same_head_and_foot() {
 }
 
 #[tokio::test]
-async fn every_page_is_french_and_strict() {
+async fn pages_are_french_with_strict_csp() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in pages() {
@@ -40,7 +40,7 @@ async fn every_page_is_french_and_strict() {
 }
 
 #[tokio::test]
-async fn an_address_without_a_page_is_told_so_with_404() {
+async fn unknown_page_is_404() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in [
@@ -59,14 +59,14 @@ async fn an_address_without_a_page_is_told_so_with_404() {
 }
 
 #[tokio::test]
-async fn a_link_that_a_mail_system_mangled_is_mended() {
+async fn mangled_link_is_redirected() {
     let portal = Portal::shared();
     let answer = portal.visitor().get("/changer-mon-mot-de-passe%23abc_-123").await.expect(302, "");
     assert_eq!(answer.header("location"), "/changer-mon-mot-de-passe#abc_-123");
 }
 
 #[tokio::test]
-async fn the_pages_know_the_desk() {
+async fn pages_show_the_desk_settings() {
     let portal = guichet_tests::Setup::new()
         .with("--set=DeskName=Le guichet des soins")
         .with("--set=DeskPortalUrl=https://bureau.example/accueil")

@@ -22,7 +22,7 @@ fn functions_of_the_template() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn each_function_may_do_its_part_with_the_tables_and_nothing_else() {
+async fn functions_have_minimal_table_permissions() {
     let portal = Portal::shared();
     let tables: BTreeSet<_> = ITEMS.iter().map(|(_, table, _)| (*table).to_owned()).collect();
     assert_eq!(tables, portal.tables().into_iter().collect(), "each table has its items here");
@@ -58,7 +58,7 @@ fn with(mut request: Value, more: Value) -> Value {
 }
 
 #[tokio::test]
-async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
+async fn functions_have_minimal_attribute_permissions() {
     let aws = Aws::of(Portal::shared());
     let call = |item: &str, more: Value| {
         let (table, key, _) = nobodys(item);
@@ -162,7 +162,7 @@ async fn of_an_item_each_function_sees_and_changes_what_it_needs() {
 }
 
 #[tokio::test]
-async fn the_desk_and_the_import_see_no_hash_and_the_desk_takes_none_of_its_notes_out() {
+async fn desk_cannot_read_hashes_or_delete_audit_log() {
     let aws = Aws::of(Portal::shared());
     let (credentials, key, _) = nobodys("Credentials");
     let parts = |attributes: &str| json!({"TableName": credentials, "Key": key, "ProjectionExpression": attributes});
@@ -212,7 +212,7 @@ async fn the_desk_and_the_import_see_no_hash_and_the_desk_takes_none_of_its_note
 }
 
 #[tokio::test]
-async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
+async fn only_mailer_sends_email_and_secrets_are_scoped() {
     let aws = Aws::of(Portal::shared());
     let from = aws.stack["parameters"]["MailFrom"].as_str().expect("an address").to_owned();
     let set = aws.configuration_set();
@@ -243,7 +243,7 @@ async fn only_the_mailer_sends_mail_and_keys_go_where_they_are_used() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_has_opens_nothing() {
+async fn unknown_access_key_is_denied() {
     let aws = Aws::of(Portal::shared());
     let refused = |status| (status, "UnrecognizedClientException".to_owned());
     for key in ["Stranger", "registerfunction", "guichet", ""] {
@@ -265,13 +265,13 @@ fn unused(portal: &Portal) -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn no_permission_is_there_for_nothing() {
+async fn every_permission_is_used() {
     let portal = Setup::new().start();
     let (person, other, here, there) = (Person::new(), Person::new(), portal.visitor(), portal.visitor());
     let token = here.become_a_user(&portal, &person, "fleuve-7q").await;
     here.reset(&token, "fleuve-7q").await.expect(204, "");
     // On a known device, and from outside.
-    for visitor in [&here, &portal.stranger()] {
+    for visitor in [&here, &portal.untrusted_visitor()] {
         visitor.register(&person.account).await.expect(202, "");
         visitor.request_reset(&other.account).await.expect(202, "");
         visitor.request_reset(&person.account).await.expect(202, "");
@@ -283,7 +283,7 @@ async fn no_permission_is_there_for_nothing() {
     for _ in 0..2 {
         here.sign_in(&person.account, "fleuve-7q").await.expect(200, "");
     }
-    portal.let_sessions_rest(&person.account).await;
+    portal.idle_sessions(&person.account).await;
     let ticket = here.cookie("__Host-session").expect("a session");
     let event = json!({"headers": {"authorization": format!("Bearer {ticket}")}});
     portal.invoke("authorizer", &event).await.expect("an answer");
@@ -304,7 +304,7 @@ async fn no_permission_is_there_for_nothing() {
     here.register("partage1").await.expect(202, "");
     there.sign_in(&person.account, "fleuve-8q").await.expect(200, "");
     let mail = portal.mails_to(&other.email).await.pop().expect("a mail");
-    portal.tell(&mail, "bounce").await;
+    portal.send_ses_event(&mail, "bounce").await;
     let bounced =
         async || portal.items("Directory").await.into_iter().find(|entry| entry["bounced_at"]["N"].is_string());
     portal.until("the mailbox is known to bounce", bounced).await;

@@ -3,7 +3,7 @@
 use guichet_tests::{Person, Portal, Setup};
 
 #[tokio::test]
-async fn one_registers_reads_the_mail_sets_a_password_and_signs_in() {
+async fn register_then_sign_in() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
 
@@ -25,7 +25,7 @@ async fn one_registers_reads_the_mail_sets_a_password_and_signs_in() {
 }
 
 #[tokio::test]
-async fn one_who_forgot_the_password_sets_a_new_one() {
+async fn forgotten_password_reset() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "ancien1").await;
@@ -42,7 +42,7 @@ async fn one_who_forgot_the_password_sets_a_new_one() {
 }
 
 #[tokio::test]
-async fn who_registers_and_who_forgot_may_take_either_way_in() {
+async fn register_and_reset_are_interchangeable() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.request_reset(&person.account).await.expect(202, "");
@@ -56,7 +56,7 @@ async fn who_registers_and_who_forgot_may_take_either_way_in() {
 }
 
 #[tokio::test]
-async fn known_unknown_and_inactive_names_get_the_same_bytes() {
+async fn enumeration_by_response_bytes_is_impossible() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let known = Person::new();
@@ -76,7 +76,7 @@ async fn known_unknown_and_inactive_names_get_the_same_bytes() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_as_people_type_it() {
+async fn account_input_is_normalized() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&format!("  RESEAU\\{} ", person.account.to_uppercase())).await.expect(202, "");
@@ -86,7 +86,7 @@ async fn a_name_is_taken_as_people_type_it() {
 }
 
 #[tokio::test]
-async fn an_impatient_click_sends_one_mail() {
+async fn duplicate_requests_are_idempotent() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     for _ in 0..8 {
@@ -107,7 +107,7 @@ async fn all_ended(portal: &Portal) -> Vec<serde_json::Value> {
 
 /// What ends where nobody can be mailed says so on the request, for the desk.
 #[tokio::test]
-async fn who_cannot_be_mailed_is_not_and_the_reason_is_kept() {
+async fn unmailable_request_ends_with_reason() {
     let portal = Setup::new().start();
     let visitor = portal.visitor();
     for (name, status) in [

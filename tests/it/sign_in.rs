@@ -4,7 +4,7 @@ use guichet_tests::{Person, Portal};
 use serde_json::json;
 
 #[tokio::test]
-async fn only_se_souvenir_de_moi_outlives_the_browser() {
+async fn session_cookie_persists_only_with_remember_me() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -28,7 +28,7 @@ async fn only_se_souvenir_de_moi_outlives_the_browser() {
 }
 
 #[tokio::test]
-async fn a_client_without_cookies_signs_in_over_a_header() {
+async fn bearer_client_signs_in_without_cookies() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -51,7 +51,7 @@ async fn a_client_without_cookies_signs_in_over_a_header() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_for_a_thief_too() {
+async fn sign_out_revokes_the_session_token() {
     let portal = Portal::shared();
     let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -68,14 +68,14 @@ async fn signing_out_ends_the_session_for_a_thief_too() {
 }
 
 #[tokio::test]
-async fn a_session_ends_with_either_of_its_ends_though_its_item_is_there() {
+async fn session_expiry_is_enforced_before_ttl_deletion() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
     for end in ["idle_ends_at", "ends_at"] {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         visitor.get("/api/session").await.expect(200, "");
-        portal.let_sessions_end(&person.account, end).await;
+        portal.end_sessions(&person.account, end).await;
         for path in ["/api/session", "/api/sessions", "/api/events"] {
             visitor.get(path).await.expect(401, "not-signed-in");
         }
@@ -83,7 +83,7 @@ async fn a_session_ends_with_either_of_its_ends_though_its_item_is_there() {
 }
 
 #[tokio::test]
-async fn each_sign_in_is_a_new_session_and_ends_the_one_presented() {
+async fn sign_in_replaces_the_presented_session() {
     let portal = Portal::shared();
     let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -96,7 +96,7 @@ async fn each_sign_in_is_a_new_session_and_ends_the_one_presented() {
 }
 
 #[tokio::test]
-async fn wrong_unknown_unset_and_inactive_are_told_alike() {
+async fn sign_in_errors_do_not_reveal_accounts() {
     let portal = Portal::shared();
     let (person, unset, visitor) = (Person::new(), Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -119,7 +119,7 @@ async fn wrong_unknown_unset_and_inactive_are_told_alike() {
 }
 
 #[tokio::test]
-async fn a_tampered_ticket_is_none() {
+async fn tampered_session_token_is_refused() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;

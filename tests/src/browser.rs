@@ -5,9 +5,9 @@
 
 use crate::build::workspace;
 use crate::chromium::{Driver, chromedriver, chromium, connect};
+use crate::leak_scanner::Secrets;
+use crate::person::Person;
 use crate::portal::Portal;
-use crate::staff::Person;
-use crate::traces::Met;
 use fantoccini::cookies::Cookie;
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
@@ -30,7 +30,7 @@ pub struct Browser {
     pub(crate) client: Client,
     url: String,
     languages: &'static str,
-    met: Met,
+    met: Secrets,
     // In this order: the programs end before their folder goes.
     driver: Driver,
     profile: TempDir,

@@ -25,18 +25,18 @@ impl Portal {
 
     /// Ends the next process of a function that comes to this point (`functions/shared/platform/src/failpoint.rs`): `kill`, or
     /// `panic`; with `always ` before it, every one.
-    pub fn rehearse(&self, point: &str, how: &str) {
+    pub fn set_failpoint(&self, point: &str, how: &str) {
         std::fs::write(self.rehearsal().join(point), how).expect("it is asked for");
     }
 
     /// Whether a point was come to, which takes away what was asked for.
     #[must_use]
-    pub fn is_rehearsed(&self, point: &str) -> bool {
+    pub fn has_failpoint(&self, point: &str) -> bool {
         !self.rehearsal().join(point).exists()
     }
 
     /// Nobody is ended any more.
-    pub fn forget_rehearsals(&self) {
+    pub fn clear_failpoints(&self) {
         for entry in std::fs::read_dir(self.rehearsal()).expect("a folder").filter_map(Result::ok) {
             if !entry.file_name().to_string_lossy().starts_with("clock") {
                 std::fs::remove_file(entry.path()).expect("what was asked for");
@@ -63,7 +63,7 @@ impl Portal {
     }
 
     /// Lets SES tell something of a mail: a name of `infra/local/src/aws/ses_event.rs`, such as `bounce`.
-    pub async fn tell(&self, mail: &Mail, event: &str) {
+    pub async fn send_ses_event(&self, mail: &Mail, event: &str) {
         let url = format!("{}/_local/mail/{}/{event}", self.url(), mail.id);
         let told = reqwest::Client::new().post(url).send().await.expect("SES tells");
         assert_eq!(told.status(), 204, "{event}");
@@ -76,7 +76,7 @@ impl Portal {
     }
 
     /// All goes on.
-    pub fn mend(&self) {
+    pub fn clear_faults(&self) {
         // What is mended already is.
         let _ = std::fs::remove_file(self.setup().data().join("faults.json"));
     }

@@ -1,7 +1,7 @@
 //! The thirteen invariants, checked from the tables, the mailbox and the public doors.
 
-use crate::ground::Ground;
-use crate::staff::Person;
+use crate::fault_scenario::FaultScenario;
+use crate::person::Person;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -48,21 +48,21 @@ fn number(value: &Value) -> i64 {
     value["N"].as_str().and_then(|text| text.parse().ok()).unwrap_or_default()
 }
 
-impl Ground {
+impl FaultScenario {
     /// Holds all that has to hold after a fault, once it is over and all requests are at their ends.
     ///
     /// # Panics
     /// Where one does not hold.
-    pub async fn holds(&mut self) {
-        self.mend();
-        self.settle().await;
-        self.back_to_the_right_time();
+    pub async fn assert_invariants(&mut self) {
+        self.clear_faults();
+        self.drain().await;
+        self.reset_clock();
         self.nothing_is_lost().await;
         self.nothing_is_doubled().await;
         self.links_lead_to_one_change_each().await;
         self.changes_are_whole().await;
-        let given_away = self.portal.given_away();
-        assert!(given_away.is_empty(), "I6: {given_away:#?}");
+        let find_leaks = self.portal.find_leaks();
+        assert!(find_leaks.is_empty(), "I6: {find_leaks:#?}");
         self.expiries_are_of_their_kind().await;
         self.work_is_bounded().await;
         let person = self.all_goes_on().await;
@@ -188,7 +188,7 @@ impl Ground {
 
     /// I13, and with it I5, I7, I10 and I11: somebody who has nothing to do with the fault goes the whole way, at once.
     async fn all_goes_on(&mut self) -> Person {
-        let (person, visitor, stranger) = (Person::new(), self.portal.visitor(), self.portal.stranger());
+        let (person, visitor, stranger) = (Person::new(), self.portal.visitor(), self.portal.untrusted_visitor());
         visitor.register(&person.account).await.expect(202, "");
         let asked = Instant::now();
         let first = self.portal.mail_number(1, &person).await;
@@ -220,7 +220,7 @@ impl Ground {
         let visitor = self.portal.visitor();
         visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
         visitor.sign_in(&person.account, "abc2").await.expect(200, "");
-        self.portal.let_sessions_end(&person.account, "ends_at").await;
+        self.portal.end_sessions(&person.account, "ends_at").await;
         visitor.get("/api/session").await.expect(401, "not-signed-in");
         let mails = async || self.portal.mails_to(&person.email).await;
         // After a link, a notice, a link, a notice, and one that a stranger asked for.
@@ -229,7 +229,7 @@ impl Ground {
             assert!(asked.elapsed() < OTHERS_WAIT, "I13: {} mails to {}", mails().await.len(), person.account);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        self.portal.let_links_expire(&person.account).await;
+        self.portal.expire_links(&person.account).await;
         let newest = mails().await.into_iter().find(crate::Mail::has_link).expect("a link");
         visitor.check(newest.token()).await.expect(410, "link-expired");
     }

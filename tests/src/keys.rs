@@ -9,7 +9,7 @@ use std::path::PathBuf;
 impl Portal {
     /// Somebody who goes straight to the gateway, without the edge, from the same address as this visitor.
     #[must_use]
-    pub fn without_the_edge(&self, visitor: &Visitor) -> Visitor {
+    pub fn bypassing_the_edge(&self, visitor: &Visitor) -> Visitor {
         visitor.at(self.stack()["api"].as_str().expect("the gateway's address"))
     }
 

@@ -6,31 +6,31 @@
 
 #![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a harness that cannot go on stops its test")]
 
+mod accessibility;
 mod browser;
 mod build;
 mod chromium;
 mod engine;
+mod fault_scenario;
 mod faults;
-mod ground;
 mod invariants;
 mod keys;
 mod lambda;
-mod looks;
+mod leak_scanner;
 mod mailbox;
-mod patience;
+mod person;
 mod portal;
-mod staff;
 mod tables;
-mod traces;
 mod visitor;
+mod wait;
 
+pub use accessibility::{has_axe, lighthouse};
 pub use browser::Browser;
 pub use build::{binary, pages, sources, workspace};
 pub use engine::dynamodb;
-pub use ground::Ground;
+pub use fault_scenario::FaultScenario;
 pub use invariants::INVARIANTS;
-pub use looks::{has_axe, lighthouse};
 pub use mailbox::Mail;
-pub use portal::{Portal, Setup, left_behind, signal};
-pub use staff::Person;
+pub use person::Person;
+pub use portal::{Portal, Setup, process_cleanup, signal};
 pub use visitor::{Answer, Visitor};

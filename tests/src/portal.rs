@@ -1,9 +1,9 @@
 //! A local stack of its own, as `cargo dev` brings it up.
 
 use crate::build::{binary, workspace};
+use crate::leak_scanner::{self, Secrets};
 use crate::mailbox::Mail;
-use crate::staff::{self, Person};
-use crate::traces::{self, Met};
+use crate::person::{self, Person};
 use crate::visitor::Visitor;
 use guichet_deploy::child_guard;
 use serde_json::Value;
@@ -24,7 +24,7 @@ pub struct Portal {
     setup: Setup,
     process: Child,
     log: Arc<Mutex<String>>,
-    met: Met,
+    met: Secrets,
     /// While it is open, the stack lives; it is closed by the end of this process however it ends.
     _alive: ChildStdin,
 }
@@ -44,11 +44,11 @@ impl Setup {
         std::fs::create_dir_all(&folder).expect("a folder for the tests' data");
         forget_old_runs(&folder);
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
-        std::fs::write(data.path().join("directory.csv"), staff::directory()).expect("the directory is written");
+        std::fs::write(data.path().join("directory.csv"), person::directory()).expect("the directory is written");
         Self { data: Arc::new(data), arguments: Vec::new() }
     }
 
-    /// A stack on a copy of what an earlier run's stack left behind: see [`left_behind`].
+    /// A stack on a copy of what an earlier run's stack left behind: see [`process_cleanup`].
     #[must_use]
     pub fn on_a_copy_of(folder: &Path) -> Self {
         let setup = Self::new();
@@ -145,7 +145,7 @@ impl Portal {
         let url = told.recv_timeout(START).unwrap_or_else(|_| {
             panic!("the stack did not come up:\n{}", log.lock().expect("the log"));
         });
-        let met = Met::on(setup.data());
+        let met = Secrets::on(setup.data());
         Self { url, setup, process, log, met, _alive: alive }
     }
 
@@ -188,7 +188,7 @@ impl Portal {
 
     /// Ends the whole stack at once, as a power cut would, and brings it up again on the same data.
     #[must_use]
-    pub fn cut_and_restart(mut self) -> Self {
+    pub fn kill_and_restart(mut self) -> Self {
         signal("KILL", self.own_pid());
         let _ = self.process.wait();
         let setup = self.setup.clone();
@@ -209,7 +209,7 @@ impl Portal {
         &self.setup
     }
 
-    pub(crate) fn met(&self) -> &Met {
+    pub(crate) fn met(&self) -> &Secrets {
         &self.met
     }
 
@@ -221,7 +221,7 @@ impl Portal {
 
     /// Somebody elsewhere on the internet: an address of their own in 127.9.0.0/16.
     #[must_use]
-    pub fn stranger(&self) -> Visitor {
+    pub fn untrusted_visitor(&self) -> Visitor {
         static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(1);
         let [high, low] = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
         Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)), self.met.clone())
@@ -255,7 +255,7 @@ impl Portal {
     #[must_use]
     pub fn import(&self, lines: &str) -> (Option<i32>, String) {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
-        file.write_all(staff::HEADER.as_bytes())
+        file.write_all(person::HEADER.as_bytes())
             .and_then(|()| file.write_all(lines.as_bytes()))
             .expect("it is written");
         let path: PathBuf = file.path().into();
@@ -265,13 +265,13 @@ impl Portal {
 
 impl Portal {
     /// What a copy of all tables, while the stack runs, and of all that it wrote gives away.
-    pub(crate) fn given_away(&mut self) -> Vec<String> {
-        let mut copies = traces::files(self.setup.data());
+    pub(crate) fn find_leaks(&mut self) -> Vec<String> {
+        let mut copies = leak_scanner::files(self.setup.data());
         copies.push(("log of the stack itself".into(), self.log.lock().expect("the log").clone().into_bytes()));
         if matches!(self.process.try_wait(), Ok(None)) {
             copies.extend(self.tables_copied());
         }
-        traces::given_away(self.setup.data(), &copies)
+        leak_scanner::find_leaks(self.setup.data(), &copies)
     }
 
     /// All items, each table as JSON. On a thread of its own: this one may be in the middle of a story.
@@ -293,7 +293,7 @@ impl Portal {
 impl Drop for Portal {
     fn drop(&mut self) {
         // A story that failed says why by itself.
-        let told = if std::thread::panicking() { Vec::new() } else { self.given_away() };
+        let told = if std::thread::panicking() { Vec::new() } else { self.find_leaks() };
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
         let _ = self.process.wait();
         assert!(told.is_empty(), "a copy of the tables and logs gives away: {told:#?}");
@@ -303,9 +303,10 @@ impl Drop for Portal {
 /// The data folders of stacks that were not dropped: the one that stories share, and those of runs that were killed.
 /// Waits for the shared one's end, which follows that of the stories.
 #[must_use]
-pub fn left_behind() -> Vec<PathBuf> {
+pub fn process_cleanup() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(workspace().join("target/tests")).into_iter().flatten().filter_map(Result::ok);
-    let folders: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.join(traces::MET).exists()).collect();
+    let folders: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.join(leak_scanner::MET).exists()).collect();
     for folder in &folders {
         File::open(folder.join("lock")).and_then(|lock| lock.lock()).expect("nobody uses the folder any more");
     }

@@ -94,7 +94,7 @@ impl Portal {
     }
 
     /// Lets the time of every link of an account run out, as an hour would.
-    pub async fn let_links_expire(&self, account: &str) {
+    pub async fn expire_links(&self, account: &str) {
         for link in self.items("Tokens").await.iter().filter(|link| link["account"]["S"] == account) {
             let update = json!({
                 "Key": { "token_hash": link["token_hash"] },
@@ -106,7 +106,7 @@ impl Portal {
     }
 
     /// Lets the sessions of an account rest for some minutes.
-    pub async fn let_sessions_rest(&self, account: &str) {
+    pub async fn idle_sessions(&self, account: &str) {
         for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
             let update = json!({
                 "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
@@ -118,7 +118,7 @@ impl Portal {
     }
 
     /// Lets one end of each session of an account be past: `idle_ends_at` or `ends_at`.
-    pub async fn let_sessions_end(&self, account: &str, end: &str) {
+    pub async fn end_sessions(&self, account: &str, end: &str) {
         for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
             let update = json!({
                 "Key": { "account": session["account"], "secret_hash": session["secret_hash"] },
@@ -131,12 +131,12 @@ impl Portal {
     }
 
     /// Lets so much time pass for all counters that no window counts what they hold; what adds up stays.
-    pub async fn let_days_pass(&self) {
-        self.let_minutes_pass(31 * 24 * 60).await;
+    pub async fn advance_days(&self) {
+        self.advance_minutes(31 * 24 * 60).await;
     }
 
     /// Lets time pass for all counters of failures: what they hold happened earlier than they thought.
-    pub async fn let_minutes_pass(&self, minutes: i64) {
+    pub async fn advance_minutes(&self, minutes: i64) {
         let earlier = |number: &mut Value| {
             if let Some(text) = number["N"].as_str() {
                 *number = json!({ "N": (text.parse::<i64>().expect("a number") - minutes * 60).to_string() });
@@ -160,13 +160,13 @@ impl Portal {
     }
 
     /// Makes as if nobody had tried or asked for anything before.
-    pub async fn forget_all_attempts(&self) {
-        self.forget_counts("").await;
-        self.let_two_minutes_pass().await;
+    pub async fn clear_limits(&self) {
+        self.delete_counters("").await;
+        self.leave_dedup_window().await;
     }
 
     /// Forgets what was counted under this prefix, as if its time had run out.
-    pub async fn forget_counts(&self, prefix: &str) {
+    pub async fn delete_counters(&self, prefix: &str) {
         for counter in self.items("Throttles").await {
             if counter["counter"]["S"].as_str().is_some_and(|name| name.starts_with(prefix)) {
                 let key = json!({ "Key": { "counter": counter["counter"] } });
@@ -176,7 +176,7 @@ impl Portal {
     }
 
     /// Lets so much time pass that the next request for a mail is a new one.
-    pub async fn let_two_minutes_pass(&self) {
+    pub async fn leave_dedup_window(&self) {
         for request in self.items("MailRequests").await {
             let key = json!({ "Key": { "account_key": request["account_key"], "request": request["request"] } });
             self.dynamodb("DeleteItem", "MailRequests", key).await;

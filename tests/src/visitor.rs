@@ -1,8 +1,8 @@
 //! Somebody who uses the portal, over HTTP.
 
+use crate::leak_scanner::Secrets;
+use crate::person::Person;
 use crate::portal::Portal;
-use crate::staff::Person;
-use crate::traces::Met;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, Method, StatusCode};
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ pub struct Visitor {
     client: Client,
     cookies: Mutex<BTreeMap<String, String>>,
     patient: bool,
-    met: Met,
+    met: Secrets,
 }
 
 /// An answer, whole.
@@ -62,7 +62,7 @@ impl Answer {
 }
 
 impl Visitor {
-    pub(crate) fn new(url: &str, address: &str, met: Met) -> Self {
+    pub(crate) fn new(url: &str, address: &str, met: Secrets) -> Self {
         let client = Client::builder().local_address(address.parse::<std::net::IpAddr>().ok()).no_proxy();
         // Cookies are kept here: a jar that follows the letter would not send a Secure one to http://localhost.
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
@@ -156,7 +156,7 @@ impl Visitor {
 
     /// Takes the machine elsewhere: the same cookies, from there.
     #[must_use]
-    pub fn taken_to(&self, elsewhere: Self) -> Self {
+    pub fn with_cookies_of(&self, elsewhere: Self) -> Self {
         elsewhere.cookies.lock().expect("cookies").clone_from(&self.cookies.lock().expect("cookies"));
         elsewhere
     }

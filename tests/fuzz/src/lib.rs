@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn every_seed_holds() {
+    fn every_fuzz_seed_passes() {
         hold("account", super::account);
         hold("cookie", super::cookie);
         hold("event", super::event);

@@ -12,7 +12,7 @@ async fn post(visitor: &Visitor, path: &str, headers: &[(&str, &str)], body: imp
 const JSON: (&str, &str) = ("content-type", "application/json");
 
 #[tokio::test]
-async fn a_body_that_is_not_the_routes_is_refused() {
+async fn invalid_body_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let deep = format!(r#"{{"account":{}1{}}}"#, "[".repeat(1000), "]".repeat(1000));
@@ -45,7 +45,7 @@ async fn a_body_that_is_not_the_routes_is_refused() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_an_account_is_refused() {
+async fn invalid_account_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for account in ["", " ", "a b", "é", "a\u{0}b", "a/b", "<script>", "a\\", &"a".repeat(65), "ａｄｍｉｎ"] {
@@ -58,7 +58,7 @@ async fn what_cannot_be_an_account_is_refused() {
 }
 
 #[tokio::test]
-async fn more_than_four_kibibytes_are_refused() {
+async fn body_over_4_kib_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for path in ROUTES {
@@ -71,7 +71,7 @@ async fn more_than_four_kibibytes_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_declared_as_json_is_refused() {
+async fn other_content_types_are_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let body = format!(r#"{{"account": "{}"}}"#, Person::new().account);
@@ -85,7 +85,7 @@ async fn what_is_not_declared_as_json_is_refused() {
 }
 
 #[tokio::test]
-async fn another_sites_page_cannot_act_for_its_visitor() {
+async fn csrf_from_another_origin_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let body = r#"{"account": "tremblam", "password": "oie7"}"#;
@@ -108,7 +108,7 @@ async fn another_sites_page_cannot_act_for_its_visitor() {
 }
 
 #[tokio::test]
-async fn other_routes_and_methods_are_the_gateways_own_404() {
+async fn unknown_routes_and_methods_are_404() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for (method, path) in [
@@ -139,7 +139,7 @@ async fn other_routes_and_methods_are_the_gateways_own_404() {
 }
 
 #[tokio::test]
-async fn hostile_headers_and_queries_get_the_usual_answer() {
+async fn hostile_headers_and_queries_are_ignored() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let body = format!(r#"{{"account": "{}"}}"#, Person::new().account);
@@ -154,7 +154,7 @@ async fn hostile_headers_and_queries_get_the_usual_answer() {
 }
 
 #[tokio::test]
-async fn every_answer_says_what_it_is_and_that_it_is_not_to_be_kept() {
+async fn every_answer_has_content_type_and_no_store() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let answers = [

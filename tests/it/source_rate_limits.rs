@@ -8,9 +8,9 @@ fn retry_after(answer: &Answer) -> u64 {
 }
 
 #[tokio::test]
-async fn ten_failures_at_one_address_in_ten_minutes_close_it_whoever_they_are_of() {
+async fn source_rate_limit_of_10_failures_in_10_min() {
     let portal = Portal::shared();
-    let (person, stranger) = (Person::new(), portal.stranger());
+    let (person, stranger) = (Person::new(), portal.untrusted_visitor());
     portal.visitor().become_a_user(portal, &person, "oie7").await;
     for n in 0..10 {
         let account = if n % 2 == 0 { Person::new().account } else { format!("personne-{}-{n}", person.account) };
@@ -21,13 +21,13 @@ async fn ten_failures_at_one_address_in_ten_minutes_close_it_whoever_they_are_of
         assert!((500..=600).contains(&retry_after(&refused)), "{refused:?}");
     }
     // Nobody else is concerned, and the account's own budget is as it was.
-    portal.stranger().sign_in(&person.account, "oie7").await.expect(200, "");
+    portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 #[tokio::test]
-async fn fifty_guesses_at_once_from_one_address_are_ten() {
+async fn source_rate_limit_is_exact_for_parallel_guesses() {
     let portal = Portal::shared();
-    let stranger = portal.stranger();
+    let stranger = portal.untrusted_visitor();
     let accounts: Vec<_> = (0..50).map(|_| Person::new().account).collect();
     let answers = join_all(accounts.iter().map(|account| stranger.sign_in(account, "faux1"))).await;
     let verified = answers.iter().filter(|answer| answer.status == 401).count();
@@ -36,7 +36,7 @@ async fn fifty_guesses_at_once_from_one_address_are_ten() {
 }
 
 #[tokio::test]
-async fn an_address_that_thousands_share_serves_those_who_mistype_and_then_succeed() {
+async fn source_rate_limit_spares_shared_address_of_honest_users() {
     let portal = Portal::shared();
     let staff: Vec<_> = (0..6).map(|_| Person::new()).collect();
     join_all(staff.iter().map(async |person| {
@@ -44,7 +44,7 @@ async fn an_address_that_thousands_share_serves_those_who_mistype_and_then_succe
     }))
     .await;
     // One address; everybody on a machine that does not know them.
-    let hospital = portal.stranger();
+    let hospital = portal.untrusted_visitor();
     let machine = || hospital.beside();
     for person in &staff {
         for _ in 0..4 {
@@ -60,37 +60,37 @@ async fn an_address_that_thousands_share_serves_those_who_mistype_and_then_succe
 }
 
 #[tokio::test]
-async fn twenty_accounts_an_hour_are_tried_from_one_address() {
+async fn source_rate_limit_of_20_accounts_per_hour() {
     let portal = Setup::new().start();
-    let stranger = portal.stranger();
+    let stranger = portal.untrusted_visitor();
     let accounts: Vec<_> = (0..21).map(|_| Person::new().account).collect();
     for ten in [&accounts[..10], &accounts[10..20]] {
         for account in ten {
             stranger.sign_in(account, "faux1").await.expect(401, "invalid-credentials");
         }
         stranger.sign_in(&accounts[0], "faux1").await.expect(429, "too-many-attempts");
-        portal.let_minutes_pass(10).await;
+        portal.advance_minutes(10).await;
     }
     let refused = stranger.sign_in(&accounts[20], "faux1").await.expect(429, "too-many-attempts");
     assert!((2300..=2400).contains(&retry_after(&refused)), "the first of them is twenty minutes past: {refused:?}");
     stranger.sign_in(&accounts[0], "faux1").await.expect(401, "invalid-credentials");
-    portal.let_minutes_pass(41).await;
+    portal.advance_minutes(41).await;
     stranger.sign_in(&accounts[20], "faux1").await.expect(401, "invalid-credentials");
 }
 
 /// Guesses at an account of its own from an address of its own.
 async fn guess(portal: &Portal) -> Answer {
-    portal.stranger().sign_in(&Person::new().account, "faux1").await
+    portal.untrusted_visitor().sign_in(&Person::new().account, "faux1").await
 }
 
 #[tokio::test]
-async fn the_brake_stops_outside_for_an_hour_and_those_who_are_known_notice_nothing() {
+async fn circuit_breaker_blocks_only_untrusted_clients() {
     let portal = Setup::new().with("--set=UntrustedFailuresPerHour=6").start();
     let (person, unsigned) = (Person::new(), portal.visitor());
     unsigned.become_a_user(&portal, &person, "oie7").await;
-    let at_home = unsigned.taken_to(portal.stranger());
+    let at_home = unsigned.with_cookies_of(portal.untrusted_visitor());
     // Who succeeds takes back what they failed.
-    let slow = portal.stranger();
+    let slow = portal.untrusted_visitor();
     for _ in 0..3 {
         slow.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
@@ -107,23 +107,23 @@ async fn the_brake_stops_outside_for_an_hour_and_those_who_are_known_notice_noth
         let refused = stranger.sign_in(account, "oie7").await.expect(429, "too-many-attempts");
         assert!((3500..=3600).contains(&retry_after(&refused)), "{refused:?}");
     };
-    is_stopped(portal.stranger(), &person.account).await;
-    is_stopped(portal.stranger(), "personne").await;
+    is_stopped(portal.untrusted_visitor(), &person.account).await;
+    is_stopped(portal.untrusted_visitor(), "personne").await;
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     at_home.sign_in(&person.account, "oie7").await.expect(200, "");
     // Everybody else has the mailed link, and is known from then on.
-    let elsewhere = portal.stranger();
+    let elsewhere = portal.untrusted_visitor();
     elsewhere.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
     elsewhere.sign_in(&person.account, "abc2").await.expect(200, "");
 
-    portal.let_minutes_pass(61).await;
-    portal.stranger().sign_in(&person.account, "abc2").await.expect(200, "");
+    portal.advance_minutes(61).await;
+    portal.untrusted_visitor().sign_in(&person.account, "abc2").await.expect(200, "");
 }
 
 #[tokio::test]
-async fn the_brake_of_a_day_lets_one_guess_an_hour_through() {
+async fn circuit_breaker_daily_limit_allows_one_guess_per_hour() {
     let portal = Setup::new().with("--set=UntrustedFailuresPerDay=3").start();
     for _ in 0..3 {
         guess(&portal).await.expect(401, "invalid-credentials");
@@ -131,7 +131,7 @@ async fn the_brake_of_a_day_lets_one_guess_an_hour_through() {
     for _ in 0..2 {
         let refused = guess(&portal).await.expect(429, "too-many-attempts");
         assert!((3500..=3600).contains(&retry_after(&refused)), "{refused:?}");
-        portal.let_minutes_pass(60).await;
+        portal.advance_minutes(60).await;
         guess(&portal).await.expect(401, "invalid-credentials");
     }
     guess(&portal).await.expect(429, "too-many-attempts");

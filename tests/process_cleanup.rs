@@ -1,11 +1,11 @@
 //! After the stories: what the stack that they shared leaves behind. Those that had a stack of their own have looked
 //! through it as it stopped.
 
-use guichet_tests::{Setup, left_behind};
+use guichet_tests::{Setup, process_cleanup};
 
 #[test]
-fn a_copy_of_the_whole_suites_tables_and_logs_gives_no_secret_away() {
-    let folders = left_behind();
+fn leftover_tables_and_logs_leak_no_secrets() {
+    let folders = process_cleanup();
     assert!(!folders.is_empty(), "the stories come first: cargo test --test it");
     for folder in folders {
         // As it stops, it looks through all tables, and through all logs, those of the run among them.

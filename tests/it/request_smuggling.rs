@@ -9,7 +9,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const NOT_FOUND: &str = r#"{"message":"Not Found"}"#;
 
 #[tokio::test]
-async fn json_that_can_be_read_in_two_ways_is_not_read() {
+async fn ambiguous_json_is_refused() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let utf16: Vec<u8> = r#"{"account":"a","password":"b"}"#.encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -77,7 +77,7 @@ fn request(line: &str, headers: &str, body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_route_has_one_spelling_on_the_wire() {
+fn route_has_one_spelling() {
     let portal = Portal::shared();
     let length = format!("Content-Length: {}\r\n", BODY.len());
     let plain = raw(portal, &request("POST /api/login", &length, BODY));
@@ -112,7 +112,7 @@ fn a_route_has_one_spelling_on_the_wire() {
 }
 
 #[tokio::test]
-async fn a_method_is_the_one_that_is_sent() {
+async fn method_override_is_ignored() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
@@ -135,7 +135,7 @@ async fn a_method_is_the_one_that_is_sent() {
 }
 
 #[tokio::test]
-async fn the_mailed_link_leads_here_whatever_host_the_request_names() {
+async fn host_header_does_not_change_mailed_link() {
     let portal = Setup::new().start();
     let own = format!("{}/changer-mon-mot-de-passe#", portal.url());
     for headers in [
@@ -156,7 +156,7 @@ async fn the_mailed_link_leads_here_whatever_host_the_request_names() {
 }
 
 #[test]
-fn bytes_that_no_client_sends_end_in_a_refusal_and_start_nothing() {
+fn malformed_http_is_refused() {
     let portal = Portal::shared();
     let n = BODY.len();
     let second = "GET /api/session HTTP/1.1\r\nHost: localhost\r\n\r\n";

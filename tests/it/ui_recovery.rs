@@ -9,11 +9,11 @@ const RULES: &str = "Règles du mot de passe";
 const HURRY: &str = "const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 60);";
 
 #[tokio::test]
-async fn nothing_came_so_one_asks_again_where_one_is() {
+async fn missing_email_can_be_requested_again_in_place() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    browser.run_first(HURRY).await;
+    browser.run_on_new_document(HURRY).await;
     browser.go("/inscription").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
@@ -25,7 +25,7 @@ async fn nothing_came_so_one_asks_again_where_one_is() {
     portal.mail_number(1, &person).await;
 
     browser.wait_for("#again:not([aria-disabled])").await;
-    portal.let_two_minutes_pass().await;
+    portal.leave_dedup_window().await;
     browser.click("Envoyer de nouveau").await;
     browser.wait_for("#again[aria-disabled]").await;
     let mail = portal.mail_number(2, &person).await;
@@ -36,7 +36,7 @@ async fn nothing_came_so_one_asks_again_where_one_is() {
 }
 
 #[tokio::test]
-async fn a_link_that_dies_under_ones_hands_is_replaced_in_one_click() {
+async fn expired_link_is_replaced_in_one_click() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -44,7 +44,7 @@ async fn a_link_that_dies_under_ones_hands_is_replaced_in_one_click() {
     portal.mail_number(1, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     browser.wait_for_text(RULES).await;
-    portal.let_links_expire(&person.account).await;
+    portal.expire_links(&person.account).await;
     choose(&browser, "oie7").await;
     browser.wait_for_text("Ce lien est expiré").await;
     browser.click("Demander un nouveau lien").await;
@@ -57,7 +57,7 @@ async fn a_link_that_dies_under_ones_hands_is_replaced_in_one_click() {
 }
 
 #[tokio::test]
-async fn a_dead_link_asks_for_the_name_only_where_nobody_kept_it() {
+async fn expired_link_asks_for_account_only_if_unknown() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -83,7 +83,7 @@ async fn a_dead_link_asks_for_the_name_only_where_nobody_kept_it() {
 }
 
 #[tokio::test]
-async fn a_mangled_link_is_mended_and_a_broken_one_pasted() {
+async fn mangled_link_is_repaired_and_token_can_be_pasted() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -108,7 +108,7 @@ async fn a_mangled_link_is_mended_and_a_broken_one_pasted() {
 }
 
 #[tokio::test]
-async fn each_refusal_says_what_to_do_and_goes_away_when_it_is_done() {
+async fn form_errors_say_what_to_do_and_disappear() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -133,7 +133,7 @@ async fn each_refusal_says_what_to_do_and_goes_away_when_it_is_done() {
 }
 
 #[tokio::test]
-async fn the_whole_way_is_gone_without_a_mouse() {
+async fn keyboard_alone_is_enough() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();

@@ -26,13 +26,13 @@ const LONG: usize = 8;
 
 /// The secrets that were met on a stack.
 #[derive(Clone)]
-pub(crate) struct Met {
+pub(crate) struct Secrets {
     record: PathBuf,
     known: Arc<Mutex<BTreeSet<String>>>,
     waited: Arc<Mutex<(u64, Duration)>>,
 }
 
-impl Met {
+impl Secrets {
     /// Those of the stack with this data folder.
     pub(crate) fn on(data: &Path) -> Self {
         Self { record: data.join(MET), known: Arc::default(), waited: Arc::default() }
@@ -96,7 +96,7 @@ pub(crate) fn files(data: &Path) -> Vec<Copy> {
 
 /// Each secret of the data folder's record or mails that stands in a copy, and each mail address in a log. Empty: nothing
 /// does.
-pub(crate) fn given_away(data: &Path, copies: &[Copy]) -> Vec<String> {
+pub(crate) fn find_leaks(data: &Path, copies: &[Copy]) -> Vec<String> {
     let kept = |file| std::fs::read_to_string(data.join(file)).unwrap_or_default();
     let (record, mails) = (kept(MET), kept(MAILS));
     let mails = mails.lines().filter_map(|line| serde_json::from_str::<Mail>(line).ok());
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_found_in_whatever_way_it_is_spelled() {
+    fn leak_scanner_finds_encoded_secrets() {
         let password = "Phrase de passe ÿ?>7";
         let token = URL_SAFE_NO_PAD.encode([0xfb; 32]);
         for secret in [password, &token] {
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_password_is_found_as_a_field_alone() {
+    fn leak_scanner_finds_short_passwords_as_fields() {
         for text in [r#"{"S":"oie7"}"#, "password=oie7 ok", r#"password="oie7""#, r#"{\"a\":\"oie7\"}"#] {
             assert!(finds("oie7", text), "{text}");
         }
@@ -205,28 +205,28 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_address_is_found_in_a_log_and_nowhere_else() {
+    fn leak_scanner_finds_addresses_in_logs() {
         let data = tempfile::tempdir().unwrap();
         let copy = |name: &str| vec![(name.to_owned(), b"to marie@sante.example".to_vec())];
-        assert_eq!(given_away(data.path(), &copy("log mailer.log")).len(), 1);
-        assert!(given_away(data.path(), &copy("table Directory")).is_empty());
+        assert_eq!(find_leaks(data.path(), &copy("log mailer.log")).len(), 1);
+        assert!(find_leaks(data.path(), &copy("table Directory")).is_empty());
     }
 
     #[test]
-    fn every_file_of_a_stack_but_its_keys_and_mails_is_searched() {
+    fn leak_scanner_searches_every_file_of_a_stack() {
         let data = tempfile::tempdir().unwrap();
         std::fs::create_dir(data.path().join("logs")).unwrap();
         for name in ["logs/login.log", "dynamodb.sqlite-wal", "permissions.log", "secrets.json", "mail.jsonl"] {
             std::fs::write(data.path().join(name), "Phrase de passe 7").unwrap();
         }
-        Met::on(data.path()).passwords(br#"{"account": "a", "password": "Phrase de passe 7"}"#);
-        assert_eq!(given_away(data.path(), &files(data.path())).len(), 3);
+        Secrets::on(data.path()).passwords(br#"{"account": "a", "password": "Phrase de passe 7"}"#);
+        assert_eq!(find_leaks(data.path(), &files(data.path())).len(), 3);
 
         let token = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY";
         let text = format!("Votre lien :\nhttps://acces.example/changer-mon-mot-de-passe#{token}\n");
         let mail = serde_json::json!({ "id": "1", "subject": "", "text": text, "html": "", "sent_at": "" });
         std::fs::write(data.path().join("mail.jsonl"), format!("{mail}\n")).unwrap();
         std::fs::write(data.path().join("logs/mailer.log"), format!("sent {token}\n")).unwrap();
-        assert_eq!(given_away(data.path(), &files(data.path())).len(), 4);
+        assert_eq!(find_leaks(data.path(), &files(data.path())).len(), 4);
     }
 }

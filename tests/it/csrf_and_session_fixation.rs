@@ -24,7 +24,7 @@ fn bearer_of(visitor: &Visitor) -> String {
 }
 
 #[tokio::test]
-async fn a_session_that_an_attacker_planted_does_not_become_the_victims() {
+async fn sign_in_prevents_session_fixation() {
     let portal = Portal::shared();
     let (attacker, victim) = (Person::new(), Person::new());
     let theirs = signed_in(portal, &attacker).await;
@@ -50,7 +50,7 @@ async fn a_session_that_an_attacker_planted_does_not_become_the_victims() {
 }
 
 #[tokio::test]
-async fn of_two_session_cookies_no_mixture_is_made() {
+async fn two_session_cookies_are_not_mixed() {
     let portal = Portal::shared();
     let (one, other) = (Person::new(), Person::new());
     let (first, second) = (signed_in(portal, &one).await, signed_in(portal, &other).await);
@@ -72,7 +72,7 @@ async fn of_two_session_cookies_no_mixture_is_made() {
 }
 
 #[tokio::test]
-async fn a_kept_cookie_is_worth_nothing_after_a_password_change_or_a_reset_on_any_route() {
+async fn revoked_session_is_refused_on_every_route() {
     let portal = Portal::shared();
     for by_mail in [false, true] {
         let person = Person::new();
@@ -107,7 +107,7 @@ async fn signed_in_again(portal: &Portal, person: &Person, password: &str) -> Vi
 }
 
 #[tokio::test]
-async fn each_way_of_carrying_a_ticket_takes_its_own_alone_on_every_route() {
+async fn session_token_is_bound_to_its_transport() {
     let portal = Portal::shared();
     let person = Person::new();
     let visitor = signed_in(portal, &person).await;
@@ -135,7 +135,7 @@ async fn each_way_of_carrying_a_ticket_takes_its_own_alone_on_every_route() {
 }
 
 #[tokio::test]
-async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
+async fn csrf_is_rejected_on_every_route() {
     let portal = Portal::shared();
     let (person, other) = (Person::new(), Person::new());
     let visitor = signed_in(portal, &person).await;
@@ -177,7 +177,7 @@ async fn no_other_sites_page_can_act_on_any_route_for_who_is_signed_in() {
 }
 
 #[tokio::test]
-async fn a_browser_that_asks_first_is_told_nothing() {
+async fn cors_preflight_gets_no_allow_headers() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     for (method, path) in openapi::routes() {
@@ -198,7 +198,7 @@ async fn a_browser_that_asks_first_is_told_nothing() {
 }
 
 #[tokio::test]
-async fn of_two_links_used_at_the_same_moment_one_wins() {
+async fn two_links_used_concurrently_set_one_password() {
     let portal = Portal::shared();
     for _ in 0..3 {
         let (person, visitor) = (Person::new(), portal.visitor());
@@ -218,7 +218,7 @@ async fn of_two_links_used_at_the_same_moment_one_wins() {
 }
 
 #[tokio::test]
-async fn a_session_in_use_while_it_is_ended_stays_ended() {
+async fn revocation_wins_over_concurrent_use() {
     let portal = Portal::shared();
     let person = Person::new();
     let owner = signed_in(portal, &person).await;
@@ -227,7 +227,7 @@ async fn a_session_in_use_while_it_is_ended_stays_ended() {
         let thief = portal.visitor();
         thief.set_cookie(SESSION, &visitor.cookie(SESSION).unwrap());
         // It was last used over a minute ago, so that each use would write that down.
-        portal.let_sessions_rest(&person.account).await;
+        portal.idle_sessions(&person.account).await;
         // Not more at once than there are instances, or the end waits for its turn until all uses are over.
         let uses = join_all((0..4).map(|_| thief.get("/api/session")));
         let (uses, ended) = futures_util::future::join(uses, visitor.delete("/api/session")).await;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use guichet_tests::{Person, Portal};
 
 #[tokio::test]
-async fn fifty_people_go_the_whole_way_at_once() {
+async fn fifty_users_complete_the_journey_concurrently() {
     let portal = Portal::shared();
     let people: Vec<_> = (0..50).map(|_| Person::new()).collect();
     join_all(people.iter().enumerate().map(|(n, person)| async move {

@@ -1,7 +1,7 @@
-//! The ground of one fault: a stack, the people who meet the fault, and what may become of their mails.
+//! The scenario of one fault: a stack, the people who meet the fault, and what may become of their mails.
 
+use crate::person::Person;
 use crate::portal::{Portal, Setup};
-use crate::staff::Person;
 use crate::visitor::{Answer, Visitor};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,7 +24,7 @@ pub(crate) struct Asked {
 }
 
 /// Where one fault is met.
-pub struct Ground {
+pub struct FaultScenario {
     /// The stack.
     pub portal: Portal,
     pub(crate) asked: Vec<Asked>,
@@ -39,7 +39,7 @@ pub struct Ground {
     pub(crate) sweeps: u64,
 }
 
-impl Ground {
+impl FaultScenario {
     /// On a stack of its own.
     pub async fn new() -> Self {
         Self::on(Setup::new().with("--concurrency=2").start()).await
@@ -105,7 +105,7 @@ impl Ground {
     }
 
     /// Takes away what is kept until after this moment, in seconds since 1970: it was written by a clock that was ahead.
-    pub async fn forget_what_is_kept_beyond(&self, moment: i64) {
+    pub async fn delete_items_expired_before(&self, moment: i64) {
         for (table, keys) in [
             ("Sessions", ["account", "secret_hash"].as_slice()),
             ("Devices", &["account", "cookie_hash"]),
@@ -130,7 +130,7 @@ impl Ground {
 
     /// A known account and one that nobody bears are answered alike; how.
     pub async fn alike(&self, known: &Person, act: impl AsyncFn(&Visitor, &str) -> Answer) -> Answer {
-        let (one, other) = (self.portal.stranger(), self.portal.stranger());
+        let (one, other) = (self.portal.untrusted_visitor(), self.portal.untrusted_visitor());
         let (known, unknown) = (act(&one, &known.account).await, act(&other, "personne").await);
         let told = |answer: &Answer| (answer.status, answer.code(), answer.headers.contains_key("set-cookie"));
         assert_eq!(told(&known), told(&unknown), "known and unknown accounts are told apart");
@@ -139,10 +139,10 @@ impl Ground {
 
     /// The mailer's clock goes on so many seconds, and it looks for what is due. Whoever is at work comes to an end
     /// before: on a clock that leaps they would seem to be dead.
-    pub async fn later(&mut self, seconds: i64) {
+    pub async fn advance_clock(&mut self, seconds: i64) {
         let start = Instant::now();
         loop {
-            let under_way = self.under_way().await;
+            let under_way = self.in_progress().await;
             let at_work = |it: &Value| it["status"]["S"] == "sending" && start.elapsed() < AT_WORK;
             let just_asked = |it: &Value| it["attempts"]["N"] == "0" && start.elapsed() < ON_THE_WAY;
             if !under_way.iter().any(|it| at_work(it) || just_asked(it)) {
@@ -157,30 +157,30 @@ impl Ground {
     }
 
     /// Lets time pass until no request is under way.
-    pub async fn settle(&mut self) {
+    pub async fn drain(&mut self) {
         for _ in 0..PATIENCE {
-            if self.under_way().await.is_empty() {
+            if self.in_progress().await.is_empty() {
                 return;
             }
-            self.later(A_WHILE).await;
+            self.advance_clock(A_WHILE).await;
         }
-        panic!("requests are still under way: {:#?}\n{}", self.under_way().await, self.portal.log());
+        panic!("requests are still under way: {:#?}\n{}", self.in_progress().await, self.portal.log());
     }
 
     /// Waits until a person's request stands so.
-    pub async fn comes_to(&self, person: &Person, status: &str) {
+    pub async fn wait_for_status(&self, person: &Person, status: &str) {
         let stands_so = async || (self.request_of(person).await["status"]["S"] == status).then_some(());
         self.portal.until(&format!("the request of {} is {status}", person.account), stands_so).await;
     }
 
     /// The mailer's clock is right again.
-    pub fn back_to_the_right_time(&mut self) {
+    pub fn reset_clock(&mut self) {
         self.clock = 0;
         self.portal.move_clock("mailer", 0);
     }
 
     /// The requests that are under way.
-    pub async fn under_way(&self) -> Vec<Value> {
+    pub async fn in_progress(&self) -> Vec<Value> {
         let mut requests = self.portal.items("MailRequests").await;
         requests.retain(|request| ["pending", "sending"].contains(&request["status"]["S"].as_str().unwrap_or("?")));
         requests
@@ -198,8 +198,8 @@ impl Ground {
     }
 
     /// The fault is over: all goes on, at the right time.
-    pub fn mend(&self) {
-        self.portal.mend();
+    pub fn clear_faults(&self) {
+        self.portal.clear_faults();
     }
 
     /// Nothing else is to be told on this stack.
@@ -213,7 +213,7 @@ impl Ground {
             return None;
         }
         self.portal.move_clock("mailer", 0);
-        self.portal.forget_all_attempts().await;
+        self.portal.clear_limits().await;
         Some(self.portal)
     }
 }

@@ -73,7 +73,7 @@ const MORE: &str = r"
 impl Browser {
     /// Holds the page, in the state that it is in, to what axe-core knows of WCAG 2.2 and good practice, and to a window
     /// without sideways scrolling, on every screen. `state` names it.
-    pub async fn look(&self, state: &str) {
+    pub async fn assert_accessible(&self, state: &str) {
         let mut found = String::new();
         for screen in SCREENS {
             self.on(screen).await;
@@ -101,12 +101,12 @@ impl Browser {
     }
 
     /// From now on each answer takes so much longer, or none comes.
-    pub async fn slow_line(&self, longer: Duration) {
+    pub async fn slow_network(&self, longer: Duration) {
         self.line(false, longer).await;
     }
 
     /// From now on no answer comes.
-    pub async fn no_line(&self) {
+    pub async fn go_offline(&self) {
         self.line(true, Duration::ZERO).await;
     }
 
@@ -119,7 +119,7 @@ impl Browser {
     }
 
     /// Runs this script in each page from now on, before the page's own.
-    pub async fn run_first(&self, script: &str) {
+    pub async fn run_on_new_document(&self, script: &str) {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 

@@ -16,14 +16,14 @@ pub(crate) async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -
 }
 
 #[tokio::test]
-async fn a_name_is_mailed_three_times_an_hour_known_or_not_and_a_stranger_silences_nobody() {
+async fn rate_limit_of_3_requests_per_hour_and_queue() {
     let portal = Setup::new().start();
     let person = Person::new();
-    let stranger = portal.stranger();
+    let stranger = portal.untrusted_visitor();
     for account in [person.account.as_str(), "personne-ne-porte-ce-nom"] {
         let (done, refused) = until_refused(6, async |_| {
             let answer = stranger.request_reset(account).await;
-            portal.let_two_minutes_pass().await;
+            portal.leave_dedup_window().await;
             answer
         })
         .await;
@@ -40,9 +40,9 @@ async fn a_name_is_mailed_three_times_an_hour_known_or_not_and_a_stranger_silenc
 }
 
 #[tokio::test]
-async fn one_address_outside_asks_for_sixty_mails_in_ten_minutes() {
+async fn rate_limit_of_60_requests_per_source_in_10_min() {
     let portal = Portal::shared();
-    let (stranger, other) = (portal.stranger(), portal.stranger());
+    let (stranger, other) = (portal.untrusted_visitor(), portal.untrusted_visitor());
     let prefix = Person::new().account;
     let (done, _) = until_refused(120, async |n| stranger.register(&format!("{prefix}-{n}")).await).await;
     assert!(done >= 60, "{done}");
@@ -53,9 +53,9 @@ async fn one_address_outside_asks_for_sixty_mails_in_ten_minutes() {
 }
 
 #[tokio::test]
-async fn dead_links_are_tried_twenty_times_from_one_address() {
+async fn invalid_tokens_are_rate_limited_per_source() {
     let portal = Portal::shared();
-    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.stranger());
+    let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.untrusted_visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     let unknown = "A".repeat(43);
@@ -67,9 +67,9 @@ async fn dead_links_are_tried_twenty_times_from_one_address() {
     assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 600);
     // From there not even a good link is looked at; from anywhere else it is as good as before.
     stranger.check(mail.token()).await.expect(429, "too-many-attempts");
-    portal.stranger().check(mail.token()).await.expect(200, "");
+    portal.untrusted_visitor().check(mail.token()).await.expect(200, "");
     // A refused password is no dead link.
-    let honest = portal.stranger();
+    let honest = portal.untrusted_visitor();
     for _ in 0..25 {
         honest.reset(mail.token(), "court").await.expect(422, "password-refused");
     }
@@ -77,7 +77,7 @@ async fn dead_links_are_tried_twenty_times_from_one_address() {
 }
 
 #[tokio::test]
-async fn accounts_are_looked_up_sixty_times_a_minute_from_one_address() {
+async fn rate_limit_of_60_searches_per_minute() {
     let portal = Setup::new().start();
     let search = |visitor: Visitor| async move {
         visitor.post("/api/find-account", json!({ "email": "personne@sante.example" })).await

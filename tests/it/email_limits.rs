@@ -25,15 +25,15 @@ fn none_is_under_way(states: &[String]) -> bool {
 }
 
 #[tokio::test]
-async fn a_flood_from_many_addresses_sends_four_mails_a_day_and_the_owners_request_still_goes() {
+async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
     let mut ends = Vec::new();
     for _ in 0..3 {
-        portal.stranger().register(&person.account).await.expect(202, "");
-        portal.stranger().request_reset(&person.account).await.expect(202, "");
+        portal.untrusted_visitor().register(&person.account).await.expect(202, "");
+        portal.untrusted_visitor().request_reset(&person.account).await.expect(202, "");
         ends.extend(states(&portal, none_is_under_way).await);
-        portal.let_two_minutes_pass().await;
+        portal.leave_dedup_window().await;
     }
     assert_eq!((count(&ends, "delivered"), count(&ends, "capped")), (4, 2), "{ends:?}");
     assert_eq!(portal.mails_to(&person.email).await.len(), 4);
@@ -43,27 +43,27 @@ async fn a_flood_from_many_addresses_sends_four_mails_a_day_and_the_owners_reque
     let mail = portal.mail_number(5, &person).await;
     owner.reset(mail.token(), "oie7").await.expect(204, "");
     portal.mail_number(6, &person).await;
-    let at_home = owner.taken_to(portal.stranger());
+    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     at_home.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(7, &person).await;
-    portal.let_two_minutes_pass().await;
+    portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
     assert_eq!(count(&states(&portal, none_is_under_way).await, "capped"), 1);
 
     // Tomorrow is another day.
-    portal.forget_counts("mailer#mailbox#").await;
-    portal.let_two_minutes_pass().await;
+    portal.delete_counters("mailer#mailbox#").await;
+    portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(8, &person).await;
 }
 
 #[tokio::test]
-async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_released() {
+async fn email_rate_limit_defers_and_resumes_oldest_first() {
     let portal = Setup::new().with("--set=EmailsPerHour=10").start();
     let strangers: Vec<_> = (0..15).map(|_| Person::new()).collect();
     for (n, person) in strangers.iter().enumerate() {
-        portal.stranger().register(&person.account).await.expect(202, "");
-        portal.stranger().register(&format!("personne-{}", person.account)).await.expect(202, "");
+        portal.untrusted_visitor().register(&person.account).await.expect(202, "");
+        portal.untrusted_visitor().register(&format!("personne-{}", person.account)).await.expect(202, "");
         if n < 8 {
             portal.mail_number(1, person).await;
         }
@@ -81,14 +81,14 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
     portal.visitor().register(&known.account).await.expect(202, "");
     portal.mail_number(1, &known).await;
     let mail = portal.mail_number(1, &strangers[0]).await;
-    portal.stranger().reset(mail.token(), "oie7").await.expect(204, "");
+    portal.untrusted_visitor().reset(mail.token(), "oie7").await.expect(204, "");
     portal.mail_number(2, &strangers[0]).await;
     let late = Person::new();
     portal.visitor().register(&late.account).await.expect(202, "");
     states(&portal, |states| count(states, "sending") == 0).await;
     assert!(portal.mails_to(&late.email).await.is_empty(), "the hour's ten are out");
 
-    portal.forget_counts("mailer#all-emails").await;
+    portal.delete_counters("mailer#all-emails").await;
     portal.sweep().await;
     portal.mail_number(1, &late).await;
     let held = &strangers[8..];
@@ -103,14 +103,14 @@ async fn over_the_brake_mails_are_held_and_go_out_oldest_first_when_it_is_releas
 }
 
 #[tokio::test]
-async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterwards() {
+async fn ses_throttling_defers_and_resumes_each_email_once() {
     let portal = Setup::new().start();
     let people: Vec<_> = (0..4).map(|_| Person::new()).collect();
     portal.fail(&json!([{
         "service": "ses", "mode": "throttle",
     }]));
     for (n, person) in people.iter().enumerate() {
-        let visitor = if n % 2 == 0 { portal.stranger() } else { portal.visitor() };
+        let visitor = if n % 2 == 0 { portal.untrusted_visitor() } else { portal.visitor() };
         visitor.register(&person.account).await.expect(202, "");
     }
     // More refusals than the attempts that one request has.
@@ -121,7 +121,7 @@ async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterward
     portal.until("SES refuses", refused).await;
     let requests = portal.items("MailRequests").await;
     assert_eq!(requests.len(), people.len());
-    portal.mend();
+    portal.clear_faults();
     portal.sweep().await;
     for person in &people {
         portal.mail_number(1, person).await;
@@ -130,7 +130,7 @@ async fn while_ses_takes_nothing_mails_are_held_and_each_goes_out_once_afterward
 }
 
 #[tokio::test]
-async fn mails_go_to_the_organisations_domains_alone() {
+async fn email_is_limited_to_allowed_domains() {
     let portal = Setup::new().with("--set=MailDomains=*@sante.example,*@chu.example").start();
     let (code, said) = portal.import("ailleurs,ailleurs@evil.example,Alice,Ailleurs,fr,oui\n");
     assert_eq!(code, Some(0), "{said}");

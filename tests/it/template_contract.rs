@@ -15,14 +15,14 @@ fn changed(changes: &[(&str, &str)]) -> String {
 }
 
 #[test]
-fn functions_and_pages_hold_one_password_policy() {
+fn functions_and_pages_share_the_password_policy() {
     let policy = |line: &'static str| Some(line.split_once("\"min_length\"")?.1.trim_end_matches(['}', '\'']));
     let policies: Vec<_> = include_str!("../../infra/template.yaml").lines().filter_map(policy).collect();
     assert!(policies.len() == 4 && policies.iter().all(|it| *it == policies[0]), "{policies:#?}");
 }
 
 #[tokio::test]
-async fn a_route_a_table_a_permission_and_a_header_are_there_as_the_template_says() {
+async fn local_stack_follows_the_template() {
     let route = "        SignOut: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: DELETE, Path: /api/session}}\n";
     let another = "        Encore: {Type: HttpApi, Properties: {ApiId: !Ref Api, Method: GET, Path: /api/encore}}\n";
     let table = "  Annexe:\n    Type: AWS::DynamoDB::Table\n    Properties:\n      BillingMode: PAY_PER_REQUEST\n      \

@@ -25,7 +25,7 @@ async fn invited(portal: &Portal) -> (Person, String) {
 }
 
 #[tokio::test]
-async fn a_colleague_who_is_still_signed_in_is_named_and_signed_out_in_one_click() {
+async fn signed_in_colleague_is_shown_and_signed_out_in_one_click() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (first, second) = (Person::new(), Person::new());
@@ -43,7 +43,7 @@ async fn a_colleague_who_is_still_signed_in_is_named_and_signed_out_in_one_click
 }
 
 #[tokio::test]
-async fn signing_out_in_one_tab_leaves_nothing_in_the_other() {
+async fn sign_out_clears_other_tabs() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -61,7 +61,7 @@ async fn signing_out_in_one_tab_leaves_nothing_in_the_other() {
 }
 
 #[tokio::test]
-async fn a_session_that_ends_elsewhere_leads_to_sign_in_at_the_next_click() {
+async fn revoked_session_redirects_to_sign_in() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, telephone) = (Person::new(), portal.visitor());
@@ -77,22 +77,24 @@ async fn a_session_that_ends_elsewhere_leads_to_sign_in_at_the_next_click() {
 }
 
 #[tokio::test]
-async fn a_screen_that_was_left_alone_shows_nothing_past_the_sessions_end() {
+async fn expired_session_clears_the_screen() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().become_a_user(portal, &person, "oie7").await;
     // For what the page waits, an hour is two seconds.
-    browser.run_first("const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 1800);").await;
+    browser
+        .run_on_new_document("const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 1800);")
+        .await;
     sign_in(&browser, &person).await;
-    portal.let_sessions_end(&person.account, "idle_ends_at").await;
+    portal.end_sessions(&person.account, "idle_ends_at").await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(SIGN_IN_FIRST).await;
     assert!(!browser.shows_text(&person.family_name).await, "nothing of who was signed in is shown");
 }
 
 #[tokio::test]
-async fn a_link_in_two_tabs_works_in_one() {
+async fn link_in_two_tabs_works_once() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (_, link) = invited(portal).await;
@@ -110,7 +112,7 @@ async fn a_link_in_two_tabs_works_in_one() {
 }
 
 #[tokio::test]
-async fn what_was_asked_for_at_the_workstation_is_done_on_the_telephone() {
+async fn link_requested_on_workstation_works_on_phone() {
     let portal = Portal::shared();
     let Some(workstation) = Browser::open(portal).await else { return };
     let Some(telephone) = Browser::open(portal).await else { return };
@@ -131,7 +133,7 @@ async fn what_was_asked_for_at_the_workstation_is_done_on_the_telephone() {
 }
 
 #[tokio::test]
-async fn a_scanner_that_opens_the_link_and_presses_its_buttons_uses_nothing_up() {
+async fn link_scanner_does_not_use_up_the_link() {
     let portal = Portal::shared();
     let Some(scanner) = Browser::open(portal).await else { return };
     let Some(browser) = Browser::open(portal).await else { return };
@@ -148,7 +150,7 @@ async fn a_scanner_that_opens_the_link_and_presses_its_buttons_uses_nothing_up()
 }
 
 #[tokio::test]
-async fn without_scripts_every_page_says_what_to_do_and_whom_to_call() {
+async fn pages_without_scripts_show_alternatives() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     // What is said of accessibility can be read as it is.
@@ -162,19 +164,19 @@ async fn without_scripts_every_page_says_what_to_do_and_whom_to_call() {
 }
 
 #[tokio::test]
-async fn on_a_slow_line_the_button_says_so_and_twice_is_once() {
+async fn slow_request_shows_progress_and_is_sent_once() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().become_a_user(portal, &person, "oie7").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.fill("Mot de passe", "oie7").await;
-    browser.slow_line(Duration::from_secs(3)).await;
+    browser.slow_network(Duration::from_secs(3)).await;
     browser.click("Soumettre").await;
     browser.wait_for_text("Un instant…").await;
     browser.click("Un instant…").await;
     browser.press(&Key::Enter).await;
-    browser.slow_line(Duration::ZERO).await;
+    browser.slow_network(Duration::ZERO).await;
     browser.wait_for_path("/mon-compte").await;
     browser.wait_for("#sessions > li").await;
     let sessions = portal.visitor();
@@ -184,23 +186,23 @@ async fn on_a_slow_line_the_button_says_so_and_twice_is_once() {
 }
 
 #[tokio::test]
-async fn without_a_line_nothing_that_was_typed_is_lost() {
+async fn offline_form_keeps_its_input() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (_, link) = invited(portal).await;
     browser.go(&link).await;
     browser.wait_for_text("Règles du mot de passe").await;
-    browser.no_line().await;
+    browser.go_offline().await;
     choose(&browser, "oie7").await;
     browser.wait_for_text("Impossible de joindre le service. Ce que vous avez tapé est encore là.").await;
     assert_eq!(browser.reads("Confirmation du nouveau mot de passe").await, "oie7");
-    browser.slow_line(Duration::ZERO).await;
+    browser.slow_network(Duration::ZERO).await;
     browser.click("Soumettre").await;
     browser.wait_for_text(PASSWORD_SET).await;
 }
 
 #[tokio::test]
-async fn back_and_reload_lose_neither_the_link_nor_the_way() {
+async fn back_and_reload_keep_the_link() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, link) = invited(portal).await;
@@ -225,7 +227,7 @@ async fn back_and_reload_lose_neither_the_link_nor_the_way() {
 }
 
 #[tokio::test]
-async fn password_managers_find_what_they_look_for() {
+async fn password_managers_recognize_the_forms() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, link) = invited(portal).await;
@@ -262,7 +264,7 @@ async fn password_managers_find_what_they_look_for() {
 }
 
 #[tokio::test]
-async fn a_password_is_pasted_shown_and_typed_under_caps_lock_knowingly() {
+async fn password_can_be_pasted_shown_and_warns_of_caps_lock() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
@@ -291,9 +293,9 @@ async fn a_password_is_pasted_shown_and_typed_under_caps_lock_knowingly() {
     assert!(!browser.shows_text("Le verrouillage des majuscules est activé.").await);
 
     browser.fill("Nom d'utilisateur", &person.account).await;
-    browser.slow_line(Duration::from_secs(2)).await;
+    browser.slow_network(Duration::from_secs(2)).await;
     browser.click("Soumettre").await;
     assert_eq!(browser.evaluate(kind).await, "password", "what is sent is not left on the screen");
-    browser.slow_line(Duration::ZERO).await;
+    browser.slow_network(Duration::ZERO).await;
     browser.wait_for_path("/mon-compte").await;
 }

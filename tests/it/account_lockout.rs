@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup};
 
 #[tokio::test]
-async fn the_sixth_guess_in_a_quarter_of_an_hour_is_refused_for_known_and_unknown_alike() {
+async fn lockout_after_five_failures_in_15_min_even_for_unknown_accounts() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
     let unknown = format!("inconnu-{}", person.account);
     for account in [&person.account, &unknown] {
-        let stranger = portal.stranger();
+        let stranger = portal.untrusted_visitor();
         for _ in 0..5 {
             stranger.sign_in(account, "faux1").await.expect(401, "invalid-credentials");
         }
@@ -21,13 +21,13 @@ async fn the_sixth_guess_in_a_quarter_of_an_hour_is_refused_for_known_and_unknow
 }
 
 #[tokio::test]
-async fn fifty_guesses_at_once_lock_nobody_out_where_they_are_known() {
+async fn parallel_guesses_do_not_lock_known_devices() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "oie7").await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
 
-    let strangers: Vec<_> = (0..50).map(|_| portal.stranger()).collect();
+    let strangers: Vec<_> = (0..50).map(|_| portal.untrusted_visitor()).collect();
     let answers = join_all(strangers.iter().map(|stranger| stranger.sign_in(&person.account, "faux1"))).await;
     let verified = answers.iter().filter(|answer| answer.status == 401).count();
     let refused = answers.iter().filter(|answer| answer.status == 429).count();
@@ -39,7 +39,7 @@ async fn fifty_guesses_at_once_lock_nobody_out_where_they_are_known() {
     // Now even the right password is refused from outside, but for the owner's own device, at home or elsewhere.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-    let at_home = owner.taken_to(portal.stranger());
+    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     at_home.sign_in(&person.account, "oie7").await.expect(200, "");
     // That success gave the strangers nothing back.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
@@ -50,64 +50,64 @@ async fn fifty_guesses_at_once_lock_nobody_out_where_they_are_known() {
 }
 
 #[tokio::test]
-async fn twenty_guesses_from_outside_are_all_there_ever_are_whoever_signs_in_meanwhile() {
+async fn permanent_lockout_after_20_untrusted_failures() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(&portal, &person, "oie7").await;
-    let at_home = owner.taken_to(portal.stranger());
+    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..4 {
         for _ in 0..5 {
-            portal.stranger().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+            portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
         }
-        portal.stranger().sign_in(&person.account, "faux1").await.expect(429, "too-many-attempts");
-        portal.let_days_pass().await;
+        portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(429, "too-many-attempts");
+        portal.advance_days().await;
         owner.sign_in(&person.account, "oie7").await.expect(200, "");
         at_home.sign_in(&person.account, "oie7").await.expect(200, "");
     }
-    let refused = portal.stranger().sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
+    let refused = portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     assert_eq!(refused.header("retry-after"), "86400", "only a mailed link helps");
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
-    portal.stranger().reset(mail.token(), "abc2").await.expect(204, "");
-    portal.stranger().sign_in(&person.account, "abc2").await.expect(200, "");
+    portal.untrusted_visitor().reset(mail.token(), "abc2").await.expect(204, "");
+    portal.untrusted_visitor().sign_in(&person.account, "abc2").await.expect(200, "");
 }
 
 #[tokio::test]
-async fn longer_passwords_bear_more_guesses() {
+async fn attempt_limit_grows_with_min_password_length() {
     let portal = Setup::new().with("--set=PasswordMinLength=8").start();
     let account = Person::new().account;
     for round in 0..20 {
         for _ in 0..5 {
-            let answer = portal.stranger().sign_in(&account, "faux1").await;
+            let answer = portal.untrusted_visitor().sign_in(&account, "faux1").await;
             assert_eq!(answer.status, 401, "guess {} of 100", round * 5);
         }
-        portal.let_days_pass().await;
+        portal.advance_days().await;
     }
-    portal.stranger().sign_in(&account, "faux1").await.expect(429, "too-many-attempts");
+    portal.untrusted_visitor().sign_in(&account, "faux1").await.expect(429, "too-many-attempts");
 }
 
 #[tokio::test]
-async fn a_known_device_has_a_budget_of_its_own_and_a_reset_elsewhere_makes_it_a_stranger() {
+async fn known_device_has_own_attempt_limits_until_a_reset() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
     let token = owner.become_a_user(portal, &person, "oie7").await;
     owner.check(&token).await.expect(410, "link-used");
     let [(name, value)] = &owner.devices()[..] else { panic!("setting the password makes the device known") };
     assert_eq!((name.len(), value.len()), ("__Host-device-".len() + 8, 22));
-    let at_home = owner.taken_to(portal.stranger());
+    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..10 {
         at_home.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
     at_home.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     // The stranger's budget is untouched by it.
-    portal.stranger().sign_in(&person.account, "oie7").await.expect(200, "");
+    portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
-    let elsewhere = portal.stranger();
+    let elsewhere = portal.untrusted_visitor();
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
     // Elsewhere is known now; the old device counts as anybody, at anybody's limit.
-    let anybody = owner.taken_to(portal.stranger());
+    let anybody = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..5 {
         anybody.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
@@ -116,7 +116,7 @@ async fn a_known_device_has_a_budget_of_its_own_and_a_reset_elsewhere_makes_it_a
 }
 
 #[tokio::test]
-async fn a_device_cookie_lets_nobody_in_and_says_what_it_must() {
+async fn device_cookie_authenticates_nobody() {
     let portal = Portal::shared();
     let (person, colleague, owner) = (Person::new(), Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "oie7").await;
@@ -128,7 +128,7 @@ async fn a_device_cookie_lets_nobody_in_and_says_what_it_must() {
     for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=15552000"] {
         assert!(device.split("; ").any(|part| part == attribute), "{attribute}: {device}");
     }
-    let thief = portal.stranger();
+    let thief = portal.untrusted_visitor();
     for (name, value) in owner.devices() {
         thief.set_cookie(&name, &value);
     }
@@ -137,11 +137,11 @@ async fn a_device_cookie_lets_nobody_in_and_says_what_it_must() {
 }
 
 #[tokio::test]
-async fn success_gives_the_failures_back_and_a_reset_ends_any_lock() {
+async fn success_clears_failures_and_reset_ends_lockout() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "oie7").await;
-    for place in [Portal::visitor, Portal::stranger] {
+    for place in [Portal::visitor, Portal::untrusted_visitor] {
         // On a new machine each time, so that none is known.
         for _ in 0..2 {
             for _ in 0..4 {
@@ -157,7 +157,7 @@ async fn success_gives_the_failures_back_and_a_reset_ends_any_lock() {
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     owner.reset(mail.token(), "abc2").await.expect(204, "");
-    for place in [Portal::visitor, Portal::stranger] {
+    for place in [Portal::visitor, Portal::untrusted_visitor] {
         place(portal).sign_in(&person.account, "abc2").await.expect(200, "");
     }
 }
