@@ -6,15 +6,15 @@ use guichet_tests::{FaultScenario, signal};
 use serde_json::json;
 
 faults! {
-    "F-41" "a function's clock is five minutes ahead or behind, an hour behind, past 2038; its signature is refused" "I8 I9" wrong_clocks;
-    "F-42" "an instance is frozen for an hour, and the keys are rotated meanwhile" "I8" frozen;
+    "F-41" "a clock is five minutes fast or slow, an hour slow, past 2038; a signature is rejected" "I8 I9" clock_skew;
+    "F-42" "an instance is frozen for an hour while keys rotate" "I8" frozen_during_rotation;
 }
 
 /// A link that nobody was mailed.
 const FORGED: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const FUNCTIONS: [&str; 7] = ["register", "request-reset", "mailer", "reset", "login", "session", "password"];
 
-async fn wrong_clocks(scenario: &mut FaultScenario) {
+async fn clock_skew(scenario: &mut FaultScenario) {
     for (function, seconds) in [
         ("mailer", 300),
         ("mailer", -300),
@@ -72,7 +72,7 @@ async fn wrong_clocks(scenario: &mut FaultScenario) {
     scenario.clear_faults();
 }
 
-async fn frozen(scenario: &mut FaultScenario) {
+async fn frozen_during_rotation(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let asleep = scenario.portal.pids_of("login");

@@ -9,20 +9,20 @@ use std::time::Duration;
 const SES_CLOSES: Duration = Duration::from_millis(300);
 
 faults! {
-    "F-01" "SES: 429, maximum sending rate exceeded, for a while" "I1 I2 I11 I12" rate_exceeded;
-    "F-02" "SES: 429, daily quota exceeded, for longer than a request lives" "I1 I7 I12" quota_exceeded;
-    "F-03" "SES: 500 once, twice, for ever" "I1 I2" broken;
-    "F-04" "SES: connections refused" "I1 I2" refused;
-    "F-05" "SES takes a mail and its answer is lost" "I2" answer_lost;
-    "F-06" "SES takes a mail and its answer is lost, each time" "I2" each_answer_lost;
-    "F-07" "SES takes 29 s" "I2 I12" slow;
-    "F-08" "SES refuses for good, or pauses" "I1 I12" refused_for_good;
-    "F-09" "a mail bounces, is complained of, delayed, rejected" "I1" bounced;
-    "F-10" "what SES tells is lost, doubled, out of order" "I1" told_badly;
-    "F-11" "the SDK's own retries on top of ours" "I2 I12" no_retries_of_the_sdk;
+    "F-01" "SES throttles (429, sending rate exceeded) for a while" "I1 I2 I11 I12" ses_rate_throttling;
+    "F-02" "SES throttles (429, daily quota exceeded) until requests expire" "I1 I7 I12" ses_quota_until_expiry;
+    "F-03" "SES answers 500 once, twice, and always" "I1 I2" ses_server_errors_backoff;
+    "F-04" "SES refuses connections" "I1 I2" ses_unreachable;
+    "F-05" "SES accepts a mail, and the answer is lost" "I2" ses_answer_lost;
+    "F-06" "SES accepts a mail, and every answer is lost" "I2" ses_every_answer_lost;
+    "F-07" "SES takes 29 s" "I2 I12" ses_timeout;
+    "F-08" "SES rejects permanently, or pauses sending" "I1 I12" ses_permanent_rejection;
+    "F-09" "a mail bounces, is complained about, delayed, rejected" "I1" bounce_and_complaint;
+    "F-10" "delivery events are lost, duplicated, out of order" "I1" delivery_events_lost_and_reordered;
+    "F-11" "the SDK's retries would multiply the mailer's" "I2 I12" ses_no_sdk_retries;
 }
 
-async fn rate_exceeded(scenario: &mut FaultScenario) {
+async fn ses_rate_throttling(scenario: &mut FaultScenario) {
     scenario.portal.fail(&json!([{ "service": "ses", "mode": "throttle" }]));
     let people = [scenario.asks().await, scenario.asks().await, scenario.asks().await];
     for _ in 0..5 {
@@ -35,7 +35,7 @@ async fn rate_exceeded(scenario: &mut FaultScenario) {
     }
 }
 
-async fn quota_exceeded(scenario: &mut FaultScenario) {
+async fn ses_quota_until_expiry(scenario: &mut FaultScenario) {
     let exceeded = json!({ "error": { "status": 429, "kind": "TooManyRequestsException", "message": "Daily message quota exceeded." } });
     scenario.portal.fail(&json!([{ "service": "ses", "mode": exceeded }]));
     let early = scenario.asks().await;
@@ -50,7 +50,7 @@ async fn quota_exceeded(scenario: &mut FaultScenario) {
     scenario.drain().await;
 }
 
-async fn broken(scenario: &mut FaultScenario) {
+async fn ses_server_errors_backoff(scenario: &mut FaultScenario) {
     let people = [Person::new(), Person::new(), Person::new()];
     let nth = [json!([1]), json!([1, 2]), json!([])];
     let rules = people.iter().zip(nth);
@@ -68,7 +68,7 @@ async fn broken(scenario: &mut FaultScenario) {
     assert_eq!(scenario.request_of(&people[1]).await["attempts"]["N"], "3");
 }
 
-async fn refused(scenario: &mut FaultScenario) {
+async fn ses_unreachable(scenario: &mut FaultScenario) {
     scenario.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
     tokio::time::sleep(SES_CLOSES).await;
     let person = scenario.asks().await;
@@ -85,7 +85,7 @@ fn silent(mode: &str, nth: &[u32]) -> serde_json::Value {
     json!([{ "service": "ses", "nth": nth, "mode": mode }, { "service": "events", "mode": "drop" }])
 }
 
-async fn answer_lost(scenario: &mut FaultScenario) {
+async fn ses_answer_lost(scenario: &mut FaultScenario) {
     scenario.portal.fail(&silent("drop-after", &[1]));
     let person = scenario.asks().await;
     scenario.ambiguous(&person, 1);
@@ -93,7 +93,7 @@ async fn answer_lost(scenario: &mut FaultScenario) {
     assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 2);
 }
 
-async fn each_answer_lost(scenario: &mut FaultScenario) {
+async fn ses_every_answer_lost(scenario: &mut FaultScenario) {
     scenario.portal.fail(&silent("drop-after", &[]));
     let person = scenario.asks().await;
     scenario.ambiguous(&person, 2);
@@ -103,7 +103,7 @@ async fn each_answer_lost(scenario: &mut FaultScenario) {
     assert_eq!(scenario.request_of(&person).await["reason"]["S"], "unanswered");
 }
 
-async fn slow(scenario: &mut FaultScenario) {
+async fn ses_timeout(scenario: &mut FaultScenario) {
     scenario.portal.fail(&json!([{ "service": "ses", "nth": [1], "mode": { "slow": 29_000 } }]));
     let person = scenario.asks().await;
     scenario.ambiguous(&person, 1);
@@ -112,7 +112,7 @@ async fn slow(scenario: &mut FaultScenario) {
     assert!(log.contains("imeout"), "the mailer does not wait for it");
 }
 
-async fn refused_for_good(scenario: &mut FaultScenario) {
+async fn ses_permanent_rejection(scenario: &mut FaultScenario) {
     let kinds =
         ["MessageRejected", "MailFromDomainNotVerifiedException", "AccountSuspendedException", "BadRequestException"];
     let people = kinds.map(|kind| (kind, Person::new()));
@@ -137,7 +137,7 @@ async fn refused_for_good(scenario: &mut FaultScenario) {
     assert_eq!(scenario.request_of(&paused).await["status"]["S"], "pending");
 }
 
-async fn bounced(scenario: &mut FaultScenario) {
+async fn bounce_and_complaint(scenario: &mut FaultScenario) {
     for (event, end) in [
         ("bounce", "bounced"),
         ("suppressed-bounce", "bounced"),
@@ -156,7 +156,7 @@ async fn bounced(scenario: &mut FaultScenario) {
     }
 }
 
-async fn told_badly(scenario: &mut FaultScenario) {
+async fn delivery_events_lost_and_reordered(scenario: &mut FaultScenario) {
     // Lost: what SES took is `sent`, and stays so.
     scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
     let lost = scenario.asks().await;
@@ -175,7 +175,7 @@ async fn told_badly(scenario: &mut FaultScenario) {
     }
 }
 
-async fn no_retries_of_the_sdk(scenario: &mut FaultScenario) {
+async fn ses_no_sdk_retries(scenario: &mut FaultScenario) {
     const SENT: &str = "MailerFunction ses SendEmail";
     let count = async |scenario: &FaultScenario| scenario.portal.calls().await.get(SENT).copied().unwrap_or_default();
     let before = count(scenario).await;

@@ -4,7 +4,7 @@
 #![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
 
 mod clocks;
-mod doors;
+mod link_requests;
 mod mails;
 mod passwords;
 mod sign_ins;
@@ -19,41 +19,41 @@ use std::fmt::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
-/// One fault: its number, what happens, what is looked at most closely, and its story.
 struct Fault {
     id: &'static str,
-    what: &'static str,
+    title: &'static str,
+    /// The invariants that the fault strains most.
     invariants: &'static str,
     name: &'static str,
-    story: for<'a> fn(&'a mut FaultScenario) -> BoxFuture<'a, ()>,
+    run: for<'a> fn(&'a mut FaultScenario) -> BoxFuture<'a, ()>,
 }
 
-/// The gateway's own answer for a function that died.
-fn gone(answer: &Answer) {
+/// Asserts the gateway's answer for a function that died.
+fn assert_gateway_500(answer: &Answer) {
     assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (500, ""), "{answer:?}");
 }
 
 /// The list of a file's faults.
 macro_rules! faults {
-    ($($id:literal $what:literal $invariants:literal $story:ident;)*) => {
+    ($($id:literal $title:literal $invariants:literal $run:ident;)*) => {
         pub(crate) const FAULTS: &[crate::Fault] = &[$(crate::Fault {
-            id: $id, what: $what, invariants: $invariants,
-            name: concat!(module_path!(), "::", stringify!($story)),
-            story: |scenario| Box::pin($story(scenario)),
+            id: $id, title: $title, invariants: $invariants,
+            name: concat!(module_path!(), "::", stringify!($run)),
+            run: |scenario| Box::pin($run(scenario)),
         }),*];
     };
 }
 use faults;
 
-/// Stacks that nobody is on.
+/// Idle stacks.
 static FREE: Mutex<Vec<Portal>> = Mutex::new(Vec::new());
-/// What was seen of each fault.
-static SEEN: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
+/// Whether each fault passed.
+static RESULTS: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
 
 fn all() -> Vec<&'static Fault> {
     let mut all: Vec<_> = [
         mails::FAULTS,
-        doors::FAULTS,
+        link_requests::FAULTS,
         passwords::FAULTS,
         sign_ins::FAULTS,
         stores::FAULTS,
@@ -67,63 +67,64 @@ fn all() -> Vec<&'static Fault> {
     all
 }
 
-fn meet(fault: &Fault) -> Result<(), Failed> {
+fn run(fault: &Fault) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let met = catch_unwind(AssertUnwindSafe(|| {
+    let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
             let free = FREE.lock().expect("the stacks").pop();
             let mut scenario = match free {
                 Some(portal) => FaultScenario::on(portal).await,
                 None => FaultScenario::new().await,
             };
-            (fault.story)(&mut scenario).await;
+            (fault.run)(&mut scenario).await;
             scenario.assert_invariants().await;
             FREE.lock().expect("the stacks").extend(scenario.leave().await);
         });
     }));
-    SEEN.lock().expect("what was seen").insert(fault.id, met.is_ok());
-    met.map_err(|_| format!("{} is not held: {}", fault.id, fault.what).into())
+    RESULTS.lock().expect("results").insert(fault.id, result.is_ok());
+    result.map_err(|_| format!("{} failed: {}", fault.id, fault.title).into())
 }
 
 fn table() -> String {
-    let mut table = "# Faults\n\nWritten by `cargo test --test faults`, which plays each of these at the wire before the real functions, lets it end,\n\
-        and then checks all thirteen invariants from the tables, the mailbox and the public doors (`tests/src/invariants.rs`).\n\
-        The column names those that the fault strains.\n\n| fault | what happens | result | invariants | test |\n|---|---|---|---|---|\n".to_owned();
-    let seen = SEEN.lock().expect("what was seen");
+    let mut table = "# Faults\n\nWritten by `cargo test --test faults`. Each fault is injected between the real functions and what they call; after it ends, all\n\
+        thirteen invariants are checked through the tables, the mailbox, and the API (`tests/src/invariants.rs`). The column names\n\
+        those that the fault strains most.\n\n| fault | what happens | result | invariants | test |\n|---|---|---|---|---|\n".to_owned();
+    let results = RESULTS.lock().expect("results");
     for fault in all() {
-        let result = match seen.get(fault.id) {
-            Some(true) => "held",
-            Some(false) => "not held",
+        let result = match results.get(fault.id) {
+            Some(true) => "passed",
+            Some(false) => "failed",
             None => "did not run",
         };
         let name = fault.name.trim_start_matches("faults::");
-        writeln!(table, "| {} | {} | {result} | {} | `{name}` |", fault.id, fault.what, fault.invariants)
+        writeln!(table, "| {} | {} | {result} | {} | `{name}` |", fault.id, fault.title, fault.invariants)
             .expect("text");
     }
     table += "\n| invariant | |\n|---|---|\n";
-    for (name, what) in INVARIANTS {
-        writeln!(table, "| {name} | {what} |").expect("text");
+    for (name, text) in INVARIANTS {
+        writeln!(table, "| {name} | {text} |").expect("text");
     }
-    let held = seen.values().filter(|held| **held).count();
-    writeln!(table, "\n{} faults ran, {held} held, {} not held.", seen.len(), seen.len() - held).expect("text");
+    let passed = results.values().filter(|passed| **passed).count();
+    writeln!(table, "\n{} faults ran, {passed} passed, {} failed.", results.len(), results.len() - passed)
+        .expect("text");
     table
 }
 
 fn main() {
     let mut arguments = Arguments::from_args();
-    // More stacks at once than this keep each other from answering in time.
+    // More stacks at once would slow each other down beyond the time limits.
     arguments.test_threads = arguments.test_threads.or(Some(3));
     let trials = all().into_iter().map(|fault| {
-        let name = format!("{} {}: {}", fault.id, fault.name.trim_start_matches("faults::"), fault.what);
-        Trial::test(name, move || meet(fault))
+        let name = format!("{} {}: {}", fault.id, fault.name.trim_start_matches("faults::"), fault.title);
+        Trial::test(name, move || run(fault))
     });
-    let everything = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
+    let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
-    // The last look for secrets is at the end of each stack.
+    // Dropping a stack searches its files for leaked secrets.
     let ended = catch_unwind(|| FREE.lock().expect("the stacks").clear()).is_ok();
-    if everything {
+    if is_complete {
         std::fs::write(workspace().join("tests/FAULTS.md"), table()).expect("the table is written");
     }
-    assert!(ended, "a stack gives a secret away");
+    assert!(ended, "a stack leaks a secret");
     conclusion.exit();
 }

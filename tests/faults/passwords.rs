@@ -1,20 +1,20 @@
 //! The way from the link to the new password.
 
-use crate::{faults, gone};
+use crate::{assert_gateway_500, faults};
 use guichet_tests::{FaultScenario, Person};
 use serde_json::{Value, json};
 
 faults! {
-    "F-15" "the link's write is carried out and its answer is lost, once and at each try" "I2 I3" link_unanswered;
-    "F-16" "another transaction holds an item, three times" "I3 I4" conflict;
-    "F-17" "the change is carried out and its answer is lost" "I3 I4" change_unanswered;
-    "F-18" "the function is killed after the change, and the browser posts again" "I3 I4 I5" killed_after_the_change;
-    "F-19" "the function is killed between hash and change" "I4" killed_before_the_change;
-    "F-20" "the same post comes again after ten minutes" "I3" repeated_too_late;
-    "F-39" "links, sessions and requests are swept away in the middle of their use" "I4" swept_away_early;
+    "F-15" "the write of a token succeeds and its answer is lost, once and at each attempt" "I2 I3" token_write_answer_lost;
+    "F-16" "another transaction holds an item, three times" "I3 I4" transaction_conflict;
+    "F-17" "the password change commits and its answer is lost" "I3 I4" change_answer_lost;
+    "F-18" "the function is killed after the change, and the browser sends the request again" "I3 I4 I5" replay_after_kill;
+    "F-19" "the function is killed between hash and change" "I4" killed_before_change;
+    "F-20" "a replay arrives after ten minutes" "I3" replay_after_window;
+    "F-39" "TTL deletes links, sessions, and requests early" "I4" ttl_deletes_early;
 }
 
-async fn link_unanswered(scenario: &mut FaultScenario) {
+async fn token_write_answer_lost(scenario: &mut FaultScenario) {
     let tokens = scenario.portal.stack()["tables"]["Tokens"].clone();
     for (nth, links) in [(json!([1]), 1), (json!([1, 2, 3]), 2)] {
         scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": tokens, "nth": nth, "mode": "drop-after" }]));
@@ -31,7 +31,7 @@ async fn version(scenario: &FaultScenario, person: &Person) -> Value {
     scenario.portal.credentials(&person.account).await["version"]["N"].clone()
 }
 
-async fn conflict(scenario: &mut FaultScenario) {
+async fn transaction_conflict(scenario: &mut FaultScenario) {
     for nth in [json!([1]), json!([1, 2]), json!([1, 2, 3])] {
         let person = scenario.asks().await;
         let link = scenario.link(&person).await;
@@ -44,7 +44,7 @@ async fn conflict(scenario: &mut FaultScenario) {
     }
 }
 
-async fn change_unanswered(scenario: &mut FaultScenario) {
+async fn change_answer_lost(scenario: &mut FaultScenario) {
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     scenario
@@ -55,12 +55,12 @@ async fn change_unanswered(scenario: &mut FaultScenario) {
     assert_eq!(version(scenario, &person).await, "1");
 }
 
-async fn killed_after_the_change(scenario: &mut FaultScenario) {
+async fn replay_after_kill(scenario: &mut FaultScenario) {
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
     scenario.portal.set_failpoint("reset.after_tx", "kill");
-    gone(&visitor.reset(&link, "oie7").await);
+    assert_gateway_500(&visitor.reset(&link, "oie7").await);
     scenario.set_password(&person);
     visitor.reset(&link, "abc2").await.expect(410, "link-used");
     visitor.reset(&link, "oie7").await.expect(204, "");
@@ -69,19 +69,19 @@ async fn killed_after_the_change(scenario: &mut FaultScenario) {
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn killed_before_the_change(scenario: &mut FaultScenario) {
+async fn killed_before_change(scenario: &mut FaultScenario) {
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
     scenario.portal.set_failpoint("reset.after_hash", "kill");
-    gone(&visitor.reset(&link, "oie7").await);
+    assert_gateway_500(&visitor.reset(&link, "oie7").await);
     assert_eq!(version(scenario, &person).await, "0");
     visitor.check(&link).await.expect(200, "");
     visitor.reset(&link, "abc2").await.expect(204, "");
     scenario.set_password(&person);
 }
 
-async fn repeated_too_late(scenario: &mut FaultScenario) {
+async fn replay_after_window(scenario: &mut FaultScenario) {
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
@@ -94,7 +94,7 @@ async fn repeated_too_late(scenario: &mut FaultScenario) {
     assert_eq!(version(scenario, &person).await, "1");
 }
 
-async fn swept_away_early(scenario: &mut FaultScenario) {
+async fn ttl_deletes_early(scenario: &mut FaultScenario) {
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     scenario.drain().await;

@@ -1,20 +1,20 @@
 //! Signing in while what counts, keeps or proves fails.
 
-use crate::{faults, gone};
+use crate::{assert_gateway_500, faults};
 use guichet_tests::{FaultScenario, Person, Visitor};
 use serde_json::json;
 
 faults! {
-    "F-21" "an attempt cannot be counted: throttled, 500, no answer" "I8 I10" cannot_be_counted;
-    "F-22" "an attempt is counted and the answer is lost" "I10" count_unanswered;
-    "F-23" "the function is killed after the count, and after the password was looked at" "I10" killed_after_the_count;
-    "F-24" "a session is put and the answer is lost" "I5" session_unanswered;
-    "F-25" "reads that do not ask to be consistent find nothing yet" "I5" stale_reads;
-    "F-26" "the pepper cannot be had, at a cold start and in mid-life" "I8" no_pepper;
-    "F-44" "pepper and edge secret are rotated in mid-flight" "I1 I5" rotation;
+    "F-21" "an attempt cannot be counted: throttled, 500, no answer" "I8 I10" attempt_not_counted_fails_closed;
+    "F-22" "an attempt is counted and the answer is lost" "I10" attempt_answer_lost;
+    "F-23" "the function is killed after the reservation, and after the verification" "I10" killed_after_reservation;
+    "F-24" "a session is put and the answer is lost" "I5" session_answer_lost;
+    "F-25" "eventually consistent reads return nothing yet" "I5" stale_reads;
+    "F-26" "the pepper is unavailable, at a cold start and later" "I8" pepper_unavailable;
+    "F-44" "pepper and edge secret rotate during requests" "I1 I5" rotation_in_flight;
 }
 
-async fn cannot_be_counted(scenario: &mut FaultScenario) {
+async fn attempt_not_counted_fails_closed(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
     let throttles = scenario.portal.stack()["tables"]["Throttles"].clone();
     for mode in ["throttle", "500", "drop-before"] {
@@ -40,7 +40,7 @@ async fn failures_of(scenario: &FaultScenario, visitor: &Visitor, person: &Perso
     5 - left
 }
 
-async fn count_unanswered(scenario: &mut FaultScenario) {
+async fn attempt_answer_lost(scenario: &mut FaultScenario) {
     for operation in ["TransactWriteItems", "UpdateItem"] {
         let (person, _) = scenario.user().await;
         scenario.portal.delete_counters("login#").await;
@@ -53,18 +53,18 @@ async fn count_unanswered(scenario: &mut FaultScenario) {
     }
 }
 
-async fn killed_after_the_count(scenario: &mut FaultScenario) {
+async fn killed_after_reservation(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
     let stranger = scenario.portal.untrusted_visitor();
     for point in ["login.after_reserve", "login.after_verify"] {
         scenario.portal.set_failpoint(point, "kill");
-        gone(&stranger.sign_in(&person.account, "oie7").await);
+        assert_gateway_500(&stranger.sign_in(&person.account, "oie7").await);
         assert!(scenario.portal.has_failpoint(point));
     }
     assert_eq!(failures_of(scenario, &stranger, &person).await, 2);
 }
 
-async fn session_unanswered(scenario: &mut FaultScenario) {
+async fn session_answer_lost(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
     let sessions = scenario.portal.stack()["tables"]["Sessions"].clone();
     scenario.portal.fail(
@@ -98,7 +98,7 @@ async fn stale_reads(scenario: &mut FaultScenario) {
     assert_eq!(failures_of(scenario, &stranger, &person).await, 0);
 }
 
-async fn no_pepper(scenario: &mut FaultScenario) {
+async fn pepper_unavailable(scenario: &mut FaultScenario) {
     let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     let pepper = scenario.portal.stack()["secrets"]["PepperSecret"].clone();
@@ -124,7 +124,7 @@ async fn no_pepper(scenario: &mut FaultScenario) {
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn rotation(scenario: &mut FaultScenario) {
+async fn rotation_in_flight(scenario: &mut FaultScenario) {
     let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     let other = scenario.asks().await;

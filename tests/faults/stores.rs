@@ -5,12 +5,12 @@ use guichet_tests::{FaultScenario, Person};
 use serde_json::json;
 
 faults! {
-    "F-14" "the directory and the credentials cannot be read by the mailer" "I1" directory_unreadable;
-    "F-38" "what has expired is still there after days" "I9" swept_away_late;
-    "F-40" "an expiry in the wrong unit, or none" "I9" wrong_unit;
-    "F-45" "the credentials are restored to what they were" "I5" restored;
-    "F-49" "SES is down and DynamoDB throttles at once" "I1 I2 I7 I8 I12" both_down;
-    "F-50" "an import ends half-way, shares a mailbox, and takes an account away in mid-flow" "I3" half_imported;
+    "F-14" "the mailer cannot read the directory and the credentials" "I1" directory_unreadable;
+    "F-38" "TTL deletes expired items days late" "I9" ttl_deletes_late;
+    "F-40" "an expiry is in the wrong unit, or missing" "I9" expiry_in_wrong_unit;
+    "F-45" "the credentials are restored from a backup" "I5" credentials_restored;
+    "F-49" "SES is unreachable while DynamoDB throttles" "I1 I2 I7 I8 I12" ses_and_dynamodb_down;
+    "F-50" "an import is interrupted, shares a mailbox, and deactivates an account during a reset" "I3" import_interrupted;
 }
 
 async fn directory_unreadable(scenario: &mut FaultScenario) {
@@ -29,7 +29,7 @@ async fn directory_unreadable(scenario: &mut FaultScenario) {
     }
 }
 
-async fn swept_away_late(scenario: &mut FaultScenario) {
+async fn ttl_deletes_late(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let other = scenario.asks().await;
@@ -56,7 +56,7 @@ async fn swept_away_late(scenario: &mut FaultScenario) {
     outside.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn wrong_unit(scenario: &mut FaultScenario) {
+async fn expiry_in_wrong_unit(scenario: &mut FaultScenario) {
     // The checker looks at the expiry of every item; here every kind of item has just been written.
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -72,7 +72,7 @@ async fn wrong_unit(scenario: &mut FaultScenario) {
     }
 }
 
-async fn restored(scenario: &mut FaultScenario) {
+async fn credentials_restored(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let restored = scenario.portal.copy_of_table("Credentials").await;
@@ -96,7 +96,7 @@ async fn restored(scenario: &mut FaultScenario) {
     scenario.spoil();
 }
 
-async fn both_down(scenario: &mut FaultScenario) {
+async fn ses_and_dynamodb_down(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
     let early = scenario.asks().await;
     scenario.portal.fail(&json!([{ "service": "ses", "mode": "503" }, { "service": "dynamodb", "mode": "throttle" }]));
@@ -114,7 +114,7 @@ async fn both_down(scenario: &mut FaultScenario) {
     scenario.portal.mail_number(1, &early).await;
 }
 
-async fn half_imported(scenario: &mut FaultScenario) {
+async fn import_interrupted(scenario: &mut FaultScenario) {
     // Of 60 newcomers the second batch of entries cannot be written; the credentials are there already.
     let lines: String = (0..60).map(|n| format!("moitie{n},moitie{n}@sante.example,Zoé,Moitié,fr,oui\n")).collect();
     let directory = scenario.portal.stack()["tables"]["Directory"].clone();

@@ -6,18 +6,18 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 faults! {
-    "F-27" "the bell rings twice, ten times, and again after an hour" "I2" doubled;
-    "F-28" "two mailers get the same record at once" "I2" at_once;
-    "F-29" "the bell never rings, for a minute and for a day" "I1 I13" never;
-    "F-30" "requests of no known form: a field missing, of another type, of 100 KB, of an unknown kind" "I11" poison;
-    "F-31" "a mailer panics at a record among others, once and for ever" "I2 I11" panics;
-    "F-32" "a whole batch is brought again" "I2" batch_again;
-    "F-33" "a mailer is killed at each point of its work" "I1 I2" killed_everywhere;
-    "F-34" "a mailer is killed once it has taken a request" "I1" killed_after_claim;
-    "F-35" "a mailer is killed between link and SES" "I1 I2" killed_before_ses;
-    "F-36" "a mailer is killed between SES and its mark" "I2" killed_after_ses;
-    "F-37" "records of changes and removals" "I2 I12" other_records;
-    "F-43" "a request of a layout that a newer mailer writes" "I1" newer_layout;
+    "F-27" "the stream delivers an event twice, ten times, and again after an hour" "I2" stream_event_duplicated;
+    "F-28" "two mailers receive the same record concurrently" "I2" lease_held_by_one_mailer;
+    "F-29" "the stream delivers nothing, for a minute and for a day" "I1 I13" stream_events_lost;
+    "F-30" "malformed requests: a field missing, of another type, of 100 KB, of an unknown kind" "I11" poison_requests;
+    "F-31" "a mailer panics at one record of a batch, once and always" "I2 I11" panic_in_batch;
+    "F-32" "a whole batch is delivered again" "I2" batch_redelivered;
+    "F-33" "a mailer is killed at each step" "I1 I2" killed_at_each_step;
+    "F-34" "a mailer is killed after it leased a request" "I1" killed_after_lease;
+    "F-35" "a mailer is killed between creating the link and calling SES" "I1 I2" killed_before_ses;
+    "F-36" "a mailer is killed between SES and finishing the request" "I2" killed_after_ses;
+    "F-37" "the stream delivers updates and removals" "I2 I12" stream_updates_ignored;
+    "F-43" "a request has a newer schema version" "I1" newer_schema_version;
     "F-48" "Lambda starts no mailer" "I1 I13" no_mailer;
 }
 
@@ -31,7 +31,7 @@ fn record(request: &Value, name: &str) -> Value {
     json!({ "Records": [{ "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": { "Keys": keys } }] })
 }
 
-async fn doubled(scenario: &mut FaultScenario) {
+async fn stream_event_duplicated(scenario: &mut FaultScenario) {
     for more in [1, 9] {
         scenario.portal.fail(&bell(&json!({ "duplicate": more })));
         let person = scenario.asks().await;
@@ -47,7 +47,7 @@ async fn doubled(scenario: &mut FaultScenario) {
     }
 }
 
-async fn at_once(scenario: &mut FaultScenario) {
+async fn lease_held_by_one_mailer(scenario: &mut FaultScenario) {
     scenario.portal.fail(&bell(&json!("drop")));
     for _ in 0..5 {
         let person = scenario.asks().await;
@@ -59,7 +59,7 @@ async fn at_once(scenario: &mut FaultScenario) {
     }
 }
 
-async fn never(scenario: &mut FaultScenario) {
+async fn stream_events_lost(scenario: &mut FaultScenario) {
     scenario.portal.fail(&bell(&json!("drop")));
     let (young, old) = (scenario.asks().await, scenario.asks().await);
     // The sweep takes one that is young, and ends one that is old.
@@ -73,7 +73,7 @@ async fn never(scenario: &mut FaultScenario) {
     assert_eq!(scenario.request_of(&old).await["status"]["S"], "expired");
 }
 
-async fn poison(scenario: &mut FaultScenario) {
+async fn poison_requests(scenario: &mut FaultScenario) {
     let template = {
         scenario.portal.fail(&bell(&json!({ "delay": 1500 })));
         let person = scenario.asks().await;
@@ -116,7 +116,7 @@ async fn poison(scenario: &mut FaultScenario) {
     }
 }
 
-async fn panics(scenario: &mut FaultScenario) {
+async fn panic_in_batch(scenario: &mut FaultScenario) {
     scenario
         .portal
         .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "event-source-mapping", "mode": { "delay": 1500 } }]));
@@ -143,7 +143,7 @@ async fn panics(scenario: &mut FaultScenario) {
     assert_eq!(scenario.request_of(&doomed).await["reason"]["S"], "unfinished");
 }
 
-async fn batch_again(scenario: &mut FaultScenario) {
+async fn batch_redelivered(scenario: &mut FaultScenario) {
     scenario.portal.fail(&bell(&json!("drop")));
     let mut people = Vec::new();
     for _ in 0..6 {
@@ -188,13 +188,13 @@ async fn killed_at(scenario: &mut FaultScenario, point: &str) -> Person {
     person
 }
 
-async fn killed_everywhere(scenario: &mut FaultScenario) {
+async fn killed_at_each_step(scenario: &mut FaultScenario) {
     for point in POINTS {
         killed_at(scenario, point).await;
     }
 }
 
-async fn killed_after_claim(scenario: &mut FaultScenario) {
+async fn killed_after_lease(scenario: &mut FaultScenario) {
     let person = killed_at(scenario, "mailer.after_lease").await;
     assert_eq!(scenario.request_of(&person).await["attempts"]["N"], "2");
 }
@@ -223,7 +223,7 @@ async fn killed_after_ses(scenario: &mut FaultScenario) {
     }
 }
 
-async fn other_records(scenario: &mut FaultScenario) {
+async fn stream_updates_ignored(scenario: &mut FaultScenario) {
     scenario.portal.fail(&bell(&json!("drop")));
     let person = scenario.asks().await;
     let request = scenario.request_of(&person).await;
@@ -235,7 +235,7 @@ async fn other_records(scenario: &mut FaultScenario) {
     assert_eq!(scenario.portal.calls().await.get(claims), before.get(claims), "they ring for nothing");
 }
 
-async fn newer_layout(scenario: &mut FaultScenario) {
+async fn newer_schema_version(scenario: &mut FaultScenario) {
     scenario.portal.fail(&bell(&json!("drop")));
     let person = scenario.asks().await;
     let mut newer = scenario.request_of(&person).await;

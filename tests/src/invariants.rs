@@ -1,4 +1,4 @@
-//! The thirteen invariants, checked from the tables, the mailbox and the public doors.
+//! The thirteen invariants, checked through the tables, the mailbox, and the API.
 
 use crate::fault_scenario::FaultScenario;
 use crate::person::Person;
@@ -6,39 +6,39 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// What holds whatever goes wrong, by the names that a failing check gives.
+/// Name, as in the message of a failing check, and text.
 pub const INVARIANTS: [(&str, &str); 13] = [
     (
         "I1",
-        "nothing is lost: what was asked for and can be mailed is mailed; all else ends in a state with a name, a reason and, where it needs a hand, on the desk's list",
+        "nothing is lost: every request that can be mailed is mailed; every other one ends in a named state with a reason and, if it needs attention, on the desk's list",
     ),
     (
         "I2",
-        "nothing is doubled beyond what was unanswered, nor mailed more than three times; the link in every copy works until one is used",
+        "no mail is duplicated unless an answer was lost, nor sent more than three times; each copy's link works until one is used",
     ),
-    ("I3", "a link leads to one change of the password at most"),
-    ("I4", "hash, version, used link and notice change together or not at all, the version by one"),
-    ("I5", "once a change is committed, its answer lost or not, no older session or link is accepted"),
-    ("I6", "no password, link or session stands in the clear in tables, streams or logs"),
-    ("I7", "no fault makes what the public is answered depend on who has an account"),
-    ("I8", "where counters or credentials cannot be read or written, nobody gets in who was not in"),
-    ("I9", "the expiry decides, not whether the item is still there"),
-    ("I10", "no more passwords are tried than the budget allows, whatever the parallelism, crashes and repetitions"),
-    ("I11", "what is broken of one person delays no other's mail"),
+    ("I3", "a link changes the password at most once"),
+    ("I4", "hash, version, used link, and notice change together or not at all, the version by one"),
+    ("I5", "once a change is committed, even if its answer is lost, no older session or link is accepted"),
+    ("I6", "tables, streams, and logs contain no plain password, link, or session token"),
+    ("I7", "no fault makes an answer depend on whether an account exists"),
+    ("I8", "if counters or credentials cannot be read or written, nobody new gets in"),
+    ("I9", "expiry is enforced whether or not the item was deleted"),
+    ("I10", "no more passwords are evaluated than the limits allow, whatever the parallelism, crashes, and retries"),
+    ("I11", "a failing request delays no other user's mail"),
     (
         "I12",
-        "work is bounded: at most three times the usual calls, and every answer within eleven seconds, ten of the function's and the gateway's own",
+        "work is bounded: at most three times the usual calls, and every answer within eleven seconds (ten for the function)",
     ),
-    ("I13", "after the fault all comes back without hands"),
+    ("I13", "after the fault everything recovers unattended"),
 ];
-/// Each function's own limit is 10 s; the gateway answers for one that died.
-const SLOWEST: Duration = Duration::from_secs(11);
-/// A mail of one who has nothing to do with the fault.
-const OTHERS_WAIT: Duration = Duration::from_mins(1);
-/// Calls of DynamoDB that one answer takes at most, without faults, and how often as many they may be with them.
-const CALLS: u64 = 8 * 3;
-/// No item is kept longer.
-const LONGEST_KEPT: i64 = 400 * 86_400;
+/// A function's timeout is 10 s; the gateway answers for one that died.
+const MAX_ANSWER_TIME: Duration = Duration::from_secs(11);
+/// For the mail of a user whom the fault does not concern.
+const MAX_MAIL_DELAY: Duration = Duration::from_mins(1);
+/// DynamoDB calls per answer: eight without faults, and three attempts of each.
+const MAX_CALLS: u64 = 8 * 3;
+/// In seconds.
+const MAX_RETENTION: i64 = 400 * 86_400;
 
 fn text(value: &Value) -> &str {
     value["S"].as_str().unwrap_or_default()
@@ -49,10 +49,10 @@ fn number(value: &Value) -> i64 {
 }
 
 impl FaultScenario {
-    /// Holds all that has to hold after a fault, once it is over and all requests are at their ends.
+    /// Clears the fault, lets every request end, and checks all invariants.
     ///
     /// # Panics
-    /// Where one does not hold.
+    /// If one does not hold.
     pub async fn assert_invariants(&mut self) {
         self.clear_faults();
         self.drain().await;
@@ -162,7 +162,7 @@ impl FaultScenario {
         for table in self.portal.expiring_tables() {
             for item in self.portal.items(&table).await {
                 let ttl = number(&item["ttl"]);
-                assert!(ttl > now - LONGEST_KEPT && ttl < now + LONGEST_KEPT, "I9: {table}: {item}");
+                assert!(ttl > now - MAX_RETENTION && ttl < now + MAX_RETENTION, "I9: {table}: {item}");
             }
         }
     }
@@ -170,7 +170,7 @@ impl FaultScenario {
     /// I12.
     async fn work_is_bounded(&self) {
         let (answers, slowest) = self.portal.met().answers();
-        assert!(slowest < SLOWEST, "I12: an answer took {slowest:?}");
+        assert!(slowest < MAX_ANSWER_TIME, "I12: an answer took {slowest:?}");
         let answers = answers - self.before.1;
         let (calls, earlier) = (self.portal.calls().await, &self.before.0);
         let count = |is_meant: fn(&str) -> bool| -> u64 {
@@ -179,7 +179,7 @@ impl FaultScenario {
         };
         let of_doors = |call: &str| call.contains("Function dynamodb ") && !call.starts_with("Mail");
         let asked = count(of_doors);
-        assert!(asked <= CALLS * answers, "I12: {asked} calls of DynamoDB for {answers} answers");
+        assert!(asked <= MAX_CALLS * answers, "I12: {asked} calls of DynamoDB for {answers} answers");
         // What is held is tried once with each sweep, one of each lane and those beside it.
         let (mailed, sweeps) = (count(|call| call == "MailerFunction ses SendEmail"), self.sweeps);
         let requests = self.portal.items("MailRequests").await.len() as u64;
@@ -192,7 +192,7 @@ impl FaultScenario {
         visitor.register(&person.account).await.expect(202, "");
         let asked = Instant::now();
         let first = self.portal.mail_number(1, &person).await;
-        assert!(asked.elapsed() < OTHERS_WAIT, "I11: a mail took {:?}", asked.elapsed());
+        assert!(asked.elapsed() < MAX_MAIL_DELAY, "I11: a mail took {:?}", asked.elapsed());
         visitor.reset(first.token(), "oie7").await.expect(204, "");
         self.portal.mail_number(2, &person).await;
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -226,7 +226,7 @@ impl FaultScenario {
         // After a link, a notice, a link, a notice, and one that a stranger asked for.
         let asked = Instant::now();
         while mails().await.len() < 5 {
-            assert!(asked.elapsed() < OTHERS_WAIT, "I13: {} mails to {}", mails().await.len(), person.account);
+            assert!(asked.elapsed() < MAX_MAIL_DELAY, "I13: {} mails to {}", mails().await.len(), person.account);
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         self.portal.expire_links(&person.account).await;

@@ -5,13 +5,13 @@ use guichet_tests::{FaultScenario, Person};
 use serde_json::json;
 
 faults! {
-    "F-12" "DynamoDB throttles the request's write, once and for a while" "I7 I12" throttled;
-    "F-13" "the request's write is carried out, its answer is lost, and the person asks again" "I2" write_unanswered;
-    "F-46" "an account's counter outside is a hot partition" "I8 I11" hot_partition;
-    "F-47" "1,000 requests for names that nobody bears, ahead of a person's" "I11" flood;
+    "F-12" "DynamoDB throttles the write of a request, once and for a while" "I7 I12" request_write_throttled;
+    "F-13" "the write of a request succeeds, the answer is lost, and the client retries" "I2" request_write_idempotent;
+    "F-46" "the counter of untrusted failures of an account is a hot partition" "I8 I11" hot_partition;
+    "F-47" "1,000 requests for unknown names are queued before a user's" "I11" queue_flood;
 }
 
-async fn throttled(scenario: &mut FaultScenario) {
+async fn request_write_throttled(scenario: &mut FaultScenario) {
     let write = |nth: &[u32]| json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": nth, "mode": "throttle" }]);
     let person = Person::new();
     scenario.portal.fail(&write(&[1, 3]));
@@ -25,7 +25,7 @@ async fn throttled(scenario: &mut FaultScenario) {
     }
 }
 
-async fn write_unanswered(scenario: &mut FaultScenario) {
+async fn request_write_idempotent(scenario: &mut FaultScenario) {
     let person = Person::new();
     scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
     let visitor = scenario.portal.visitor();
@@ -57,7 +57,7 @@ async fn hot_partition(scenario: &mut FaultScenario) {
     scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
-async fn flood(scenario: &mut FaultScenario) {
+async fn queue_flood(scenario: &mut FaultScenario) {
     let table = scenario.portal.stack()["tables"]["MailRequests"].as_str().expect("a table").to_owned();
     let now = std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs();
     let junk = |n: usize| {
