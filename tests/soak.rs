@@ -154,8 +154,8 @@ async fn main() {
     let log = scenario.portal.log();
     let unknown = |what: &str| log.lines().filter(|line| line.contains(what)).count();
     // Four are in the hands of a mailer at once.
-    let unknown = unknown("ses SendEmail fails as asked")
-        + unknown("dynamodb UpdateItem fails as asked")
+    let unknown = unknown("injected fault: ses SendEmail")
+        + unknown("injected fault: dynamodb UpdateItem")
         + 4 * seen.killed_mailers.load(Ordering::Relaxed);
     let mails = mails_of_requests(&scenario);
     let twice: usize = mails.values().map(|count| count - 1).sum();

@@ -116,7 +116,7 @@ async fn ses_throttling_defers_and_resumes_each_email_once() {
     // More refusals than the attempts that one request has.
     let refused = async || {
         assert!(portal.sweep().await, "a mailer that SES refuses comes to its end");
-        (portal.log().matches("ses SendEmail fails as asked").count() >= 7).then_some(())
+        (portal.log().matches("injected fault: ses SendEmail").count() >= 7).then_some(())
     };
     portal.until("SES refuses", refused).await;
     let requests = portal.items("MailRequests").await;
