@@ -1,7 +1,7 @@
-//! The commands for a deployed stack, with AWS's command line played by a script that answers in the form that AWS
-//! documents. No account was at hand: the form is AWS's, the values are made up.
+//! The commands for a deployed stack. A script replaces AWS's command line; its responses have the documented form and
+//! invented values.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be had ends the test")]
+#![expect(clippy::unwrap_used, reason = "a failed expectation fails the test")]
 
 use serde_json::{Value, json};
 use std::os::unix::fs::PermissionsExt;
@@ -144,7 +144,7 @@ fn doctor_passes_complete_account_with_read_only_calls() {
 #[test]
 fn doctor_reports_each_missing_item_with_remedy() {
     let stack = |at: &str| format!("/Stacks/0/{at}");
-    for (call, pointer, value, told) in [
+    for (call, pointer, value, expected) in [
         ("sesv2-get-account", "/ProductionAccessEnabled".into(), json!(false), "sandbox"),
         ("sesv2-get-account", "/SendingEnabled".into(), json!(false), "stopped"),
         ("sesv2-get-account", "/SendQuota/Max24HourSend".into(), json!(200.0), "200 emails a day"),
@@ -184,7 +184,7 @@ fn doctor_reports_each_missing_item_with_remedy() {
     ] {
         let (code, said) = Account::whole().but(call, &pointer, value).run(&["doctor"]);
         let missing: Vec<_> = said.lines().filter(|line| line.starts_with("missing")).collect();
-        assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(told), "{told}: {said}");
+        assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(expected), "{expected}: {said}");
     }
     let unlimited = Account::whole().but("sesv2-get-account", "/SendQuota/Max24HourSend", json!(-1.0));
     assert_eq!(unlimited.run(&["doctor"]).0, Some(0), "a quota of -1 is none");

@@ -160,7 +160,7 @@ impl Desk {
             RequestStatus::NoMailbox => obstacle(
                 "no-mailbox",
                 self.say("Le répertoire n’a pas d’adresse de courriel pour ce compte : rien n’a été envoyé.", "The directory has no mail address for this account: nothing was sent."),
-                self.say("Faire inscrire l’adresse au répertoire de l’organisation.", "Have the address entered in the organisation’s directory."),
+                self.say("Faire inscrire l’adresse au répertoire de l’organisation.", "Have the address entered in the organization’s directory."),
             ),
             RequestStatus::SharedMailbox if !entry.shared_mailbox => cured("un collègue avait la même adresse", "a colleague had the same address"),
             RequestStatus::SharedMailbox => {
