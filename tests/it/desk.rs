@@ -10,7 +10,7 @@ fn explained(portal: &Portal, account: &str) -> (String, String) {
     let (_, told) = portal.admin(&["explain", account, "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
     let text = |name: &str| told[name].as_str().expect("a text").to_owned();
-    (text("cause"), text("said"))
+    (text("cause"), text("message"))
 }
 
 /// What a call is about, and what has to stand in the first line.
@@ -211,7 +211,7 @@ async fn desk_acts_are_done_and_audited() {
     let (_, audit) = portal.admin(&["export-audit"]);
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of = |line: &&Value| line["account"] == person.account.as_str();
-    let acts: Vec<_> = lines.iter().filter(of).filter_map(|line| line["act"].as_str()).collect();
+    let acts: Vec<_> = lines.iter().filter(of).filter_map(|line| line["action"].as_str()).collect();
     assert_eq!(acts, ["end-sessions", "deactivate"], "what was only tried is not among them");
     assert!(lines.iter().filter(of).any(|line| line["what"] == "signed-in"), "{audit}");
     let by = lines.iter().filter_map(|line| line["by"].as_str());

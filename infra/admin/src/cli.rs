@@ -1,6 +1,6 @@
 //! The command line and its exit codes.
 
-use crate::desk::{Act, CommandOutput, Desk, DeskError, Lang, List};
+use crate::desk::{Action, CommandOutput, Desk, DeskError, Lang, List};
 use crate::import::{ImportOptions, import};
 use crate::restore::{Restorable, restore};
 use crate::stack::StackSelector;
@@ -182,9 +182,9 @@ impl OutputArgs {
 }
 
 impl OneAccount {
-    async fn act(&self, selector: &StackSelector, act: Act) -> Result<u8, CommandError> {
+    async fn run_action(&self, selector: &StackSelector, action: Action) -> Result<u8, CommandError> {
         let DryRunArgs { dry_run, output } = &self.dry_run;
-        Ok(output.print(&output.desk(selector).await?.act(act, &self.account, *dry_run).await?))
+        Ok(output.print(&output.desk(selector).await?.run_action(action, &self.account, *dry_run).await?))
     }
 }
 
@@ -195,7 +195,7 @@ async fn retry_all(selector: &StackSelector, args: &DryRunArgs) -> Result<u8, Co
     let bar = ProgressBar::new(accounts.len() as u64);
     let (mut done, mut failed) = (Vec::new(), 0);
     for account in &accounts {
-        match desk.act(Act::Retry, account.as_str(), args.dry_run).await {
+        match desk.run_action(Action::Retry, account.as_str(), args.dry_run).await {
             Ok(output) => done.push(output.json),
             Err(error) => {
                 failed += 1;
@@ -252,13 +252,13 @@ async fn perform(selector: &StackSelector, command: Command) -> Result<u8, Comma
         Command::Accounts { which, output } => output.print(&output.desk(selector).await?.accounts(which).await?),
         Command::Failed { output } => output.print(&output.desk(selector).await?.failed().await?),
         Command::Retry { account: Some(account), dry_run, .. } => {
-            OneAccount { account, dry_run }.act(selector, Act::Retry).await?
+            OneAccount { account, dry_run }.run_action(selector, Action::Retry).await?
         }
         Command::Retry { dry_run, .. } => retry_all(selector, &dry_run).await?,
-        Command::EndSessions(one) => one.act(selector, Act::EndSessions).await?,
-        Command::Unblock(one) => one.act(selector, Act::Unblock).await?,
-        Command::Deactivate(one) => one.act(selector, Act::Deactivate).await?,
-        Command::Forget(one) => one.act(selector, Act::Forget).await?,
+        Command::EndSessions(one) => one.run_action(selector, Action::EndSessions).await?,
+        Command::Unblock(one) => one.run_action(selector, Action::Unblock).await?,
+        Command::Deactivate(one) => one.run_action(selector, Action::Deactivate).await?,
+        Command::Forget(one) => one.run_action(selector, Action::Forget).await?,
         Command::ExportAudit { since, until, output } => {
             output.print(&output.desk(selector).await?.export_audit(since.as_deref(), until.as_deref()).await?)
         }

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::process::Command;
 use tempfile::TempDir;
 
-/// Answers `aws SERVICE OPERATION …` from `SERVICE-OPERATION.json`, and writes every call down; `dig` from `dig.txt`.
-const PLAYER: &str = r#"#!/bin/sh
+/// Answers `aws SERVICE OPERATION …` from `SERVICE-OPERATION.json`, and logs every call. `dig` answers from `dig.txt`.
+const FAKE_CLI: &str = r#"#!/bin/sh
 folder=$(dirname "$0")
 case "$0" in
   */dig) cat "$folder/dig.txt" ;;
@@ -24,18 +24,18 @@ esac
 struct Account(TempDir);
 
 impl Account {
-    /// One where nothing is missing.
-    fn whole() -> Self {
+    /// An account in which nothing is missing.
+    fn complete() -> Self {
         let account = Self(tempfile::tempdir().unwrap());
         for program in ["aws", "dig"] {
             let path = account.0.path().join(program);
-            std::fs::write(&path, PLAYER).unwrap();
+            std::fs::write(&path, FAKE_CLI).unwrap();
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
         std::fs::write(account.0.path().join("dig.txt"), "\"v=DMARC1; p=reject\"\n").unwrap();
         let parameter = |key: &str, value: &str| json!({"ParameterKey": key, "ParameterValue": value});
         let output = |key: &str, value: &str| json!({"OutputKey": key, "OutputValue": value, "Description": ""});
-        account.answers("cloudformation-describe-stacks", &json!({"Stacks": [{
+        account.respond("cloudformation-describe-stacks", &json!({"Stacks": [{
             "StackName": "guichet", "StackStatus": "CREATE_COMPLETE",
             "Parameters": [
                 parameter("MailFrom", "centre@exemple.ca"), parameter("EmailsPerHour", "1000"),
@@ -48,79 +48,79 @@ impl Account {
             ],
         }]}));
         let resource = |id: &str, kind: &str| json!({"LogicalResourceId": id, "PhysicalResourceId": format!("arn:{id}"), "ResourceType": kind});
-        account.answers(
+        account.respond(
             "cloudformation-list-stack-resources",
             &json!({"StackResourceSummaries": [
                 resource("PepperSecret", "AWS::SecretsManager::Secret"), resource("Alarms", "AWS::SNS::Topic"),
                 resource("Tokens", "AWS::DynamoDB::Table"), resource("FailedAlarm", "AWS::CloudWatch::Alarm"),
             ]}),
         );
-        account.answers(
+        account.respond(
             "sesv2-get-account",
             &json!({
                 "EnforcementStatus": "HEALTHY", "ProductionAccessEnabled": true, "SendingEnabled": true,
                 "SendQuota": {"Max24HourSend": 50000.0, "MaxSendRate": 14.0, "SentLast24Hours": 12.0},
             }),
         );
-        account.answers(
+        account.respond(
             "sesv2-get-email-identity",
             &json!({
                 "IdentityType": "DOMAIN", "VerifiedForSendingStatus": true, "VerificationStatus": "SUCCESS",
                 "DkimAttributes": {"SigningEnabled": true, "Status": "SUCCESS"},
             }),
         );
-        account.answers(
+        account.respond(
             "secretsmanager-describe-secret",
             &json!({
                 "Name": "PepperSecret", "VersionIdsToStages": {"1": ["AWSPREVIOUS"], "2": ["AWSCURRENT"]},
             }),
         );
-        account.answers(
+        account.respond(
             "cloudwatch-describe-alarms",
             &json!({"MetricAlarms": [
                 {"AlarmName": "arn:FailedAlarm", "ActionsEnabled": true, "AlarmActions": ["arn:Alarms"]},
             ]}),
         );
-        account.answers("sns-list-subscriptions-by-topic", &json!({"Subscriptions": [
+        account.respond("sns-list-subscriptions-by-topic", &json!({"Subscriptions": [
             {"SubscriptionArn": "arn:aws:sns:ca-central-1:111122223333:Alarms:1", "Protocol": "email", "Endpoint": "e@exemple.ca"},
         ]}));
-        account.answers(
+        account.respond(
             "acm-describe-certificate",
             &json!({"Certificate": {
                 "Status": "ISSUED", "DomainName": "acces.exemple.ca", "SubjectAlternativeNames": ["acces.exemple.ca"],
             }}),
         );
-        account.answers("s3api-head-object", &json!({"ContentLength": 7, "Metadata": {"release": "abc1234"}}));
-        account.answers("s3api-put-object", &json!({"ETag": "\"1\""}));
-        account.answers("s3api-delete-object", &json!({}));
-        account.answers("s3api-list-objects-v2", &json!(["index.html", "release.txt", "scripts/gone.js"]));
+        account.respond("s3api-head-object", &json!({"ContentLength": 7, "Metadata": {"release": "abc1234"}}));
+        account.respond("s3api-put-object", &json!({"ETag": "\"1\""}));
+        account.respond("s3api-delete-object", &json!({}));
+        account.respond("s3api-list-objects-v2", &json!(["index.html", "release.txt", "scripts/gone.js"]));
         account
-            .answers("cloudfront-create-invalidation", &json!({"Invalidation": {"Id": "I1", "Status": "InProgress"}}));
+            .respond("cloudfront-create-invalidation", &json!({"Invalidation": {"Id": "I1", "Status": "InProgress"}}));
         account
     }
 
-    fn answers(&self, call: &str, answer: &Value) {
-        std::fs::write(self.0.path().join(format!("{call}.json")), answer.to_string()).unwrap();
+    fn respond(&self, call: &str, response: &Value) {
+        std::fs::write(self.0.path().join(format!("{call}.json")), response.to_string()).unwrap();
     }
 
-    /// With one answer changed.
-    fn but(self, call: &str, pointer: &str, value: Value) -> Self {
+    /// Changes one response.
+    fn with(self, call: &str, pointer: &str, value: Value) -> Self {
         let file = self.0.path().join(format!("{call}.json"));
-        let mut answer: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-        *answer.pointer_mut(pointer).unwrap() = value;
-        self.answers(call, &answer);
+        let mut response: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        *response.pointer_mut(pointer).unwrap() = value;
+        self.respond(call, &response);
         self
     }
 
-    fn run(&self, words: &[&str]) -> (Option<i32>, String) {
+    fn run(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_guichet-admin"));
         let path = format!("{}:/usr/bin:/bin", self.0.path().display());
-        let output = command.args(["--stack", "guichet"]).args(words).env("PATH", path).output().unwrap();
-        let said = [output.stdout, output.stderr].map(|said| String::from_utf8(said).unwrap()).concat();
-        (output.status.code(), said)
+        let finished = command.args(["--stack", "guichet"]).args(arguments).env("PATH", path).output().unwrap();
+        let output = [finished.stdout, finished.stderr].map(|output| String::from_utf8(output).unwrap()).concat();
+        (finished.status.code(), output)
     }
 
-    /// Each call, as its words.
+    /// The arguments of each call.
     fn calls(&self) -> Vec<Vec<String>> {
         let calls = std::fs::read_to_string(self.0.path().join("calls")).unwrap_or_default();
         calls.lines().map(|line| line.split_terminator('\t').map(str::to_owned).collect()).collect()
@@ -129,16 +129,16 @@ impl Account {
 
 #[test]
 fn doctor_passes_complete_account_with_read_only_calls() {
-    let account = Account::whole();
-    let (code, said) = account.run(&["doctor"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.lines().count() >= 10 && said.lines().all(|line| line.starts_with("ok ")), "{said}");
+    let account = Account::complete();
+    let (code, output) = account.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.lines().count() >= 10 && output.lines().all(|line| line.starts_with("ok ")), "{output}");
     for call in account.calls() {
         assert!(["describe-", "get-", "list-", "head-"].iter().any(|kind| call[1].starts_with(kind)), "{call:?}");
     }
-    let (code, said) = account.run(&["doctor", "--json"]);
-    let findings: Vec<Value> = serde_json::from_str(&said).unwrap();
-    assert!(code == Some(0) && findings.iter().all(|finding| finding["state"] == "ok"), "{said}");
+    let (code, output) = account.run(&["doctor", "--json"]);
+    let findings: Vec<Value> = serde_json::from_str(&output).unwrap();
+    assert!(code == Some(0) && findings.iter().all(|finding| finding["state"] == "ok"), "{output}");
 }
 
 #[test]
@@ -182,36 +182,36 @@ fn doctor_reports_each_missing_item_with_remedy() {
         ),
         ("s3api-head-object", "/Metadata/release".into(), json!("0000000"), "pages are of"),
     ] {
-        let (code, said) = Account::whole().but(call, &pointer, value).run(&["doctor"]);
-        let missing: Vec<_> = said.lines().filter(|line| line.starts_with("missing")).collect();
-        assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(expected), "{expected}: {said}");
+        let (code, output) = Account::complete().with(call, &pointer, value).run(&["doctor"]);
+        let missing: Vec<_> = output.lines().filter(|line| line.starts_with("missing")).collect();
+        assert!(code == Some(1) && missing.len() == 1 && missing[0].contains(expected), "{expected}: {output}");
     }
-    let unlimited = Account::whole().but("sesv2-get-account", "/SendQuota/Max24HourSend", json!(-1.0));
-    assert_eq!(unlimited.run(&["doctor"]).0, Some(0), "a quota of -1 is none");
-    let account = Account::whole();
+    let unlimited = Account::complete().with("sesv2-get-account", "/SendQuota/Max24HourSend", json!(-1.0));
+    assert_eq!(unlimited.run(&["doctor"]).0, Some(0), "-1 means no quota");
+    let account = Account::complete();
     std::fs::write(account.0.path().join("dig.txt"), "").unwrap();
-    let (code, said) = account.run(&["doctor"]);
-    assert!(code == Some(1) && said.contains("missing  _dmarc.exemple.ca"), "{said}");
+    let (code, output) = account.run(&["doctor"]);
+    assert!(code == Some(1) && output.contains("missing  _dmarc.exemple.ca"), "{output}");
 }
 
 #[test]
 fn doctor_reports_denied_checks_as_unknown() {
-    let account = Account::whole();
+    let account = Account::complete();
     std::fs::remove_file(account.0.path().join("sesv2-get-account.json")).unwrap();
-    let (code, said) = account.run(&["doctor"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("unknown  aws sesv2 get-account: An error occurred (AccessDenied)"), "{said}");
-    assert!(said.contains("ok       the alarms have a subscriber"), "{said}");
+    let (code, output) = account.run(&["doctor"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("unknown  aws sesv2 get-account: An error occurred (AccessDenied)"), "{output}");
+    assert!(output.contains("ok       the alarms have a subscriber"), "{output}");
     std::fs::remove_file(account.0.path().join("cloudformation-describe-stacks.json")).unwrap();
-    let (code, said) = account.run(&["doctor"]);
-    assert!(code == Some(1) && said.contains("describe-stacks"), "{said}");
+    let (code, output) = account.run(&["doctor"]);
+    assert!(code == Some(1) && output.contains("describe-stacks"), "{output}");
 }
 
 #[test]
 fn upload_sets_content_types_and_sends_pages_last() {
-    let account = Account::whole();
-    let (code, said) = account.run(&["site"]);
-    assert_eq!(code, Some(0), "{said}");
+    let account = Account::complete();
+    let (code, output) = account.run(&["site"]);
+    assert_eq!(code, Some(0), "{output}");
     let after =
         |call: &[String], word: &str| call.iter().skip_while(|it| *it != word).nth(1).cloned().unwrap_or_default();
     let calls = account.calls();
@@ -241,15 +241,15 @@ fn upload_sets_content_types_and_sends_pages_last() {
     assert_eq!(std::fs::read_to_string(settings).unwrap(), r#"{"deskName": "Centre"}"#);
     let page = std::fs::read_to_string(after(puts[at("index.html")], "--body")).unwrap();
     assert!(page.contains(">Centre</span>") && !page.contains(">Centre de services</span>"), "{page}");
-    assert_eq!(keys.last().map(String::as_str), Some("release.txt"), "once all else is there");
+    assert_eq!(keys.last().map(String::as_str), Some("release.txt"), "release.txt is uploaded last");
     assert!(after(puts.last().unwrap(), "--metadata").starts_with("release="), "{puts:?}");
     let gone: Vec<_> =
         calls.iter().filter(|call| call[1] == "delete-object").map(|call| after(call, "--key")).collect();
     assert_eq!(gone, ["scripts/gone.js"]);
     assert_eq!(calls.last().unwrap()[..2], ["cloudfront", "create-invalidation"]);
 
-    let account = Account::whole();
-    let (code, said) = account.run(&["site", "--dry-run"]);
-    assert!(code == Some(0) && said.contains("scripts/gone.js  deleted"), "{said}");
+    let account = Account::complete();
+    let (code, output) = account.run(&["site", "--dry-run"]);
+    assert!(code == Some(0) && output.contains("scripts/gone.js  deleted"), "{output}");
     assert!(account.calls().iter().all(|call| ["describe-stacks", "list-objects-v2"].contains(&call[1].as_str())));
 }

@@ -24,7 +24,7 @@ pub(super) struct Cause {
     pub(super) code: &'static str,
     pub(super) severity: Severity,
     pub(super) since: UnixTime,
-    pub(super) said: String,
+    pub(super) message: String,
     pub(super) next: String,
 }
 
@@ -56,7 +56,7 @@ impl Desk {
             code: "not-in-the-directory",
             severity: Severity::Blocking,
             since: self.now,
-            said: self.say(
+            message: self.say(
                 format!("Le compte {account} n’est pas au répertoire{fr}."),
                 format!("The account {account} is not in the directory{en}."),
             ),
@@ -72,7 +72,7 @@ impl Desk {
             code: "inactive",
             severity: Severity::Blocking,
             since: self.now,
-            said: self.say(
+            message: self.say(
                 "Le compte est désactivé : ni connexion, ni courriel.",
                 "The account is deactivated: no sign-in, and no mail.",
             ),
@@ -85,7 +85,7 @@ impl Desk {
 
     fn nothing(&self, facts: &Facts) -> Cause {
         let has_password = facts.record.is_some_and(|record| record.changed_at.is_some());
-        let (code, said) = if has_password {
+        let (code, message) = if has_password {
             (
                 "nothing",
                 self.say(
@@ -107,7 +107,7 @@ impl Desk {
             code,
             severity: Severity::None,
             since: UnixTime(0),
-            said,
+            message,
             next: self.say(
                 format!("Sur le portail, « M’inscrire au service », en tapant bien {account}."),
                 format!("On the portal, “Register”, with the user name {account}."),
@@ -129,12 +129,12 @@ impl Desk {
                 format!("Send it again: cargo admin retry {account}."),
             )
         };
-        let obstacle = |code, said, next| Cause { code, severity: Severity::Blocking, since: ended, said, next };
+        let obstacle = |code, message, next| Cause { code, severity: Severity::Blocking, since: ended, message, next };
         let cured = |what_fr: &str, what_en: &str| Cause {
             code: "ask-again",
             severity: Severity::Info,
             since: ended,
-            said: self.say(
+            message: self.say(
                 format!("La demande faite {asked} n’a mené à aucun courriel : {what_fr}. C’est réglé depuis."),
                 format!("The request made {asked} led to no mail: {what_en}. That is fixed now."),
             ),
@@ -230,7 +230,7 @@ impl Desk {
         let links = facts.links.iter().filter(|link| link.for_request == request.id.request);
         let used = links.clone().filter_map(|link| link.used_at).max();
         let live = links.clone().rfind(|link| link.used_at.is_none() && link.version == version);
-        let state = |code, since, said, next| Cause { code, severity: Severity::Info, since, said, next };
+        let state = |code, since, message, next| Cause { code, severity: Severity::Info, since, message, next };
         if let Some(used) = used {
             let from = self.origin_of(facts, EventKind::PasswordSet, used);
             return state("link-used", used,
@@ -273,7 +273,7 @@ impl Desk {
             ),
             None => {
                 let changed = facts.record.and_then(|record| record.changed_at).filter(|at| *at >= mailed_at);
-                let ended = facts.acts.iter().map(|act| act.happened_at).max().filter(|at| *at >= mailed_at);
+                let ended = facts.actions.iter().map(|action| action.happened_at).max().filter(|at| *at >= mailed_at);
                 state("link-dead", changed.max(ended).unwrap_or(mailed_at),
                     self.say(format!("Le lien est mort : le mot de passe a été changé, ou les sessions terminées, depuis. (Courriel {out}.)"), format!("The link is revoked: the password was changed, or the sessions ended, since then. (Mail {out}.)")),
                     self.say("En demander un autre sur le portail, s’il en faut un.", "Request another on the portal, if needed."))
@@ -295,7 +295,7 @@ impl Desk {
                 code: "wrong-password",
                 severity: Severity::Info,
                 since: last.happened_at,
-                said: self.say(
+                message: self.say(
                     format!("{count} mot(s) de passe refusé(s), le premier {first}, le dernier {at} {from}, {device}."),
                     format!("{count} password(s) refused, the first {first}, the last {at} {from}, {device}."),
                 ),
@@ -320,7 +320,7 @@ impl Desk {
             code: "signed-in",
             severity: Severity::Info,
             since: event.happened_at,
-            said: self.say(
+            message: self.say(
                 format!("Rien ne bloque : la dernière connexion a réussi {at} {from}, {}.{fr}", event.client.device),
                 format!("Nothing is wrong: the last sign-in succeeded {at} {from}, {}.{en}", event.client.device),
             ),
@@ -352,7 +352,7 @@ impl Desk {
                     // A later request for a link is a way in.
                     severity: if since < asked_at { Severity::Info } else { Severity::Blocking },
                     since,
-                    said: self.say(
+                    message: self.say(
                         format!("Trop de mots de passe refusés {place} : plus aucun n’y est essayé {until_fr}."),
                         format!("Too many passwords refused {place}: no more are evaluated {until_en}."),
                     ),
@@ -369,7 +369,7 @@ impl Desk {
                     code: "too-many-requests",
                     severity: if is_out && !has_used { Severity::Blocking } else { Severity::Info },
                     since: asked_at,
-                    said: self.say(
+                    message: self.say(
                         format!("Trop de courriels demandés {place} : le prochain peut l’être {}. Le dernier : {last}.", self.at(over)),
                         format!("Too many mails requested {place}: the next is possible {}. The last one: {last}.", self.at(over)),
                     ),
@@ -380,7 +380,7 @@ impl Desk {
                 code: "circuit-breaker",
                 severity: Severity::Info,
                 since: self.now,
-                said: self.say(
+                message: self.say(
                     format!("Trop d’échecs de l’extérieur, tous comptes confondus : aucun mot de passe n’y est essayé ; reprise {}.", self.at(over)),
                     format!("Too many failures from outside across all accounts: no password from there is evaluated; this ends {}.", self.at(over)),
                 ),

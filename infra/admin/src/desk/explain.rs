@@ -20,23 +20,24 @@ impl Desk {
         let other_causes: Vec<_> = causes.iter().filter(|other| other.severity == Severity::Blocking).collect();
         let timeline = self.timeline(&facts);
 
-        let mut text = format!("{}\n→ {}\n", cause.said, cause.next);
+        let mut text = format!("{}\n→ {}\n", cause.message, cause.next);
         for other in &other_causes {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{} {}", self.say("De plus\u{a0}:", "Besides:"), other.said);
+            let _ = writeln!(text, "{} {}", self.say("De plus\u{a0}:", "Besides:"), other.message);
         }
         let _ = writeln!(text, "\n{}", self.identity(&facts));
         let mut day = String::new();
-        for (at, said) in &timeline {
+        for (at, message) in &timeline {
             if self.day(*at) != day {
                 day = self.day(*at);
                 let _ = writeln!(text, "{day}");
             }
-            let _ = writeln!(text, "  {:>10}  {said}", self.hour(*at));
+            let _ = writeln!(text, "  {:>10}  {message}", self.hour(*at));
         }
-        let timeline: Vec<_> = timeline.iter().map(|(at, said)| json!({ "at": at.rfc3339(), "said": said })).collect();
+        let timeline: Vec<_> =
+            timeline.iter().map(|(at, message)| json!({ "at": at.rfc3339(), "message": message })).collect();
         let json = json!({
-            "account": facts.account, "cause": cause.code, "said": cause.said, "next": cause.next,
+            "account": facts.account, "cause": cause.code, "message": cause.message, "next": cause.next,
             "besides": other_causes.iter().map(|other| other.code).collect::<Vec<_>>(), "timeline": timeline,
         });
         Ok(CommandOutput { text, json, found: facts.entry.is_some() })
@@ -110,8 +111,8 @@ impl Desk {
                 request.ended_at.filter(|_| !matches!(request.status, RequestStatus::Pending | RequestStatus::Sending))
             {
                 let out = request.delivery_updated_at.is_some() && request.status != RequestStatus::Failed;
-                let said = if out { self.say("envoyé", "sent") } else { self.status_text(request) };
-                timeline.push((at, format!("{mail} : {said}")));
+                let message = if out { self.say("envoyé", "sent") } else { self.status_text(request) };
+                timeline.push((at, format!("{mail} : {message}")));
             }
             if let Some(at) = request.delivery_updated_at.filter(|_| request.status != RequestStatus::Sent) {
                 timeline.push((at, format!("{mail} : {}", self.status_text(request))));
@@ -128,16 +129,16 @@ impl Desk {
                 EventKind::SignedOut => ("déconnexion", "signed out"),
                 EventKind::SessionsEnded => ("sessions terminées", "sessions ended"),
             };
-            let said =
+            let message =
                 format!("{}, {}, {}", self.say(fr, en), self.place(event.client.client_class), event.client.device);
-            timeline.push((event.happened_at, said));
+            timeline.push((event.happened_at, message));
         }
         for link in facts.links.iter().filter(|link| link.used_at.is_none() && link.expires_at <= self.now) {
             timeline.push((link.expires_at, self.say("le lien a expiré", "the link expired")));
         }
-        for act in &facts.acts {
+        for action in &facts.actions {
             let desk = self.say("centre de services", "desk");
-            timeline.push((act.happened_at, format!("{desk} : {}, {}", act.act, act.by)));
+            timeline.push((action.happened_at, format!("{desk} : {}, {}", action.action, action.by)));
         }
         timeline.sort_by_key(|(at, _)| *at);
         timeline

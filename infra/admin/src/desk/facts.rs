@@ -17,14 +17,14 @@ pub(super) struct Facts {
     pub(super) requests: Vec<StoredRequest>,
     pub(super) links: Vec<LinkInfo>,
     pub(super) events: Vec<Event>,
-    pub(super) acts: Vec<AuditEntry>,
+    pub(super) actions: Vec<AuditEntry>,
     pub(super) active_limits: Vec<ActiveLimit>,
 }
 
 impl Desk {
     pub(super) async fn facts(&self, account: AccountName) -> Result<Facts, DeskError> {
         let key: AccountPseudonym = self.key(&account);
-        let (entry, record, requests, links, mut events, acts) = futures_util::try_join!(
+        let (entry, record, requests, links, mut events, actions) = futures_util::try_join!(
             self.store.directory.entry(&account),
             self.store.password_record(&account),
             self.store.requests_of(&key),
@@ -42,6 +42,6 @@ impl Desk {
         };
         let sharing = sharing.into_iter().map(|found| found.account).filter(|other| *other != account);
         let sharing = sharing.map(|other| other.as_str().to_owned()).collect();
-        Ok(Facts { account, entry, record, sharing, requests, links, events, acts, active_limits })
+        Ok(Facts { account, entry, record, sharing, requests, links, events, actions, active_limits })
     }
 }

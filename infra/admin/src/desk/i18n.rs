@@ -157,8 +157,8 @@ mod tests {
             ),
         ] {
             let when = LocalMoment::new(utc(moment), now, &montreal, lang);
-            let said = [when.at(), when.moment(), when.until()].map(|said| said.replace('\u{a0}', " "));
-            assert_eq!(said, [at, after, until], "{moment}, {lang:?}");
+            let message = [when.at(), when.moment(), when.until()].map(|message| message.replace('\u{a0}', " "));
+            assert_eq!(message, [at, after, until], "{moment}, {lang:?}");
         }
     }
 }

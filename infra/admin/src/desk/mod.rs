@@ -1,13 +1,13 @@
 //! The desk's commands: why somebody cannot sign in, and what the desk can do about it.
 
-mod acts;
+mod actions;
 mod causes;
 mod explain;
 mod facts;
 mod i18n;
 mod lists;
 
-pub(crate) use acts::Act;
+pub(crate) use actions::Action;
 pub(crate) use i18n::Lang;
 pub(crate) use lists::List;
 

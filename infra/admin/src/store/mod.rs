@@ -85,7 +85,7 @@ pub(crate) struct LinkInfo {
 pub(crate) struct AuditEntry {
     pub(crate) happened_at: UnixTime,
     /// Name of the command.
-    pub(crate) act: String,
+    pub(crate) action: String,
     /// The ARN of the caller's AWS credentials; on the local stack the user of the machine.
     pub(crate) by: String,
 }
@@ -245,8 +245,8 @@ impl DeskStore {
         self.devices.0.partition("account", account.as_str()).await?.into_iter().map(from_item).collect()
     }
 
-    /// Records an act of the desk, on an account or in general.
-    pub(crate) async fn record_act(
+    /// Records an action of the desk, on an account or in general.
+    pub(crate) async fn record_action(
         &self,
         account: Option<&AccountPseudonym>,
         entry: &AuditEntry,
@@ -256,7 +256,7 @@ impl DeskStore {
             to_item(&NewAuditEntry { account_key, at_id: at_id(), ttl: entry.happened_at + AUDIT_RETENTION, entry })?;
         let Table { client, name } = &self.events.0;
         let output = client.put_item().table_name(name).set_item(Some(item)).send().await;
-        output.map(drop).map_err(store_error("record an act of the desk"))
+        output.map(drop).map_err(store_error("record an action of the desk"))
     }
 
     /// What the desk did to an account, oldest first.

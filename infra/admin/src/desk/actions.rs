@@ -1,4 +1,4 @@
-//! What the desk can do. Each act is recorded in the audit log before it is done.
+//! What the desk can do. Each action is recorded in the audit log before it is done.
 
 use super::{CommandOutput, Desk, DeskError, account};
 use crate::store::{AuditEntry, StoredRequest};
@@ -12,7 +12,7 @@ use serde_json::json;
 const DEVICE: &str = "Centre de services";
 
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Act {
+pub(crate) enum Action {
     /// Retries the requests that need attention.
     Retry,
     /// Revokes sessions, links, and known devices.
@@ -24,7 +24,7 @@ pub(crate) enum Act {
     Forget,
 }
 
-impl Act {
+impl Action {
     fn name(self) -> &'static str {
         match self {
             Self::Retry => "retry",
@@ -37,22 +37,27 @@ impl Act {
 }
 
 impl Desk {
-    pub(crate) async fn act(&self, act: Act, input: &str, dry_run: bool) -> Result<CommandOutput, DeskError> {
+    pub(crate) async fn run_action(
+        &self,
+        action: Action,
+        input: &str,
+        dry_run: bool,
+    ) -> Result<CommandOutput, DeskError> {
         let account = account(input)?;
         let entry = self.store.directory.entry(&account).await?;
         let record = self.store.password_record(&account).await?;
         let waiting = self.needing_attention(&account).await?;
         let version = record.map_or(0, |record| record.version);
-        let exists = match act {
-            Act::Retry => !waiting.is_empty(),
-            Act::EndSessions | Act::Deactivate => record.is_some(),
-            Act::Unblock => entry.is_some(),
-            Act::Forget => true,
+        let exists = match action {
+            Action::Retry => !waiting.is_empty(),
+            Action::EndSessions | Action::Deactivate => record.is_some(),
+            Action::Unblock => entry.is_some(),
+            Action::Forget => true,
         };
         let name = account.as_str();
         if !exists {
-            let text = match act {
-                Act::Retry => self.say(
+            let text = match action {
+                Action::Retry => self.say(
                     format!("Rien de {name} n’attend un coup de main."),
                     format!("No mail to {name} needs attention."),
                 ),
@@ -60,29 +65,29 @@ impl Desk {
             };
             return Ok(CommandOutput {
                 text,
-                json: json!({ "account": account, "act": act.name(), "done": false }),
+                json: json!({ "account": account, "action": action.name(), "done": false }),
                 found: false,
             });
         }
         if !dry_run {
-            self.record(Some(&account), act.name()).await?;
+            self.record(Some(&account), action.name()).await?;
         }
-        let did = match act {
-            Act::Retry => self.retry(&account, &waiting, dry_run).await?,
-            Act::EndSessions => self.end_sessions(&account, version, dry_run).await?,
-            Act::Unblock => self.unblock(&account, entry.as_ref(), dry_run).await?,
-            Act::Deactivate => self.deactivate(&account, entry, dry_run).await?,
-            Act::Forget => self.forget(&account, entry.as_ref(), dry_run).await?,
+        let did = match action {
+            Action::Retry => self.retry(&account, &waiting, dry_run).await?,
+            Action::EndSessions => self.end_sessions(&account, version, dry_run).await?,
+            Action::Unblock => self.unblock(&account, entry.as_ref(), dry_run).await?,
+            Action::Deactivate => self.deactivate(&account, entry, dry_run).await?,
+            Action::Forget => self.forget(&account, entry.as_ref(), dry_run).await?,
         };
         let text = if dry_run { format!("{} {did}", self.say("À blanc\u{a0}:", "Dry run:")) } else { did };
-        let json = json!({ "account": account, "act": act.name(), "done": !dry_run, "said": text });
+        let json = json!({ "account": account, "action": action.name(), "done": !dry_run, "message": text });
         Ok(CommandOutput { text, json, found: true })
     }
 
     /// Records what is about to be done.
-    pub(super) async fn record(&self, account: Option<&AccountName>, act: &str) -> Result<(), StoreError> {
-        let entry = AuditEntry { happened_at: self.now, act: act.to_owned(), by: self.caller.clone() };
-        self.store.record_act(account.map(|account| self.key(account)).as_ref(), &entry).await
+    pub(super) async fn record(&self, account: Option<&AccountName>, action: &str) -> Result<(), StoreError> {
+        let entry = AuditEntry { happened_at: self.now, action: action.to_owned(), by: self.caller.clone() };
+        self.store.record_action(account.map(|account| self.key(account)).as_ref(), &entry).await
     }
 
     async fn needing_attention(&self, account: &AccountName) -> Result<Vec<StoredRequest>, StoreError> {
@@ -132,11 +137,11 @@ impl Desk {
         } else {
             String::new()
         };
-        let said = self.say(
+        let message = self.say(
             format!("Les essais et les demandes de {name} sont recomptés à partir de zéro."),
             format!("The limits of {name} are reset."),
         );
-        Ok(said + &address)
+        Ok(message + &address)
     }
 
     /// The credentials first: they refuse every sign-in, whatever happens to the rest.
