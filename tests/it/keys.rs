@@ -72,7 +72,7 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
     let waiting = portal.mail_number(1, &newcomer).await;
 
     // The secrets are gone, and Secrets Manager makes new ones; nobody has the old ones any more.
-    for (name, key) in [("PepperSecret", "another pepper"), ("NamesSecret", "another key for names")] {
+    for (name, key) in [("PepperSecret", "another pepper"), ("PseudonymSecret", "another key for names")] {
         portal.set_secret(name, Some(&json!({ "id": "9", "key": key })));
     }
     for function in ["register", "request-reset", "reset", "login", "session", "password"] {

@@ -1,6 +1,6 @@
 //! Simulation tests: random sequences of user actions, mailer runs, clock jumps, lost AWS calls, and function crashes.
-//! A model of the invariants (`model.rs`) checks every step. The functions and the SDK are the real ones, in process; an
-//! in-memory AWS (`world.rs`) answers their calls, so a sequence takes milliseconds.
+//! A model of the invariants (`model.rs`) checks every step. The functions and the SDK are the real ones, in process;
+//! an in-memory AWS (`world.rs`) answers their calls, so a sequence takes milliseconds.
 //!
 //! `cargo simulation COUNT SEED` runs COUNT sequences, split over two processes. A failing sequence is shrunk and printed
 //! with its seed.

@@ -1,5 +1,5 @@
-//! The functions in this process, and an in-memory AWS for them: DynamoDB, SES, Secrets Manager, and injected faults. Each
-//! sequence has its own, with its own clock.
+//! The functions in this process, and an in-memory AWS for them: DynamoDB, SES, Secrets Manager, and injected faults.
+//! Each sequence has its own, with its own clock.
 
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,

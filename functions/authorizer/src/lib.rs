@@ -1,5 +1,5 @@
-//! A Lambda authorizer for the organization's other routes behind the same gateway: HTTP API, type REQUEST, payload format 2.0,
-//! simple responses
+//! A Lambda authorizer for the organization's other routes behind the same gateway: HTTP API, type REQUEST, payload
+//! format 2.0, simple responses
 //! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-lambda-authorizer.html>).
 //!
 //! It only reads. Use of another route does not extend a session's idle timeout, so its permissions can be smaller than those of
@@ -28,8 +28,8 @@ impl Authorizer {
         Ok(Self { sessions: Sessions::from_env(client)?, credentials: Credentials::from_env(client)? })
     }
 
-    /// Answers `isAuthorized` and, in `context`, `account` and `name` for the route's integration. A store error is returned as
-    /// an error: the gateway answers 500 and does not cache it.
+    /// Answers `isAuthorized` and, in `context`, `account` and `name` for the route's integration. A store error is
+    /// returned as an error: the gateway answers 500 and does not cache it.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<Value, Error> {
         let session = self.authenticate(&event.payload).await.inspect_err(|error| {
             tracing::error!(error.chain = error_chain(error), "dependency unavailable");

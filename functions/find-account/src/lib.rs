@@ -17,18 +17,18 @@ use std::sync::Arc;
 
 pub struct Context {
     site: Site,
-    names: KeySecret,
+    pseudonym_keys: KeySecret,
     directory: Directory,
     throttles: Throttles,
 }
 
 impl Context {
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) =
-            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH))?;
+        let (site, pseudonym_keys) =
+            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "PSEUDONYM_SECRET", NEVER_REFRESH))?;
         Ok(Self {
             site,
-            names,
+            pseudonym_keys,
             directory: Directory::from_env(&aws.dynamodb)?,
             throttles: Throttles::from_env(&aws.dynamodb)?,
         })
@@ -65,13 +65,13 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 
 async fn find_account(context: &Context, request: &Request) -> Result<Response, ApiError> {
     let caller = Caller::from_request(request, &context.site).await?;
-    if caller.network != ClientClass::ManagedNetwork {
+    if caller.address_class != ClientClass::ManagedNetwork {
         return Err(ApiError::NetworkNotManaged);
     }
     let form = json_body(request)?;
-    let names = context.names.current(caller.now).await?;
-    let source = format!("find-account#address#{}", caller.source.pseudonym(&names));
-    let charges = SEARCHES_PER_SOURCE.map(|limit| limit.charge(&source, caller.now));
+    let pseudonym_keys = context.pseudonym_keys.current(caller.now).await?;
+    let source = format!("find-account#address#{}", caller.source.pseudonym(&pseudonym_keys));
+    let charges = SEARCHES_PER_SOURCE.map(|limit| limit.new_charge(&source, caller.now));
     if let Some(wait) = context.throttles.charge(&charges, caller.now).await? {
         return Err(ApiError::TooManyAttempts(wait));
     }

@@ -1,5 +1,5 @@
-//! Sign-in. The attempt is reserved before the password is hashed, and unknown, inactive, and known accounts cost the same and get
-//! the same answer.
+//! Sign-in. The attempt is reserved before the password is hashed, and unknown, inactive, and known accounts cost the
+//! same and get the same answer.
 
 use guichet_domain::account::AccountName;
 use guichet_domain::device::Device;
@@ -63,8 +63,8 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     let caller = Caller::from_request(request, &context.site).await?;
     let form: Form = json_body(request)?;
     let account = AccountName::parse(&form.account)?;
-    let names = context.keys.names(caller.now).await?;
-    let authentication = Authentication::new(&caller, account, &names);
+    let pseudonym_keys = context.keys.pseudonym_keys(caller.now).await?;
+    let authentication = Authentication::new(&caller, account, &pseudonym_keys);
     let check = authentication.check_password(&context.tables.attempts, &context.keys, &form.password).await?;
     let profile = check.attempt.credential.as_ref().map(|credential| &credential.profile);
     let profile = profile.filter(|profile| check.matches && profile.status.active);

@@ -1,7 +1,7 @@
 //! Leases mail requests, creates links, and sends mail.
 //!
-//! The table is the outbox. The stream and the sweep only say that there may be something to do; every request is leased before it is
-//! processed. So neither a lost stream event nor a killed mailer loses a mail.
+//! The table is the outbox. Stream and sweep events are only hints: every request is leased before it is processed. So
+//! neither a lost stream event nor a killed mailer loses a mail.
 
 mod ses;
 mod stream;
@@ -34,7 +34,7 @@ use serde_json::Value;
 use ses::{SendOutcome, SesSender};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
-use template::{Desk, Email};
+use template::{Branding, Email};
 
 /// Requests in parallel. SES answers in about 100 ms, and a new SES account may send one mail per second.
 const CONCURRENCY: usize = 4;
@@ -42,13 +42,14 @@ const CONCURRENCY: usize = 4;
 const SWEEP_LIMIT: i32 = 200;
 /// Subject of the rate limit on all mail.
 const ALL_EMAILS: &str = "mailer#all-emails";
-/// No request is started later than this. The function's timeout is 30 s, and the rest suffices for one slow call to SES and to each
-/// table, so an invocation never times out in the middle of a request.
+/// No request is started later than this. The function's timeout of 30 s leaves time for one slow call to SES and to
+/// each table, so an invocation never times out in the middle of a request.
 const WORKING_TIME: Duration = Duration::from_secs(15);
-/// Backoff: a failed request waits this long per attempt made.
+/// Linear backoff: a failed request waits `BACKOFF` × attempts.
 const BACKOFF: Duration = Duration::from_secs(20);
 
-/// What invoked the mailer. The stream must not overtake deferred requests; the sweep processes them in order.
+/// What invoked the mailer. A request from the stream must not be sent before deferred ones; the sweep processes them
+/// in order.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Trigger {
     Stream,
@@ -62,7 +63,7 @@ enum Outcome {
     Retry,
     /// Nothing was sent. The attempt does not count.
     Deferred(DeferReason),
-    /// Another mailer has the request.
+    /// Another mailer has the request, or it is not due.
     LeaseLost,
 }
 
@@ -110,7 +111,7 @@ pub struct Mailer {
     events: Events,
     rate_limit: EmailRateLimit,
     link_lifetime: Duration,
-    desk: Desk,
+    branding: Branding,
     ses: SesSender,
 }
 
@@ -126,12 +127,13 @@ impl Mailer {
             events: Events::from_env(client)?,
             rate_limit: settings::email_rate_limit()?,
             link_lifetime: settings::link_lifetime()?,
-            desk: Desk::from_env()?,
+            branding: Branding::from_env()?,
             ses: SesSender::from_env(aws)?,
         })
     }
 
-    /// Processes the requests of a stream event, or all that are due. A failed request does not fail the event: the sweep retries it.
+    /// Processes the requests of a stream event, or all that are due. A failed request does not fail the event: the
+    /// sweep retries it.
     pub async fn handle(&self, event: LambdaEvent<Value>) -> Result<(), Error> {
         let started = Instant::now();
         let has_time = || started.elapsed() < WORKING_TIME;
@@ -144,7 +146,8 @@ impl Mailer {
         Ok(())
     }
 
-    /// Processes due requests oldest first, in batches. Stops a queue at the first deferral, because the rest would be deferred too.
+    /// Processes due requests oldest first, in batches. Stops a queue at the first deferral, because the rest would be
+    /// deferred too.
     async fn sweep(&self, has_time: impl Fn() -> bool) -> Result<(), StoreError> {
         let now = clock::now();
         let trusted = self.mail_requests.due(Queue::Trusted, now, SWEEP_LIMIT).await?;
@@ -166,8 +169,8 @@ impl Mailer {
         Ok(())
     }
 
-    /// The sweep records this metric because an alarm on a missing import needs a source that runs every minute. A failure must not
-    /// block mail.
+    /// The sweep records this metric because the alarm on a missing import needs a value every minute. A failure must
+    /// not block mail.
     async fn record_directory_age(&self, now: UnixTime) {
         match self.directory.imported_at().await {
             Ok(Some(at)) => metrics::record(Metric::DirectoryAgeSeconds, at.seconds_until(now)),
@@ -176,7 +179,8 @@ impl Mailer {
         }
     }
 
-    /// Processes a request and logs its outcome; `None` after an error or a panic, which must not affect other requests.
+    /// Processes a request and logs its outcome; `None` after an error or a panic, which must not affect other
+    /// requests.
     async fn process(&self, id: &RequestId, trigger: Trigger) -> Option<Outcome> {
         let request = id.log_id();
         let Ok(outcome) = AssertUnwindSafe(self.lease_and_send(id, trigger)).catch_unwind().await else {
@@ -216,7 +220,7 @@ impl Mailer {
             Lease::Exhausted(request) => return self.give_up(&request, now).await,
         };
         fail_point("mailer.after_lease", &request.id.log_id());
-        let outcome = match self.mail(&request, trigger, now).await {
+        let outcome = match self.charge_and_send(&request, trigger, now).await {
             Ok(outcome) | Err(Halt::Outcome(outcome)) => outcome,
             Err(Halt::Store(error)) => {
                 self.mail_requests.release(&request, now + BACKOFF).await?;
@@ -224,18 +228,18 @@ impl Mailer {
             }
         };
         fail_point("mailer.before_finish", &request.id.log_id());
-        self.finish(&request, &outcome, now).await?;
+        self.record_outcome(&request, &outcome, now).await?;
         Ok(outcome)
     }
 
     async fn give_up(&self, request: &MailRequest, now: UnixTime) -> Result<Outcome, StoreError> {
         let account = self.directory.entry(&request.requested_account).await?.map(|entry| entry.account);
         let outcome = failed(account, "unfinished");
-        self.finish(request, &outcome, now).await?;
+        self.record_outcome(request, &outcome, now).await?;
         Ok(outcome)
     }
 
-    async fn finish(&self, request: &MailRequest, outcome: &Outcome, now: UnixTime) -> Result<(), StoreError> {
+    async fn record_outcome(&self, request: &MailRequest, outcome: &Outcome, now: UnixTime) -> Result<(), StoreError> {
         match outcome {
             Outcome::Finished(outcome) => self.mail_requests.finish(request, outcome, now).await,
             Outcome::Retry => self.mail_requests.retry_later(request, now + BACKOFF * request.attempts).await,
@@ -244,21 +248,21 @@ impl Mailer {
         }
     }
 
-    async fn mail(&self, request: &MailRequest, trigger: Trigger, now: UnixTime) -> Result<Outcome, Halt> {
+    async fn charge_and_send(&self, request: &MailRequest, trigger: Trigger, now: UnixTime) -> Result<Outcome, Halt> {
         let recipient = self.recipient(request, now).await?;
-        // Only what would be mailed gets here: unknown names neither charge the rate limit nor are deferred.
+        // Only deliverable requests get here: unknown names neither charge the rate limit nor are deferred.
         let queue = request.id.queue();
         if trigger == Trigger::Stream && self.mail_requests.has_deferred(queue, now).await? {
             return Ok(Outcome::Deferred(DeferReason::OlderRequests));
         }
         let charge = self.email_charge(queue, now);
-        if !self.throttles.charge_shared(&charge).await? {
+        if !self.throttles.charge_hot_counter(&charge).await? {
             return Ok(Outcome::Deferred(DeferReason::EmailRateLimit));
         }
         let outcome = self.send(request, &recipient, now).await;
         // Refund what was certainly not handed to SES.
         if let Err(_) | Ok(Outcome::Deferred(_)) = outcome {
-            self.throttles.refund_shared(&charge).await?;
+            self.throttles.refund_hot_counter(&charge).await?;
         }
         outcome
     }
@@ -269,7 +273,7 @@ impl Mailer {
             Queue::Trusted => self.rate_limit.trusted(),
             Queue::Untrusted => self.rate_limit.untrusted(),
         };
-        limit.charge(ALL_EMAILS, now)
+        limit.new_charge(ALL_EMAILS, now)
     }
 
     /// Who receives the mail. If nobody does, the request ends.
@@ -296,7 +300,7 @@ impl Mailer {
     }
 
     async fn send(&self, request: &MailRequest, to: &Recipient, now: UnixTime) -> Result<Outcome, Halt> {
-        let email = self.email(request, to, now).await?;
+        let email = self.render(request, to, now).await?;
         fail_point("mailer.before_ses", &request.id.log_id());
         let sent = self.ses.send(&to.address, &email, &request.id).await;
         fail_point("mailer.after_ses", &request.id.log_id());
@@ -314,9 +318,9 @@ impl Mailer {
     }
 
     /// Renders the mail. A link charges the mailbox's rate limits before it is created.
-    async fn email(&self, request: &MailRequest, to: &Recipient, now: UnixTime) -> Result<Email, Halt> {
+    async fn render(&self, request: &MailRequest, to: &Recipient, now: UnixTime) -> Result<Email, Halt> {
         let email = match request.kind.purpose() {
-            None => self.desk.notice(&to.entry, request.created_at),
+            None => self.branding.notice(&to.entry, request.created_at),
             Some(purpose) => {
                 let charges = mailbox_charges(&to.address, request.id.queue(), now);
                 match self.mail_requests.charge_mailbox(request, &self.throttles, &charges).await? {
@@ -327,7 +331,7 @@ impl Mailer {
                     MailboxCharge::LeaseLost => return Err(Outcome::LeaseLost.into()),
                 }
                 let (token, expires_at) = self.create_link(request, purpose, to, now).await?;
-                self.desk.link(&to.entry, purpose, &token, expires_at)
+                self.branding.link(&to.entry, purpose, &token, expires_at)
             }
         };
         email.map_err(|error| {

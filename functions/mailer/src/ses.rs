@@ -16,11 +16,11 @@ use lambda_runtime::tracing;
 use std::io;
 use std::time::Duration;
 
-/// One attempt per call, without the SDK's retries: a call that timed out may have sent the mail, and only the request's own count
-/// of attempts limits how often that can happen.
+/// One attempt per call, without the SDK's retries: a call that timed out may have sent the mail, and only the
+/// request's own count of attempts limits how often that can happen.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// SES would reject another attempt alike.
+/// A retry would fail the same way.
 const PERMANENT: [&str; 6] = [
     // The address is not in `MailDomains`.
     "AccessDeniedException",
@@ -31,7 +31,8 @@ const PERMANENT: [&str; 6] = [
     "NotFoundException",
 ];
 
-/// SES accepts nothing now: the rate or the daily quota is reached, or sending is paused. The mail was certainly not sent.
+/// SES accepts nothing now: the rate or the daily quota is reached, or sending is paused. The mail was certainly not
+/// sent.
 const THROTTLED: [&str; 4] =
     ["TooManyRequestsException", "ThrottlingException", "LimitExceededException", "SendingPausedException"];
 

@@ -21,7 +21,7 @@ pub(crate) struct Email {
 }
 
 /// The sender: the desk, its portal, and its time zone.
-pub(crate) struct Desk {
+pub(crate) struct Branding {
     name: String,
     color: String,
     phone: String,
@@ -100,7 +100,7 @@ struct NoticeText<'a> {
     changed_at: &'a str,
 }
 
-impl Desk {
+impl Branding {
     /// `DESK_NAME`, `BRAND_COLOR`, `DESK_PHONE`, `PORTAL_URL`, and `DESK_TIME_ZONE`.
     pub(crate) fn from_env() -> Result<Self, ConfigError> {
         let color = env::required("BRAND_COLOR")?;
@@ -184,8 +184,8 @@ mod tests {
     use guichet_domain::account::AccountName;
     use guichet_domain::person::PersonName;
 
-    fn desk() -> Desk {
-        Desk {
+    fn branding() -> Branding {
+        Branding {
             name: "Centre de services".into(),
             color: DEFAULT_COLOR.into(),
             phone: "514 555-0123".into(),
@@ -211,9 +211,9 @@ mod tests {
         let token = PlainToken::from_random([1; 32]);
         for language in [Language::Fr, Language::En] {
             let emails = [
-                desk().link(&entry(language), LinkPurpose::Register, &token, UnixTime(1_795_601_640)),
-                desk().link(&entry(language), LinkPurpose::RequestReset, &token, UnixTime(1_795_601_640)),
-                desk().notice(&entry(language), UnixTime(1_795_601_640)),
+                branding().link(&entry(language), LinkPurpose::Register, &token, UnixTime(1_795_601_640)),
+                branding().link(&entry(language), LinkPurpose::RequestReset, &token, UnixTime(1_795_601_640)),
+                branding().notice(&entry(language), UnixTime(1_795_601_640)),
             ];
             for email in emails.map(Result::unwrap) {
                 assert!(email.text.contains("Anne <b> {{link}} O'Hara"), "{}", email.text);
@@ -235,7 +235,8 @@ mod tests {
     #[test]
     fn link_and_token_are_on_lines_of_their_own() {
         let token = PlainToken::from_random([1; 32]);
-        let email = desk().link(&entry(Language::Fr), LinkPurpose::Register, &token, UnixTime(1_795_601_640)).unwrap();
+        let email =
+            branding().link(&entry(Language::Fr), LinkPurpose::Register, &token, UnixTime(1_795_601_640)).unwrap();
         let link = format!("https://acces.example/changer-mon-mot-de-passe#{}", token.expose());
         assert!(email.text.lines().any(|line| line == link), "{}", email.text);
         assert!(email.text.lines().any(|line| line == token.expose()), "{}", email.text);
@@ -244,7 +245,7 @@ mod tests {
 
     #[test]
     fn times_are_in_the_time_zone_of_the_desk() {
-        let local = |second, language| desk().local(UnixTime(second), language);
+        let local = |second, language| branding().local(UnixTime(second), language);
         assert_eq!(local(1_795_601_640, Language::Fr), "5\u{a0}h\u{a0}14, le 25 novembre 2026");
         assert_eq!(local(1_795_601_640, Language::En), "5:14 a.m. on November 25, 2026");
         // Daylight saving time, noon, and the first of the month.

@@ -1,5 +1,5 @@
-//! Changes the password of a signed-in user, who enters the current one. The same limits as at sign-in apply. The current session
-//! is retained; all others end.
+//! Changes the password of a signed-in user, who enters the current one. The same limits as at sign-in apply. The
+//! current session is retained; all others end.
 
 use guichet_domain::event::EventKind;
 use guichet_domain::password::{Hasher, PasswordPolicy};
@@ -63,8 +63,8 @@ async fn change_password(context: &Context, request: &Request) -> Result<Respons
     let form: Form = json_body(request)?;
     let AuthenticatedSession { session, name, .. } = authenticate(context, &caller).await?;
     let password = new_password(&form.password, &form.confirmation, context.policy, &session.account, &name)?;
-    let names = context.keys.names(caller.now).await?;
-    let authentication = Authentication::new(&caller, session.account.clone(), &names);
+    let pseudonym_keys = context.keys.pseudonym_keys(caller.now).await?;
+    let authentication = Authentication::new(&caller, session.account.clone(), &pseudonym_keys);
     let hasher = reauthenticate(context, &authentication, &form.current).await?;
 
     let device = PlainDeviceKey::from_random(random::bytes());

@@ -101,7 +101,7 @@ async fn check(
     form: &CheckForm,
 ) -> Result<Response, ApiError> {
     let token = find_token(context, caller, limit, &form.token).await?;
-    let profile = require_active(&token, caller.now)?;
+    let profile = require_redeemable(&token, caller.now)?;
     let answer = json(&json!({
         "account": token.stored.account,
         "purpose": token.stored.purpose,
@@ -118,15 +118,16 @@ async fn reset(
     form: &ResetForm,
 ) -> Result<Response, ApiError> {
     let token = find_token(context, caller, limit, &form.token).await?;
-    let (names, hasher) = (context.keys.names(caller.now).await?, context.keys.hasher(caller.now).await?);
-    let profile = match require_active(&token, caller.now) {
+    let (pseudonym_keys, hasher) =
+        (context.keys.pseudonym_keys(caller.now).await?, context.keys.hasher(caller.now).await?);
+    let profile = match require_redeemable(&token, caller.now) {
         Ok(profile) => profile,
         Err(_) if is_replay(context, caller, form, &token, hasher.peppers()).await? => return Ok(no_content()),
         Err(invalid) => return Err(invalid),
     };
     let PresentedToken { plain, stored, .. } = &token;
     let password = new_password(&form.password, &form.confirmation, context.policy, &stored.account, &profile.name)?;
-    let authentication = Authentication::new(caller, stored.account.clone(), &names);
+    let authentication = Authentication::new(caller, stored.account.clone(), &pseudonym_keys);
     let hash = hasher.hash(&password, random::bytes())?;
     fail_point("reset.after_hash", authentication.account_key.as_str());
 
@@ -145,26 +146,26 @@ async fn reset(
 
 /// The charge for an invalid token; `None` for a client that is not limited.
 async fn invalid_token_charge(context: &Context, caller: &Caller) -> Result<Option<Charge>, ApiError> {
-    if caller.network != ClientClass::Untrusted {
+    if caller.address_class != ClientClass::Untrusted {
         return Ok(None);
     }
-    let names = context.keys.names(caller.now).await?;
-    let source = format!("reset#address#{}", caller.source.pseudonym(&names));
-    Ok(Some(INVALID_TOKENS_PER_SOURCE.charge(&source, caller.now)))
+    let pseudonym_keys = context.keys.pseudonym_keys(caller.now).await?;
+    let source = format!("reset#address#{}", caller.source.pseudonym(&pseudonym_keys));
+    Ok(Some(INVALID_TOKENS_PER_SOURCE.new_charge(&source, caller.now)))
 }
 
-/// Reads the token while the source's limit is read. If the limit is reached, the token is not used.
+/// Reads the source's limit and the token concurrently. If the limit is reached, the token is ignored.
 async fn find_token(
     context: &Context,
     caller: &Caller,
     limit: Option<&Charge>,
     presented: &SecretString,
 ) -> Result<PresentedToken, ApiError> {
-    let limit_reached = async {
+    let retry_after_if_reached = async {
         let Some(charge) = limit else { return Ok(None) };
-        context.updates.throttles.limit_reached(charge, caller.now).await
+        context.updates.throttles.retry_after_if_reached(charge, caller.now).await
     };
-    match tokio::try_join!(limit_reached, read_token(context, presented))? {
+    match tokio::try_join!(retry_after_if_reached, read_token(context, presented))? {
         (Some(wait), _) => Err(ApiError::TooManyAttempts(wait)),
         (None, found) => found.ok_or(ApiError::LinkUnknown),
     }
@@ -177,8 +178,8 @@ async fn read_token(context: &Context, presented: &SecretString) -> Result<Optio
     Ok(Some(PresentedToken { plain, stored, profile }))
 }
 
-/// The profile of the account whose password the token may set now.
-fn require_active(token: &PresentedToken, now: UnixTime) -> Result<&AccountProfile, ApiError> {
+/// The profile of the token's account, if the token is unused, unexpired, and of the current version.
+fn require_redeemable(token: &PresentedToken, now: UnixTime) -> Result<&AccountProfile, ApiError> {
     let PresentedToken { stored, profile, .. } = token;
     if stored.used_at.is_some() {
         return Err(ApiError::LinkUsed);
@@ -190,8 +191,8 @@ fn require_active(token: &PresentedToken, now: UnixTime) -> Result<&AccountProfi
     profile.ok_or(ApiError::LinkUsed)
 }
 
-/// Whether this is a replay of the request that used the token, whose answer was lost: within ten minutes, with the same password,
-/// and only while that password is still the current one. Attempts are counted before they are compared.
+/// Whether a client that lost the response repeats the request that used the token: within ten minutes, with the same
+/// password, and while that password is still the current one. Attempts are counted before they are compared.
 async fn is_replay(
     context: &Context,
     caller: &Caller,

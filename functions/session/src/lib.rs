@@ -1,5 +1,5 @@
-//! The current session, the active sessions, and the security events of an account; sign-out. The account is always that of the
-//! session, never one that the client names.
+//! The current session, the active sessions, and the security events of an account; sign-out. The account is always
+//! that of the session, never one that the client names.
 
 use guichet_domain::event::EventKind;
 use guichet_domain::keys::AccountPseudonym;
@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub struct Context {
     site: Site,
-    names: KeySecret,
+    pseudonym_keys: KeySecret,
     sessions: Sessions,
     credentials: Credentials,
     events: Events,
@@ -29,11 +29,11 @@ pub struct Context {
 
 impl Context {
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) =
-            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH))?;
+        let (site, pseudonym_keys) =
+            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "PSEUDONYM_SECRET", NEVER_REFRESH))?;
         Ok(Self {
             site,
-            names,
+            pseudonym_keys,
             sessions: Sessions::from_env(&aws.dynamodb)?,
             credentials: Credentials::from_env(&aws.dynamodb)?,
             events: Events::from_env(&aws.dynamodb)?,
@@ -58,7 +58,7 @@ impl Context {
         authenticated: &AuthenticatedSession,
         caller: &Caller,
     ) -> Result<AccountPseudonym, ApiError> {
-        Ok(AccountPseudonym::new(&authenticated.session.account, &*self.names.current(caller.now).await?))
+        Ok(AccountPseudonym::new(&authenticated.session.account, &*self.pseudonym_keys.current(caller.now).await?))
     }
 
     /// A failure is logged only: the sessions have ended, and the client must learn that.

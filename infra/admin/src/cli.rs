@@ -28,9 +28,9 @@ pub struct Cli {
 enum Command {
     /// Imports a CSV file with the columns compte,courriel,prenom,nom,langue,actif into the directory.
     ///
-    /// Commas, semicolons, or tabs; UTF-8, UTF-16, or Windows-1252; other usual column names are accepted. Accounts that the file
-    /// lacks stay unchanged. Exit code 2: some lines were refused, the others imported. Exit code 4: nothing was imported, because
-    /// more than 5 % of the active accounts would be deactivated.
+    /// Commas, semicolons, or tabs; UTF-8, UTF-16, or Windows-1252; other usual column names are accepted. Accounts
+    /// that the file lacks stay unchanged. Exit code 2: some lines were refused, the others imported. Exit code 4:
+    /// nothing was imported, because more than 5 % of the active accounts would be deactivated.
     Import {
         file: PathBuf,
         /// Only report what would change.
@@ -57,7 +57,8 @@ enum Command {
         #[arg(long)]
         from: String,
     },
-    /// Explains why somebody cannot sign in: the cause, what to tell them, and the timeline. Exit code 3: no such account.
+    /// Explains why somebody cannot sign in: the cause, what to tell them, and the timeline. Exit code 3: no such
+    /// account.
     Explain {
         account: String,
         #[command(flatten)]
@@ -98,7 +99,8 @@ enum Command {
     Deactivate(OneAccount),
     /// Erases everything about an account (Québec's Law 25).
     Forget(OneAccount),
-    /// Exports security events (90 days) and the desk's audit log (1 year), one line of JSON each. The export itself is recorded.
+    /// Exports security events (90 days) and the desk's audit log (1 year), one line of JSON each. The export itself is
+    /// recorded.
     ExportAudit {
         /// First day, such as 2026-11-25.
         #[arg(long)]
@@ -188,7 +190,7 @@ impl OneAccount {
     }
 }
 
-/// Sends again what needs a hand, account by account; one that fails keeps no other from it.
+/// Retries failed requests account by account. One failure does not stop the rest.
 async fn retry_all(selector: &StackSelector, args: &DryRunArgs) -> Result<u8, CommandError> {
     let desk = args.output.desk(selector).await?;
     let accounts = desk.to_retry().await?;

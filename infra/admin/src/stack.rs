@@ -37,8 +37,8 @@ pub(crate) enum StackError {
     Lacks(&'static str, &'static str),
 }
 
-/// Whose permissions to use. The local stack takes the name of the template's policy from the access key; on AWS the caller's own
-/// credentials decide.
+/// Whose permissions to use. The local stack takes the name of the template's policy from the access key; on AWS the
+/// caller's own credentials decide.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Role {
     Desk,

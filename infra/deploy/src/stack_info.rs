@@ -57,7 +57,7 @@ mod tests {
         let json = json!({
             "pid": 1, "portal": "http://localhost:3000", "api": "http://127.0.0.1:2", "aws": "http://127.0.0.1:3",
             "dynamodb": "http://127.0.0.1:4", "lambda": "http://127.0.0.1:5", "region": "ca-central-1",
-            "stack": "guichet-3000", "tables": {"Tokens": "guichet-3000-Tokens"}, "secrets": {"NamesSecret": "arn:aws:…"},
+            "stack": "guichet-3000", "tables": {"Tokens": "guichet-3000-Tokens"}, "secrets": {"PseudonymSecret": "arn:aws:…"},
             "parameters": {"PasswordMinLength": 12, "DeskTimeZone": "America/Toronto"},
         });
         let info: StackInfo = serde_json::from_value(json.clone()).unwrap();

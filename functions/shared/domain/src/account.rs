@@ -17,8 +17,8 @@ pub struct AccountName(String);
 pub struct InvalidAccountName;
 
 impl AccountName {
-    /// Parses an account name as people enter it: surrounding ASCII white space and a leading `DOMAIN\` are removed, and
-    /// capitals become lower case.
+    /// Parses an account name as people enter it: surrounding ASCII white space and a leading `DOMAIN\` are removed,
+    /// and capitals become lower case.
     pub fn parse(input: &str) -> Result<Self, InvalidAccountName> {
         let trimmed = input.trim_ascii();
         let name = match trimmed.split_once('\\') {

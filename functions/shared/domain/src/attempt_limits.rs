@@ -26,7 +26,7 @@ pub enum LongLimit {
     Window(SlidingWindow),
 }
 
-/// Limits on the failed sign-ins of one account from one class of client. All of them must hold.
+/// Limits on the failed sign-ins of one account from one class of client. An attempt must satisfy all of them.
 #[derive(Clone, Copy, Debug)]
 pub struct AttemptLimits {
     /// 15 minutes and 24 hours. A successful sign-in clears both.
@@ -35,8 +35,8 @@ pub struct AttemptLimits {
 }
 
 impl AttemptLimits {
-    /// The limits of `.github/SECURITY.md`. The organization's minimum password length determines how many guesses an
-    /// account can withstand.
+    /// The limits of `.github/SECURITY.md`. The organization's minimum password length determines how many guesses are
+    /// safe.
     #[must_use]
     pub fn for_sign_in(class: ClientClass, min_password_length: usize) -> Self {
         match class {

@@ -26,8 +26,8 @@ pub struct CircuitBreaker {
     pub per_day: u64,
 }
 
-/// What the breaker has counted. Each period starts with the first failure after the previous one has ended, not with the
-/// clock, so that nobody can get twice the limit by waiting for a boundary.
+/// What the breaker has counted. Periods start at their first failure, not on clock boundaries, so that nobody can get
+/// twice the limit by waiting for a boundary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BreakerState {
     pub hour_started_at: UnixTime,

@@ -60,9 +60,9 @@ impl ClientSource {
 
     /// HMAC of the source, 43 characters of base64url. Counter keys contain it instead of the address.
     #[must_use]
-    pub fn pseudonym(&self, names: &KeyRing) -> String {
+    pub fn pseudonym(&self, pseudonym_keys: &KeyRing) -> String {
         let text = self.0.to_string();
-        URL_SAFE_NO_PAD.encode(names.current().mac(&[b"address", text.as_bytes()]))
+        URL_SAFE_NO_PAD.encode(pseudonym_keys.current().mac(&[b"address", text.as_bytes()]))
     }
 }
 

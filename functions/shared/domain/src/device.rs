@@ -43,10 +43,10 @@ impl Device {
     }
 }
 
-/// Suffix of the device cookie's name: 8 hexadecimal digits of an HMAC of the account name. It keeps apart the cookies of
-/// colleagues who share a workstation.
+/// Suffix of the device cookie's name: 8 hexadecimal digits of an HMAC of the account name. It keeps apart the cookies
+/// of colleagues who share a workstation.
 #[must_use]
-pub fn cookie_suffix(account: &AccountName, names: &KeyRing) -> String {
-    let [a, b, c, d, ..] = names.current().mac(&[b"device", account.as_str().as_bytes()]);
+pub fn cookie_suffix(account: &AccountName, pseudonym_keys: &KeyRing) -> String {
+    let [a, b, c, d, ..] = pseudonym_keys.current().mac(&[b"device", account.as_str().as_bytes()]);
     format!("{:08x}", u32::from_be_bytes([a, b, c, d]))
 }

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 pub struct EmailAddress(String);
 
 impl EmailAddress {
-    /// Parses an address as a directory or a person writes it. Surrounding white space and case are ignored. Only what cannot
-    /// be an address is refused; whether it receives mail is for the mail system to say.
+    /// Parses an address as a directory or a person writes it. Surrounding white space and case are ignored. Only what
+    /// cannot be an address is refused; whether it receives mail is for the mail system to say.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let address = text.trim().to_lowercase();

@@ -1,4 +1,4 @@
-//! Keys with a name, rotation included, and the pseudonyms made with them.
+//! Key rings with rotation, and the pseudonyms derived from them.
 
 use crate::account::AccountName;
 use base64::Engine;
@@ -36,7 +36,8 @@ impl Key {
     }
 }
 
-/// The current key and, during a rotation, the previous one. As JSON: `{"id": …, "key": …, "previous": {"id": …, "key": …}}`.
+/// The current key and, during a rotation, the previous one. As JSON: `{"id": …, "key": …, "previous": {"id": …, "key":
+/// …}}`.
 #[derive(Deserialize)]
 pub struct KeyRing {
     #[serde(flatten)]
@@ -78,8 +79,8 @@ pub struct AccountPseudonym(String);
 impl AccountPseudonym {
     /// Works alike for names that no account has.
     #[must_use]
-    pub fn new(account: &AccountName, names: &KeyRing) -> Self {
-        Self(URL_SAFE_NO_PAD.encode(names.current().mac(&[b"account", account.as_str().as_bytes()])))
+    pub fn new(account: &AccountName, pseudonym_keys: &KeyRing) -> Self {
+        Self(URL_SAFE_NO_PAD.encode(pseudonym_keys.current().mac(&[b"account", account.as_str().as_bytes()])))
     }
 
     #[must_use]

@@ -15,7 +15,7 @@ use strum::IntoStaticStr;
 
 /// Requests for the same account, kind, and queue within the same window of this many seconds are one request.
 const DEDUP_WINDOW: i64 = 120;
-/// A link that could not be mailed for this long is not mailed any more.
+/// Maximum age of an unsent request for a link.
 pub const MAX_AGE: Duration = Duration::from_hours(1);
 /// The notice of a password change is still useful the next morning.
 const NOTICE_MAX_AGE: Duration = Duration::from_hours(24);
@@ -51,8 +51,8 @@ impl RequestKind {
     }
 }
 
-/// The state of a request. `Pending` and `Sending` are in progress; all others are final for the mailer. From `Sent` on,
-/// SES's delivery events move a request forward, never back.
+/// The state of a request. `Pending` and `Sending` are in progress; all others are final for the mailer. From `Sent`
+/// on, SES's delivery events move a request forward, never back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "kebab-case")]
 #[strum(serialize_all = "kebab-case")]
@@ -201,8 +201,8 @@ impl Queue {
 pub struct MailRequest {
     #[serde(flatten)]
     pub id: RequestId,
-    /// The name that was entered, in canonical form. It is deleted when the request ends, because people also enter their
-    /// password there; `account` takes its place if the directory knows the account.
+    /// The name that was entered, in canonical form. It is deleted when the request ends, because people also enter
+    /// their password there; `account` takes its place if the directory knows the account.
     pub requested_account: AccountName,
     pub kind: RequestKind,
     #[serde(flatten)]
@@ -291,17 +291,17 @@ pub fn account_charges(
     now: UnixTime,
 ) -> [Charge; 2] {
     let subject = format!("{}#name#{}#{}", kind.as_str(), Queue::for_client(class).code(), account.as_str());
-    REQUESTS_PER_ACCOUNT.map(|limit| limit.charge(&subject, now))
+    REQUESTS_PER_ACCOUNT.map(|limit| limit.new_charge(&subject, now))
 }
 
-/// The charges of a link on the rate limits of the mailbox that it goes to. They count by address, not by account, because a
-/// flood hurts the mailbox, whatever accounts it serves.
+/// The charges of a link on the rate limits of the mailbox that it goes to. They count by address, not by account,
+/// because a flood hurts the mailbox, however many accounts use it.
 #[must_use]
 pub fn mailbox_charges(to: &EmailAddress, queue: Queue, now: UnixTime) -> Vec<Charge> {
-    let mut charges = vec![LINKS_PER_MAILBOX.charge(&format!("mailer#mailbox#{}", to.hash()), now)];
+    let mut charges = vec![LINKS_PER_MAILBOX.new_charge(&format!("mailer#mailbox#{}", to.hash()), now)];
     if queue == Queue::Untrusted {
         let subject = format!("mailer#mailbox#untrusted#{}", to.hash());
-        charges.push(UNTRUSTED_LINKS_PER_MAILBOX.charge(&subject, now));
+        charges.push(UNTRUSTED_LINKS_PER_MAILBOX.new_charge(&subject, now));
     }
     charges
 }

@@ -1,7 +1,7 @@
 //! Rate limits in fixed windows: how often something may happen for one account, source, or mailbox.
 //!
-//! A fixed window can let twice its maximum pass around a boundary, which does no harm for what is limited here, and
-//! needs a single write without a read.
+//! A fixed window needs a single write and no read. Around a boundary it can admit up to twice its maximum, which is
+//! acceptable for these limits.
 
 use crate::counter::Counter;
 use crate::time::UnixTime;
@@ -26,11 +26,12 @@ const DAY: Duration = Duration::from_hours(24);
 pub const REQUESTS_PER_ACCOUNT: [RateLimit; 2] = [limit(3, HOUR), limit(6, DAY)];
 /// Requests for mail per kind and untrusted source.
 pub const REQUESTS_PER_SOURCE: [RateLimit; 2] = [limit(60, TEN_MINUTES), limit(1000, DAY)];
-/// Used, expired, and unknown links per untrusted source. Above it no link from that source is looked at.
+/// Used, expired, and unknown links per untrusted source. Beyond it, every link from that source is refused.
 pub const INVALID_TOKENS_PER_SOURCE: RateLimit = limit(20, TEN_MINUTES);
 /// Mailed links per mailbox.
 pub(crate) const LINKS_PER_MAILBOX: RateLimit = limit(6, DAY);
-/// Those of them that untrusted clients requested. The difference is reserved for trusted clients.
+/// Mailed links per mailbox that untrusted clients requested. The rest of the mailbox's limit is reserved for trusted
+/// clients.
 pub(crate) const UNTRUSTED_LINKS_PER_MAILBOX: RateLimit = limit(4, DAY);
 /// Account searches per source.
 pub const SEARCHES_PER_SOURCE: [RateLimit; 2] = [limit(60, Duration::from_mins(1)), limit(5000, DAY)];
@@ -46,8 +47,8 @@ impl EmailRateLimit {
         limit(self.0, HOUR)
     }
 
-    /// For the untrusted queue: all but a fifth. Both queues charge the same counter, so a flood of untrusted requests
-    /// leaves a fifth to the trusted queue.
+    /// For the untrusted queue: 80 % of the limit. Both queues charge the same counter, so a flood of untrusted
+    /// requests leaves 20 % to the trusted queue.
     #[must_use]
     pub fn untrusted(self) -> RateLimit {
         limit(self.0 - self.0 / 5, HOUR)
@@ -64,9 +65,10 @@ pub struct Charge {
 }
 
 impl RateLimit {
-    /// A charge in the current window. `subject` is what the limit applies to: a function's prefix and pseudonyms.
+    /// Builds a charge in the current window; `Throttles::charge` of the store applies it. `subject` is what the limit
+    /// applies to: a function's prefix and pseudonyms.
     #[must_use]
-    pub fn charge(&self, subject: &str, now: UnixTime) -> Charge {
+    pub fn new_charge(&self, subject: &str, now: UnixTime) -> Charge {
         let length = i64::try_from(self.window.as_secs()).unwrap_or(i64::MAX);
         let window = now.0.div_euclid(length);
         Charge {
@@ -89,14 +91,14 @@ mod tests {
 
     #[test]
     fn email_rate_limit_of_both_queues_charges_one_counter() {
-        let counter = |limit: RateLimit| limit.charge("mailer#x", UnixTime(0)).counter;
+        let counter = |limit: RateLimit| limit.new_charge("mailer#x", UnixTime(0)).counter;
         assert_eq!(counter(EmailRateLimit(10).trusted()), counter(EmailRateLimit(10).untrusted()));
     }
 
     #[test]
     fn rate_limit_windows_are_contiguous() {
-        let one = REQUESTS_PER_ACCOUNT[0].charge("register#x", UnixTime(3 * 3600 - 1));
-        let next = REQUESTS_PER_ACCOUNT[0].charge("register#x", UnixTime(3 * 3600));
+        let one = REQUESTS_PER_ACCOUNT[0].new_charge("register#x", UnixTime(3 * 3600 - 1));
+        let next = REQUESTS_PER_ACCOUNT[0].new_charge("register#x", UnixTime(3 * 3600));
         assert_eq!((one.counter.as_str(), one.resets_at), ("register#x#3600#2", UnixTime(3 * 3600)));
         assert_eq!((next.counter.as_str(), next.resets_at), ("register#x#3600#3", UnixTime(4 * 3600)));
     }

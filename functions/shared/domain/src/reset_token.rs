@@ -6,9 +6,9 @@ use crate::time::UnixTime;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A replay of the request that used a token is answered like the original for this long …
+/// How long a repeated request that used a token gets the original response.
 const REPLAY_WINDOW: Duration = Duration::from_mins(10);
-/// … and this often.
+/// How often a repeated request is compared with the original.
 pub const MAX_REPLAYS: u32 = 3;
 
 /// Why the link was requested. It only selects wording.

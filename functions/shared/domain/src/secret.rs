@@ -27,7 +27,7 @@ pub type PlainToken = PlainSecret<LinkSecret>;
 pub type TokenHash = SecretHash<LinkSecret>;
 pub type PlainSessionKey = PlainSecret<SessionSecret>;
 pub type SessionKeyHash = SecretHash<SessionSecret>;
-/// 128 bits are enough for what selects limits only, and a browser may store one for each of 20 colleagues.
+/// 128 bits are enough, because the key only selects limits, and a browser may store one for each of 20 colleagues.
 pub type PlainDeviceKey = PlainSecret<DeviceSecret, 16>;
 pub type DeviceKeyHash = SecretHash<DeviceSecret>;
 
@@ -56,8 +56,8 @@ impl<Kind, const N: usize> PlainSecret<Kind, N> {
         SecretHash(URL_SAFE_NO_PAD.encode(Sha256::digest(self.0.expose_secret())), PhantomData)
     }
 
-    /// HMAC(pepper, secret ‖ password), base64url. Stored when a link is used, it recognizes a replay of the same request
-    /// and reveals nothing without the pepper.
+    /// HMAC(pepper, secret ‖ password), base64url. Stored when a link is used, it recognizes a replay of the same
+    /// request and reveals nothing without the pepper.
     #[must_use]
     pub fn reuse_proof(&self, password: &Password, pepper: &Key) -> String {
         URL_SAFE_NO_PAD.encode(pepper.mac(&[b"reuse-proof", self.0.expose_secret(), password.as_bytes()]))

@@ -117,8 +117,8 @@ pub struct NewSession {
     pub device: String,
 }
 
-/// What the owner of a session holds: the account and the session's secret. The account is the partition key of the Sessions
-/// table, so one read finds the session.
+/// What the owner of a session holds: the account and the session's secret. The account is the partition key of the
+/// Sessions table, so one read finds the session.
 pub struct SessionToken {
     pub account: AccountName,
     pub key: PlainSessionKey,

@@ -1,8 +1,8 @@
 //! Limits on failed sign-ins per untrusted source.
 //!
 //! They count *unresolved* failures: a successful sign-in removes those of the same account at the same source. So an
-//! address that thousands of users share, who mistype and then succeed, stays below the limits, while guesses at one account
-//! after another add up.
+//! address shared by thousands of users who mistype and then succeed stays below the limits, while guesses at many
+//! accounts add up.
 
 use crate::attempt_limits::SlidingWindow;
 use crate::keys::AccountPseudonym;
@@ -84,8 +84,8 @@ mod tests {
     use crate::keys::KeyRing;
 
     fn account(name: &str) -> AccountPseudonym {
-        let names: KeyRing = serde_json::from_str(r#"{"id": "1", "key": "noms"}"#).unwrap();
-        AccountPseudonym::new(&AccountName::parse(name).unwrap(), &names)
+        let pseudonym_keys: KeyRing = serde_json::from_str(r#"{"id": "1", "key": "noms"}"#).unwrap();
+        AccountPseudonym::new(&AccountName::parse(name).unwrap(), &pseudonym_keys)
     }
 
     const MINUTE: i64 = 60;

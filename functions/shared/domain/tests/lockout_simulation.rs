@@ -1,8 +1,8 @@
 //! Simulates how often lockout and rate limits refuse honest users, over 40 days with a fixed seed.
 //!
-//! Three populations sign in at the same time: a ward whose nurses share workstations on a managed network, a hospital of
-//! 3,000 behind one untrusted address, and staff at home. They mistype 8 times in 100; some have forgotten their password
-//! and request a link; some give up after a failure.
+//! Three populations sign in at the same time: a ward whose nurses share workstations on a managed network, a hospital
+//! of 3,000 behind one untrusted address, and staff at home. They mistype 8 times in 100; some have forgotten their
+//! password and request a link; some give up after a failure.
 
 #![expect(clippy::unwrap_used, reason = "the names and the key are valid")]
 
@@ -195,19 +195,19 @@ const HOSPITAL: usize = 3000;
 const HOME: usize = 1000;
 
 fn simulation(seed: u64) -> Simulation {
-    let names: KeyRing = serde_json::from_str(r#"{"id": "1", "key": "noms"}"#).unwrap();
+    let pseudonym_keys: KeyRing = serde_json::from_str(r#"{"id": "1", "key": "noms"}"#).unwrap();
     let user = |n: usize| User {
         population: match n {
             0..NURSES => Population::Ward,
             n if n < NURSES + HOSPITAL => Population::Hospital,
             _ => Population::Home,
         },
-        key: AccountPseudonym::new(&AccountName::parse(&format!("compte{n}")).unwrap(), &names),
+        key: AccountPseudonym::new(&AccountName::parse(&format!("compte{n}")).unwrap(), &pseudonym_keys),
         version: 1,
     };
     let mut rng = Rng::with_seed(seed);
-    // The ward's workstations first, then one machine per other user. Three in ten of the hospital's machines delete their
-    // cookies at sign-out, and one in ten at home.
+    // The ward's workstations first, then one machine per other user. Three in ten of the hospital's machines delete
+    // their cookies at sign-out, and one in ten at home.
     let forgets = |n: usize, rng: &mut Rng| match n {
         0..WORKSTATIONS => false,
         n if n < WORKSTATIONS + HOSPITAL => rng.f64() < 0.3,

@@ -109,7 +109,7 @@ proptest! {
     fn rate_limit_charges_share_a_counter_within_one_window(now in -4_000_000_000_i64..4_000_000_000, later in 0_i64..200_000) {
         for limit in REQUESTS_PER_ACCOUNT.into_iter().chain(REQUESTS_PER_SOURCE).chain([INVALID_TOKENS_PER_SOURCE]).chain(SEARCHES_PER_SOURCE) {
             let length = i64::try_from(limit.window.as_secs()).unwrap();
-            let charge = |moment| format!("{:?}", limit.charge("x", UnixTime(moment)));
+            let charge = |moment| format!("{:?}", limit.new_charge("x", UnixTime(moment)));
             let begins = now - now.rem_euclid(length);
             prop_assert_eq!(charge(now), charge(begins));
             prop_assert_eq!(charge(now) == charge(now + later), now + later < begins + length);

@@ -40,19 +40,19 @@ pub struct PasswordCheck {
 }
 
 impl<'a> Authentication<'a> {
-    /// `names` is the key ring for pseudonyms.
     #[must_use]
-    pub fn new(caller: &'a Caller, account: AccountName, names: &KeyRing) -> Self {
+    pub fn new(caller: &'a Caller, account: AccountName, pseudonym_keys: &KeyRing) -> Self {
         Self {
-            account_key: AccountPseudonym::new(&account, names),
-            source_key: caller.source.pseudonym(names),
-            cookie_suffix: device::cookie_suffix(&account, names),
+            account_key: AccountPseudonym::new(&account, pseudonym_keys),
+            source_key: caller.source.pseudonym(pseudonym_keys),
+            cookie_suffix: device::cookie_suffix(&account, pseudonym_keys),
             caller,
             account,
         }
     }
 
-    /// Evaluates a password. The attempt is reserved first, then hashed at the same cost for every account.
+    /// Verifies a password. The attempt is reserved first; then the password is hashed, at the same cost for every
+    /// account.
     pub async fn check_password(
         &self,
         attempts: &LoginAttempts,
@@ -77,7 +77,7 @@ impl<'a> Authentication<'a> {
         let context = AttemptContext {
             account: &self.account,
             account_key: &self.account_key,
-            network: self.caller.network,
+            address_class: self.caller.address_class,
             source_key: &self.source_key,
             device: device.as_ref(),
             now: self.caller.now,
@@ -131,7 +131,7 @@ impl<'a> Authentication<'a> {
         self.caller.set_device_cookie(response, &self.cookie_suffix, device)
     }
 
-    /// The client's request for a link. It authenticates nobody.
+    /// The client's request for a link, which needs no authentication.
     #[must_use]
     pub fn link_request(self, kind: RequestKind) -> LinkRequest {
         LinkRequest {

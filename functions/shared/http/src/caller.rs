@@ -1,6 +1,6 @@
 //! The client of a request: its source, its class, its device, and its session token.
 
-use crate::csrf::reject_cross_site;
+use crate::csrf::reject_cross_origin;
 use crate::request::require_json;
 use crate::{ApiError, Response, cookie, user_agent, with_cookie};
 use guichet_domain::client::{ClientClass, ClientSource, ManagedNetworks};
@@ -38,8 +38,8 @@ impl Site {
         Ok(Self { origin: env::required("PORTAL_URL")?, networks: settings::managed_networks()?, edge_secret })
     }
 
-    /// The client's address: what the edge reports, if the request carries the edge's secret, else what the gateway sees, because
-    /// clients can also reach the gateway directly. Empty, which is untrusted, if neither is known.
+    /// The client's address: what CloudFront reports, if the request carries the origin secret. Other clients reach the
+    /// gateway directly; for them it is what the gateway reports. Empty, which is untrusted, if neither is known.
     async fn client_address<'a>(&self, request: &'a Request, now: UnixTime) -> Result<&'a str, ApiError> {
         let Some(secret) = request.headers().get(ORIGIN_SECRET) else {
             return Ok(match request.request_context_ref() {
@@ -65,8 +65,8 @@ impl Site {
 pub struct Caller {
     /// When the request was received.
     pub now: UnixTime,
-    /// What the client's address says: `ManagedNetwork` or `Untrusted`.
-    pub network: ClientClass,
+    /// Derived from the client's address: `ManagedNetwork` or `Untrusted`.
+    pub address_class: ClientClass,
     pub source: ClientSource,
     /// Browser and system, such as `Firefox · Windows`.
     pub device: String,
@@ -80,12 +80,12 @@ impl Caller {
         if request.method() == Method::POST {
             require_json(request)?;
         }
-        reject_cross_site(request, &site.origin)?;
+        reject_cross_origin(request, &site.origin)?;
         let now = clock::now();
         let address = site.client_address(request, now).await?;
         Ok(Self {
             now,
-            network: site.networks.classify(address),
+            address_class: site.networks.classify(address),
             source: ClientSource::parse(address),
             device: user_agent::summarize(text_header(request, &header::USER_AGENT)),
             session_token: session_token(request),
@@ -93,7 +93,7 @@ impl Caller {
         })
     }
 
-    /// The session token of the request and how it came.
+    /// The session token of the request and its transport.
     pub fn require_session_token(&self) -> Result<(&SessionToken, Transport), ApiError> {
         self.session_token().ok_or(ApiError::NotSignedIn)
     }
@@ -119,7 +119,7 @@ impl Caller {
 
     #[must_use]
     pub fn client_info(&self) -> ClientInfo {
-        ClientInfo { client_class: self.network, device: self.device.clone() }
+        ClientInfo { client_class: self.address_class, device: self.device.clone() }
     }
 
     /// An event of this client, now.

@@ -1,6 +1,7 @@
 //! Cookies.
 //!
-//! By hand: two cookies in one form each, and a fuzzed reader of 8 lines. The `cookie` crate would bring a date library.
+//! By hand: two cookies in one form each, and a fuzzed reader of 8 lines. The `cookie` crate would bring a date
+//! library.
 
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ pub(crate) fn session(value: &str, lifetime: Option<Duration>) -> String {
 
 /// Prefix of the device cookies' names; the account's suffix follows.
 const DEVICE: &str = "__Host-device-";
-/// Device cookies per browser: enough for the colleagues who share a workstation, and a small part of the 10 KiB of headers that
-/// API Gateway accepts.
+/// Device cookies per browser: enough for the colleagues who share a workstation, and a small part of the 10 KiB of
+/// headers that API Gateway accepts.
 const MAX_DEVICES: usize = 20;
 
 pub(crate) fn device_name(suffix: &str) -> String {
@@ -28,7 +29,8 @@ pub(crate) fn device(suffix: &str, value: &str, lifetime: Duration) -> String {
     format!("{name}={value}; Secure; HttpOnly; SameSite=Strict; Path=/; Max-Age={}", lifetime.as_secs())
 }
 
-/// The `Set-Cookie` headers that make room for one more device. The first cookies of a request are the oldest (RFC 6265, 5.4).
+/// The `Set-Cookie` headers that make room for one more device. The first cookies of a request are the oldest (RFC
+/// 6265, 5.4).
 #[must_use]
 pub fn surplus_devices(header: &str, suffix: &str) -> Vec<String> {
     let own = device_name(suffix);
@@ -39,8 +41,8 @@ pub fn surplus_devices(header: &str, suffix: &str) -> Vec<String> {
     suffixes.map(|suffix| device(suffix, "", Duration::ZERO)).collect()
 }
 
-/// The value of a cookie in a `Cookie` header (RFC 6265, 5.4). Of two cookies with the same name the first counts, because
-/// browsers send the more specific one first.
+/// The value of a cookie in a `Cookie` header (RFC 6265, 5.4). Of two cookies with the same name the first counts,
+/// because browsers send the more specific one first.
 #[must_use]
 pub fn value<'a>(header: &'a str, name: &str) -> Option<&'a str> {
     header

@@ -6,17 +6,17 @@ use lambda_http::http::{HeaderName, Method, header};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Browsers send `Sec-Fetch-Site`, older ones `Origin`. A client that sends neither is not a browser, so no other site can make it
-/// send requests for its user.
-pub(crate) fn reject_cross_site(request: &Request, origin: &str) -> Result<(), ApiError> {
+/// Browsers send `Sec-Fetch-Site`, older ones `Origin`. A client that sends neither is not a browser, so CSRF does not
+/// apply to it.
+pub(crate) fn reject_cross_origin(request: &Request, origin: &str) -> Result<(), ApiError> {
     if request.method() == Method::GET {
         return Ok(());
     }
     let headers = request.headers();
-    let is_same_site = match (headers.get(SEC_FETCH_SITE), headers.get(header::ORIGIN)) {
+    let is_same_origin = match (headers.get(SEC_FETCH_SITE), headers.get(header::ORIGIN)) {
         (Some(site), _) => site == "same-origin",
         (None, Some(sender)) => sender == origin,
         (None, None) => true,
     };
-    is_same_site.then_some(()).ok_or(ApiError::CrossSite)
+    is_same_origin.then_some(()).ok_or(ApiError::CrossSite)
 }

@@ -46,7 +46,7 @@ pub enum ApiError {
     TooLarge,
     #[error("The content type must be application/json")]
     NotJson,
-    /// With the time until the next one is allowed.
+    /// Carries the time for `Retry-After`.
     #[error("Too many attempts; retry later")]
     TooManyAttempts(Duration),
     #[error("A required service is unavailable; retry later")]

@@ -1,4 +1,5 @@
-//! What the HTTP functions share: requests, responses, cookies, error codes, CSRF protection, and authentication by password.
+//! What the HTTP functions share: requests, responses, cookies, error codes, CSRF protection, and authentication by
+//! password.
 
 mod authentication;
 mod caller;

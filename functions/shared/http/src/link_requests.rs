@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 pub struct LinkRequestContext {
     pub site: Site,
-    names: KeySecret,
+    pseudonym_keys: KeySecret,
     requests: LinkRequests,
 }
 
@@ -24,15 +24,15 @@ pub struct AccountForm {
 
 impl LinkRequestContext {
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (site, names) =
-            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH))?;
-        Ok(Self { site, names, requests: LinkRequests::from_env(&aws.dynamodb)? })
+        let (site, pseudonym_keys) =
+            tokio::try_join!(Site::from_env(aws), KeySecret::from_env(aws, "PSEUDONYM_SECRET", NEVER_REFRESH))?;
+        Ok(Self { site, pseudonym_keys, requests: LinkRequests::from_env(&aws.dynamodb)? })
     }
 
     /// Submits a request for a link. 202 for every name, or 429.
     pub async fn submit(&self, kind: RequestKind, account: AccountName, caller: &Caller) -> Result<Response, ApiError> {
-        let names = self.names.current(caller.now).await?;
-        let request = Authentication::new(caller, account, &names).link_request(kind);
+        let pseudonym_keys = self.pseudonym_keys.current(caller.now).await?;
+        let request = Authentication::new(caller, account, &pseudonym_keys).link_request(kind);
         match self.requests.submit(request).await? {
             Acceptance::Accepted => Ok(accepted()),
             Acceptance::RateLimited(wait) => Err(ApiError::TooManyAttempts(wait)),

@@ -14,7 +14,8 @@ use serde::{Deserialize, Deserializer};
 /// In bytes.
 const MAX_BODY: usize = 4096;
 
-/// The route that the gateway matched, such as `POST /api/reset`. The path itself is not used, because it has many spellings.
+/// The route that the gateway matched, such as `POST /api/reset`. The path itself is not used, because it has many
+/// spellings.
 #[must_use]
 pub fn route(request: &Request) -> &str {
     match request.request_context_ref() {

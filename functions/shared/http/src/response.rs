@@ -64,8 +64,8 @@ pub fn session_cookie(token: &SessionToken, remember: Remember) -> String {
     cookie::session(&token.expose(), lifetime)
 }
 
-/// 204 that deletes the session cookie and the browser's cached pages, so that the back button shows nothing to the next user of
-/// a shared workstation. The remembered name and the device cookie stay.
+/// 204 that deletes the session cookie and the browser's cached pages, so that the back button shows nothing to the
+/// next user of a shared workstation. The remembered name and the device cookie stay.
 #[must_use]
 pub fn signed_out() -> Response {
     let mut response = with_cookie(no_content(), &cookie::session("", Some(std::time::Duration::ZERO)));

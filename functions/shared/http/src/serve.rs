@@ -23,8 +23,8 @@ const READ_HEADERS: [&str; 8] = [
     "x-viewer-address",
 ];
 
-/// Handles events until the process ends. An error becomes its response and is logged here, once, with its chain if the client
-/// did not cause it.
+/// Handles events until the process ends. An error becomes its response and is logged here, once, with its chain if the
+/// client did not cause it.
 pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
@@ -48,8 +48,8 @@ where
 }
 
 /// A response in payload format 2.0
-/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). All bodies are
-/// text; `lambda_http`'s own conversion contains the tables of every charset.
+/// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>). All
+/// bodies are text; `lambda_http`'s own conversion contains the tables of every charset.
 fn to_apigw_response(response: &Response) -> Value {
     let text = |(name, value): (&HeaderName, &HeaderValue)| {
         (name.as_str().to_owned(), Value::from(String::from_utf8_lossy(value.as_bytes())))
@@ -65,8 +65,8 @@ fn to_apigw_response(response: &Response) -> Value {
     })
 }
 
-/// Reduces an event to what the functions read. `lambda_http` panics on a malformed query, `Host`, or `X-Forwarded-Proto`, and
-/// rejects an event with a non-ASCII header; a client must not be able to cause either.
+/// Reduces an event to what the functions read. `lambda_http` panics on a malformed query, `Host`, or
+/// `X-Forwarded-Proto`, and rejects an event with a non-ASCII header; a client must not be able to cause either.
 #[must_use]
 pub fn sanitize_event(event: &Value) -> Value {
     let valid = |(name, value): (&&str, &Value)| {

@@ -14,8 +14,8 @@ use aws_types::service_config::{LoadServiceConfig, ServiceConfigKey};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// Attempts per DynamoDB or Secrets Manager call, the first included. Retries are safe: every write is conditional or carries
-/// a client request token, which makes it idempotent.
+/// Attempts per DynamoDB or Secrets Manager call, the first included. Retries are safe: every write is conditional or
+/// carries a client request token, which makes it idempotent.
 const MAX_ATTEMPTS: u32 = 3;
 /// DynamoDB answers in milliseconds, so a retry is better than a longer wait.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -77,7 +77,8 @@ pub fn timeout_config() -> TimeoutConfig {
         .build()
 }
 
-/// The HTTP client of a process. All SDK clients share it, so that certificates are parsed once and connections are reused.
+/// The HTTP client of a process. All SDK clients share it, so that certificates are parsed once and connections are
+/// reused.
 #[must_use]
 pub fn https_client(trusted: TrustStore) -> SharedHttpClient {
     let Ok(context) = TlsContext::builder().with_trust_store(trusted).build() else {

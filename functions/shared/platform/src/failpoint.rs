@@ -1,8 +1,9 @@
-//! Failpoints: debug builds can be ended at a named point, and their clock can be moved. Tests ask for it with files in the
-//! folder `GUICHET_FAILPOINTS`. A release contains none of it (OWASP ASVS 5.0, 15.2.3).
+//! Failpoints: debug builds can be ended at a named point, and their clock can be moved. Tests ask for it with files in
+//! the folder `GUICHET_FAILPOINTS`. A release contains none of it (OWASP ASVS 5.0, 15.2.3).
 
-/// A point at which a test can end the process. The file with the point's name contains `kill` or `panic`, optionally followed
-/// by a part of `about` that must match. The process deletes the file when it triggers, unless it starts with `always`.
+/// A point at which a test can end the process. The file with the point's name contains `kill` or `panic`, optionally
+/// followed by a part of `about` that must match. The process deletes the file when it triggers, unless it starts with
+/// `always`.
 #[cfg(not(debug_assertions))]
 #[inline]
 pub fn fail_point(_name: &str, _about: &str) {}

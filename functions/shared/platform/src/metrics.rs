@@ -1,5 +1,5 @@
-//! Metrics, as log lines in CloudWatch's embedded metric format: they need no call and no extension. The template's alarms and
-//! dashboard read them in the namespace `Guichet`.
+//! Metrics, as log lines in CloudWatch's embedded metric format: they need no call and no extension. The template's
+//! alarms and dashboard read them in the namespace `Guichet`.
 
 use crate::{clock, env};
 use serde_json::json;

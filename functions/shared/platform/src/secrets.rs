@@ -22,13 +22,13 @@ pub struct KeyError {
     problem: String,
 }
 
-/// How long a key ring that rotates is cached. It is measured by the clock, so that an instance that was frozen does not use a
-/// retired key. A rotation reaches every instance within this time.
+/// How long a key ring that rotates is cached. It is measured by the clock, so that an instance that was frozen does
+/// not use a retired key. A rotation reaches every instance within this time.
 pub const REFRESH_INTERVAL: Duration = Duration::from_mins(5);
 /// For a key ring that never rotates.
 pub const NEVER_REFRESH: Duration = Duration::MAX;
-/// A key id that is missing from the ring triggers a refresh at most this often; otherwise a stranger who invents key ids could
-/// cause a call per request.
+/// A key id that is missing from the ring triggers a refresh at most this often; otherwise a stranger who invents key
+/// ids could cause a call per request.
 const MIN_REFETCH_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A key ring in Secrets Manager. It is read at start; if that fails, each use tries again.
@@ -46,7 +46,8 @@ struct CachedRing {
 }
 
 impl CachedRing {
-    /// Whether it was read within this time. `read_at` in the future means that the clock was wrong, so it does not count.
+    /// Whether it was read within this time. `read_at` in the future means that the clock was wrong, so it does not
+    /// count.
     fn is_within(&self, max_age: Duration, now: UnixTime) -> bool {
         self.read_at <= now && now < self.read_at + max_age
     }
@@ -58,7 +59,8 @@ impl KeySecret {
         Self { client: aws.secrets().clone(), name, max_age, cache: Mutex::default() }
     }
 
-    /// The secret that this variable names, read now. A failure to read it is not an error yet: the first use tries again.
+    /// The secret that this variable names, read now. A failure to read it is not an error yet: the first use tries
+    /// again.
     pub async fn from_env(aws: &Aws, variable: &'static str, max_age: Duration) -> Result<Self, ConfigError> {
         let secret = Self::new(aws, env::required(variable)?, max_age);
         if let Err(error) = secret.current(clock::now()).await {
@@ -103,32 +105,32 @@ impl KeySecret {
 
 /// The secrets of a function that hashes passwords.
 pub struct PasswordKeys {
-    names: KeySecret,
+    pseudonym_keys: KeySecret,
     pepper: KeySecret,
     params: HashParams,
     memory: Arc<HashMemory>,
 }
 
 impl PasswordKeys {
-    /// `NAMES_SECRET` and `PEPPER_SECRET`, and [`settings::hash_params`].
+    /// `PSEUDONYM_SECRET` and `PEPPER_SECRET`, and [`settings::hash_params`].
     pub async fn from_env(aws: &Aws) -> Result<Self, ConfigError> {
-        let (names, pepper) = tokio::try_join!(
-            KeySecret::from_env(aws, "NAMES_SECRET", NEVER_REFRESH),
+        let (pseudonym_keys, pepper) = tokio::try_join!(
+            KeySecret::from_env(aws, "PSEUDONYM_SECRET", NEVER_REFRESH),
             KeySecret::from_env(aws, "PEPPER_SECRET", REFRESH_INTERVAL)
         )?;
-        Ok(Self { names, pepper, params: settings::hash_params()?, memory: Arc::default() })
+        Ok(Self { pseudonym_keys, pepper, params: settings::hash_params()?, memory: Arc::default() })
     }
 
-    /// Allocates the memory of a hash now: at its start Lambda gives a function a whole processor, later only the share that
-    /// its memory size pays for.
+    /// Allocates the memory of a hash now: Lambda gives a function a full CPU during initialization, and later a share
+    /// in proportion to its memory.
     #[must_use]
     pub fn with_preallocated_memory(self) -> Self {
         Self { memory: Arc::new(HashMemory::preallocated(self.params.current)), ..self }
     }
 
     /// The key ring for pseudonyms.
-    pub async fn names(&self, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
-        self.names.current(now).await
+    pub async fn pseudonym_keys(&self, now: UnixTime) -> Result<Arc<KeyRing>, KeyError> {
+        self.pseudonym_keys.current(now).await
     }
 
     pub async fn hasher(&self, now: UnixTime) -> Result<Hasher, KeyError> {

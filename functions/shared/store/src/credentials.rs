@@ -109,9 +109,9 @@ impl Credentials {
         self.0.write_batch(profiles.iter().map(to_item).collect::<Result<_, _>>()?, "create accounts").await
     }
 
-    /// Copies name, language, and `active` from the directory. A deactivation raises the version, so what it revokes stays
-    /// revoked if the account is activated again. Nothing is written if `active` is not what it `was`: the desk changed it
-    /// meanwhile, or this is a retry.
+    /// Copies name, language, and `active` from the directory. A deactivation raises the version, so what it revokes
+    /// stays revoked if the account is activated again. Nothing is written if `active` is not what it `was`: the desk
+    /// changed it meanwhile, or this is a retry.
     pub async fn sync_from_directory(&self, entry: &Entry, was: CredentialStatus) -> Result<(), StoreError> {
         const CONTEXT: &str = "copy the directory entry";
         const UPDATE: &str = "SET active = :active, given_name = :given_name, family_name = :family_name, \
@@ -135,7 +135,8 @@ impl Credentials {
         condition_met(output, CONTEXT).map(drop)
     }
 
-    /// Revokes the sessions, links, and known devices of an account by raising its version, and deactivates it if asked.
+    /// Revokes the sessions, links, and known devices of an account by raising its version, and deactivates it if
+    /// asked.
     pub async fn revoke_all(&self, account: &AccountName, deactivate: bool) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
         let update = "SET version = version + :one";

@@ -1,5 +1,5 @@
-//! SES delivery events, recorded on the request that the mail was for. They arrive late, twice, out of order, or not at all, so a
-//! request only moves forward.
+//! SES delivery events, recorded on the request that the mail was for. They arrive late, twice, out of order, or not at
+//! all, so a request only moves forward.
 
 use crate::mail_requests::{DESK, MailRequests};
 use crate::table::{StoreError, from_item, n, s, updated_or_existing};
@@ -29,8 +29,8 @@ struct RequestState {
 }
 
 impl MailRequests {
-    /// Records an event. Returns the account if the request is now in the event's state. An event about a request in progress
-    /// ends it: its mail was sent, although the mailer does not know that, so no second one may be sent.
+    /// Records an event. Returns the account if the request is now in the event's state. An event about a request in
+    /// progress ends it: its mail was sent, although the mailer does not know that, so no second one may be sent.
     pub async fn record_delivery(
         &self,
         id: &RequestId,

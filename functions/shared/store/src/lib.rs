@@ -1,7 +1,8 @@
 //! The DynamoDB tables: one module each, and the operations that write several of them at once.
 //!
-//! Attribute names and expressions occur only here and in the desk's store (`infra/admin/src/store`). What must happen once is
-//! one conditional write, whose outcome is an enum. A throttle, a timeout, or a lost race is a [`StoreError`], never an outcome.
+//! Attribute names and expressions occur only here and in the desk's store (`infra/admin/src/store`). Every effect that
+//! must happen once is one conditional write, whose outcome is an enum. A throttle, a timeout, or a lost race is a
+//! [`StoreError`], never an outcome.
 
 pub mod credentials;
 pub mod delivery;

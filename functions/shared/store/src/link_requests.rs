@@ -1,5 +1,6 @@
-//! Requests for a mailed link, from anyone on the internet. The work and the answer are the same for every name, and the
-//! functions that submit them have no permission to read which accounts exist, so account enumeration is impossible.
+//! Requests for a mailed link, from anyone on the internet. The work and the answer are the same for every name, and
+//! the functions that submit them have no permission to read which accounts exist, so account enumeration is
+//! impossible.
 
 use crate::devices::Devices;
 use crate::mail_requests::{Acceptance, MailRequests};
@@ -54,14 +55,14 @@ impl LinkRequests {
         self.mail_requests.accept(&request, &self.throttles, &charges).await
     }
 
-    /// A device cookie selects the rate limit, nothing more. Whether the account's current version still knows the device cannot
-    /// be checked without reading credentials.
+    /// A device cookie selects the rate limit, nothing more. Whether the account's current version still knows the
+    /// device cannot be checked without reading credentials.
     async fn classify(&self, request: &LinkRequest) -> Result<ClientClass, StoreError> {
-        let network = request.client.client_class;
-        let Some(device) = &request.device else { return Ok(network) };
+        let address_class = request.client.client_class;
+        let Some(device) = &request.device else { return Ok(address_class) };
         let found = self.devices.find(&request.account, device).await?;
         let is_unexpired = found.is_some_and(|device| device.is_unexpired(request.now));
-        Ok(if is_unexpired { ClientClass::KnownDevice } else { network })
+        Ok(if is_unexpired { ClientClass::KnownDevice } else { address_class })
     }
 }
 
@@ -70,7 +71,7 @@ fn charges(request: &LinkRequest, class: ClientClass) -> Vec<Charge> {
     let mut charges = account_charges(*kind, account_key, class, *now).to_vec();
     if class == ClientClass::Untrusted {
         let source = format!("{}#address#{source_key}", kind.as_str());
-        charges.extend(REQUESTS_PER_SOURCE.iter().map(|limit| limit.charge(&source, *now)));
+        charges.extend(REQUESTS_PER_SOURCE.iter().map(|limit| limit.new_charge(&source, *now)));
     }
     charges
 }

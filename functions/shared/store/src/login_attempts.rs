@@ -33,8 +33,8 @@ pub struct LoginAttempts {
 pub struct AttemptContext<'a> {
     pub account: &'a AccountName,
     pub account_key: &'a AccountPseudonym,
-    /// What the client's address says: `ManagedNetwork` or `Untrusted`.
-    pub network: ClientClass,
+    /// Derived from the client's address: `ManagedNetwork` or `Untrusted`.
+    pub address_class: ClientClass,
     /// Pseudonym of the client's source.
     pub source_key: &'a str,
     /// The device that the client claims to be.
@@ -52,7 +52,7 @@ pub enum Admission {
 }
 
 pub struct ReservedAttempt {
-    /// `None` for a name that no account has.
+    /// `None` if the account does not exist.
     pub credential: Option<Credential>,
     /// The class whose limits were charged.
     pub class: ClientClass,
@@ -61,7 +61,7 @@ pub struct ReservedAttempt {
     untrusted: Option<UntrustedReservation>,
 }
 
-/// What an untrusted attempt was charged on beside the account.
+/// The counters that an untrusted attempt charged besides the account's.
 struct UntrustedReservation {
     source: Counter,
     /// Number and time of this account's failures at the source, the reserved one included.
@@ -89,9 +89,9 @@ impl LoginAttempts {
         })
     }
 
-    /// Counts an attempt on the account's limits for the client's class and, for an untrusted client, on those of its source and
-    /// on the circuit breaker. One consistent batch read and one round of conditional writes, the same for known and unknown
-    /// accounts.
+    /// Counts an attempt on the account's limits for the client's class and, for an untrusted client, on those of its
+    /// source and on the circuit breaker. It makes one consistent batch read and one round of conditional writes, for
+    /// known and unknown accounts alike.
     pub async fn reserve(&self, context: &AttemptContext<'_>) -> Result<Admission, StoreError> {
         let AttemptState { credential, class, counter, counts, breaker } = self.read(context).await?;
         let AttemptContext { account_key, source_key, now, .. } = *context;
@@ -118,7 +118,8 @@ impl LoginAttempts {
                 let untrusted = source.map(|source| UntrustedReservation { source, failures, breaker });
                 Admission::Reserved(Box::new(ReservedAttempt { credential, class, counter, history, untrusted }))
             }
-            // The breaker opened just now. The reservation stays: at worst one failure too many is counted.
+            // The breaker opened meanwhile, or its counter was contended. The reservation stays: at worst one failure
+            // too many is counted.
             (_, Err(wait)) => Admission::Refused(class, wait),
             (Reservation::Refused(wait), Ok(breaker)) => {
                 if is_untrusted {
@@ -130,12 +131,14 @@ impl LoginAttempts {
     }
 
     async fn read(&self, context: &AttemptContext<'_>) -> Result<AttemptState, StoreError> {
-        let AttemptContext { account, account_key, network, source_key, device, now } = *context;
-        let by_network = Counter::login_failures(account_key, network);
+        let AttemptContext { account, account_key, address_class, source_key, device, now } = *context;
+        let by_address_class = Counter::login_failures(account_key, address_class);
         let by_device = device.map(|device| Counter::device_login_failures(account_key, device));
         let (source, breaker) = (Counter::source_login_failures(source_key), Counter::circuit_breaker());
-        let counters: Vec<_> =
-            [Some(&by_network), by_device.as_ref(), Some(&source), Some(&breaker)].into_iter().flatten().collect();
+        let counters: Vec<_> = [Some(&by_address_class), by_device.as_ref(), Some(&source), Some(&breaker)]
+            .into_iter()
+            .flatten()
+            .collect();
 
         let mut keys =
             vec![(&self.credentials.0, credential_keys(account, None)?), (&self.throttles.0, counter_keys(&counters)?)];
@@ -156,7 +159,7 @@ impl LoginAttempts {
             Some(counter) if is_known && !device_limits.is_locked(&found.get(&counter)?) => {
                 (ClientClass::KnownDevice, counter)
             }
-            _ => (network, by_network),
+            _ => (address_class, by_address_class),
         };
         let is_untrusted = class == ClientClass::Untrusted;
         let counts = Counts {
@@ -178,7 +181,7 @@ impl LoginAttempts {
         .map(drop)
     }
 
-    /// Transaction item: what a success refunds of the account's limits.
+    /// Transaction item: clears the account's failures after a success.
     pub(crate) fn refund(&self, attempt: &ReservedAttempt) -> Result<TransactWriteItem, StoreError> {
         match attempt.class {
             ClientClass::ManagedNetwork => self.throttles.clear_failures(&attempt.counter, &attempt.history),

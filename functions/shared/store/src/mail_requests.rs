@@ -30,7 +30,7 @@ pub const MAX_ATTEMPTS: u32 = 3;
 const RETENTION: Duration = Duration::from_hours(30 * 24);
 /// A mailer leases no request of a newer schema: during a deployment it leaves them to the new one.
 const SCHEMA_VERSION: u32 = 1;
-/// The mailer still has its lease. The attempt count cannot tell, because it also goes down.
+/// The mailer still has its lease. The attempt count is no substitute, because it can decrease.
 const IF_LEASED: &str = "lease = :lease AND #status = :sending";
 /// The desk's partition of the queue index.
 pub const DESK: &str = "desk";
@@ -60,7 +60,7 @@ pub enum Lease {
     Granted(Box<MailRequest>),
     /// Another mailer has it, it waits for a retry, or it has ended.
     NotDue,
-    /// [`MAX_ATTEMPTS`] leases ended without a result. The request still has the last lease.
+    /// [`MAX_ATTEMPTS`] leases ended without a result. The last lease is still set.
     Exhausted(Box<MailRequest>),
     /// The item is not a request in a known form. It was marked as failed.
     Malformed,
@@ -281,8 +281,8 @@ impl MailRequests {
         call.update_expression(update).expression_attribute_names("#status", "status")
     }
 
-    /// Charges the mailbox's rate limits before the mail is sent, once per request however often it is leased: the charges and
-    /// the request's mark are one transaction.
+    /// Charges the mailbox's rate limits before the mail is sent, once per request however often it is leased: the
+    /// charges and the request's mark are one transaction.
     pub async fn charge_mailbox(
         &self,
         request: &MailRequest,
@@ -361,7 +361,7 @@ fn is_exhausted(item: &Item, now: UnixTime) -> bool {
         .is_ok_and(|it| it.status == RequestStatus::Sending && it.attempts >= MAX_ATTEMPTS && it.next_attempt_at <= now)
 }
 
-/// Whether a request is in progress without a number of attempts: no lease condition would ever be met.
+/// Whether a request is in progress but lacks `attempts`, so that no lease condition can ever be met.
 fn can_never_be_leased(item: &Item) -> bool {
     let in_progress = [RequestStatus::Pending, RequestStatus::Sending].map(|status| s(status.as_str()));
     item.get("status").is_some_and(|status| in_progress.contains(status))

@@ -1,5 +1,5 @@
-//! A password change: hash, version, notice, event, and known device in one transaction, with the link that is redeemed or the
-//! session that is retained.
+//! Writes a password change in one transaction: hash, version, notice, event, and known device. The same transaction
+//! redeems the link or keeps the current session.
 
 use crate::credentials::Credentials;
 use crate::devices::Devices;

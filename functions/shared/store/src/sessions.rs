@@ -17,8 +17,8 @@ impl Sessions {
         Table::from_env(client, "SESSIONS_TABLE").map(Self)
     }
 
-    /// The session of this token, if it is unexpired, of this transport, and its account is active and at the session's version.
-    /// One consistent batch read.
+    /// The session of this token, from one consistent batch read. `None` unless the session is unexpired and of this
+    /// transport, and its account is active and at the session's version.
     pub async fn authenticate(
         &self,
         credentials: &Credentials,

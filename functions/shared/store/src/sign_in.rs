@@ -39,8 +39,8 @@ impl SignIn {
         })
     }
 
-    /// In one transaction: puts the session, ends the replaced one and the oldest above [`MAX_SESSIONS`], refunds the attempt,
-    /// makes the device known, and records the event.
+    /// In one transaction: puts the session, ends the replaced one and the oldest above [`MAX_SESSIONS`], refunds the
+    /// attempt, makes the device known, and records the event.
     pub async fn insert(&self, attempt: &ReservedAttempt, start: &SessionStart<'_>) -> Result<(), StoreError> {
         const CONTEXT: &str = "start a session";
         let SessionStart { session, device, replaced, account_key, event } = *start;
@@ -65,7 +65,7 @@ impl SignIn {
         if let TransactionOutcome::Committed = transact(client, CONTEXT, with_refund).await? {
             return Ok(());
         }
-        // Another attempt was counted meanwhile, so this one stays counted. That must not keep the user out.
+        // Another attempt was counted meanwhile. Skip the refund rather than fail the sign-in.
         match transact(client, CONTEXT, items).await? {
             TransactionOutcome::Committed => Ok(()),
             TransactionOutcome::ConditionFailed(_) => Err(StoreError::new(CONTEXT, "the session exists already")),

@@ -53,8 +53,8 @@ pub(crate) fn updated_or_existing(
     }
 }
 
-/// Reads items of several tables in one call. Returns them by table name. Unprocessed keys are an error, not retried, because a
-/// user is waiting.
+/// Reads items of several tables in one call. Returns them by table name. Unprocessed keys are an error, not retried,
+/// because a user is waiting.
 pub(crate) async fn batch_get(
     client: &Client,
     keys: impl IntoIterator<Item = (&Table, KeysAndAttributes)>,

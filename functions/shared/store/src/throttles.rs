@@ -23,7 +23,7 @@ use std::time::Duration;
 
 /// Attempts of a compare-and-set when others write to the same counter.
 const MAX_ATTEMPTS: u32 = 4;
-/// `Retry-After` if the compare-and-set was lost each time: the counter is busy, not used up.
+/// `Retry-After` if every compare-and-set failed. This is contention, not a reached limit.
 const CONTENTION_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[must_use]
@@ -83,8 +83,8 @@ impl Throttles {
         Table::from_env(client, "THROTTLES_TABLE").map(Self)
     }
 
-    /// Counts an attempt as a failure before it is evaluated, on all of its counters or on none. The compare-and-set makes the
-    /// limits exact whatever the parallelism.
+    /// Counts an attempt as a failure before it is evaluated, on all of its counters or on none. The compare-and-set
+    /// makes the limits exact under concurrency.
     pub(crate) async fn reserve(
         &self,
         request: &ReservationRequest<'_>,
@@ -150,8 +150,8 @@ impl Throttles {
         Ok(TransactWriteItem::builder().update(update.build().map_err(store_error("reserve an attempt"))?).build())
     }
 
-    /// Adds a failure to a source. Each failure is a map entry of its own, so that a success can remove its own entries while
-    /// others are added; a list would have to be rewritten, and would lose the race on a busy source.
+    /// Adds a failure to a source. Each failure is a map entry of its own, so that a success can remove its own entries
+    /// while others are added; a list would have to be rewritten, and would lose the race on a busy source.
     fn add_source_failure(
         &self,
         source: &Counter,
@@ -206,7 +206,7 @@ impl Throttles {
         condition_met(output, "remove failures of a source").map(drop)
     }
 
-    /// Transaction item: clears the failures of a counter after a success, if it still is as it was `reserved`.
+    /// Transaction item: clears the failures of a counter after a success, if it has not changed since the reservation.
     pub(crate) fn clear_failures(
         &self,
         counter: &Counter,
@@ -242,7 +242,7 @@ pub fn keys(counters: &[&Counter]) -> Result<KeysAndAttributes, StoreError> {
         .map_err(store_error("read counters"))
 }
 
-/// `REMOVE` of a source's failures with the names in it; empty for none.
+/// The `REMOVE` clause for a source's failures and its expression attribute names; empty if there are none.
 fn remove_failures(numbers: impl Iterator<Item = u64>) -> (String, HashMap<String, String>) {
     let names: HashMap<_, _> = numbers.map(|number| (format!("#failure{number}"), number.to_string())).collect();
     let paths: Vec<_> = names.keys().map(|name| format!("failures.{name}")).collect();

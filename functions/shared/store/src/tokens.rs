@@ -49,7 +49,7 @@ impl Tokens {
         output.map_err(store_error("read a reset token"))?.item.map(from_item).transpose()
     }
 
-    /// Counts a replay before it is compared; otherwise a used link would be a way to guess the password.
+    /// Counts a replay before comparing it, so that a used link cannot be used to guess the password.
     pub async fn count_replay(&self, hash: &TokenHash) -> Result<Replay, StoreError> {
         let Table { client, name } = &self.0;
         let output = client
@@ -66,7 +66,8 @@ impl Tokens {
         Ok(if counted { Replay::Allowed } else { Replay::LimitReached })
     }
 
-    /// Transaction item: marks the token as used, if it is unused, unexpired, and still belongs to this account and version.
+    /// Transaction item: marks the token as used, if it is unused, unexpired, and still belongs to this account and
+    /// version.
     pub(crate) fn redeem(
         &self,
         token: &ResetToken,

@@ -29,8 +29,8 @@ pub async fn transact(
     outcome.ok_or_else(|| StoreError::new(context, "other transactions held an item at each attempt"))
 }
 
-/// Like [`transact`], but `None` if another transaction held an item at each attempt. Retries carry the same client request
-/// token, so a retry after a lost answer is idempotent.
+/// Like [`transact`], but `None` if another transaction held an item at each attempt. Retries carry the same client
+/// request token, so a retry after a lost answer is idempotent.
 pub(crate) async fn try_transact(
     client: &Client,
     context: &'static str,

@@ -60,7 +60,7 @@ pub(crate) struct CommandOutput {
 
 pub(crate) struct Desk {
     store: DeskStore,
-    names: Arc<KeyRing>,
+    pseudonym_keys: Arc<KeyRing>,
     min_password_length: usize,
     time_zone: TimeZone,
     caller: String,
@@ -85,7 +85,7 @@ impl Desk {
                 throttles: Throttles(stack.table("Throttles")?),
                 events: Events(stack.table("Events")?),
             },
-            names: stack.secret("NamesSecret")?.current(now).await?,
+            pseudonym_keys: stack.secret("PseudonymSecret")?.current(now).await?,
             min_password_length: length
                 .parse()
                 .map_err(|_| DeskError::Parameter("PasswordMinLength", length.to_owned()))?,
@@ -97,7 +97,7 @@ impl Desk {
     }
 
     fn key(&self, account: &AccountName) -> AccountPseudonym {
-        AccountPseudonym::new(account, &self.names)
+        AccountPseudonym::new(account, &self.pseudonym_keys)
     }
 
     async fn counters(&self, account: &AccountName, entry: Option<&Entry>) -> Result<AccountCounters, StoreError> {

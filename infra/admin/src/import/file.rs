@@ -77,8 +77,8 @@ impl fmt::Display for Refusal {
 
 /// A validated file: its text, which can be iterated repeatedly, and the facts that span lines (duplicates, counts).
 ///
-/// Accounts and addresses are identified by 64-bit hashes with a random key, so that 100,000 lines take a few megabytes. A
-/// collision is less likely than a bit error on the disk.
+/// Accounts and addresses are identified by 64-bit hashes with a random key, so that 100,000 lines take a few
+/// megabytes. A collision is less likely than a bit error on the disk.
 pub(super) struct File {
     lines: Lines,
     hasher: RandomState,

@@ -20,8 +20,8 @@ use std::pin::pin;
 
 /// Concurrent calls.
 const CONCURRENCY: usize = 8;
-/// Percent of the active accounts that one import may deactivate without confirmation. More suggests a truncated export, or one of
-/// another directory.
+/// Percent of the active accounts that one import may deactivate without confirmation. More suggests a truncated
+/// export, or one of another directory.
 const MAX_DEACTIVATED_PERCENT: usize = 5;
 
 /// What was written before the error stays. Running the import again completes it.
@@ -44,8 +44,8 @@ pub(crate) struct ImportOptions {
     pub allow_deactivations: bool,
 }
 
-/// Validates the whole file, then compares, then writes. Each account's entry is written after its credentials, so that an
-/// interrupted import finds the difference again.
+/// Validates the whole file, then compares, then writes. Each account's entry is written after its credentials, so that
+/// an interrupted import finds the difference again.
 pub(crate) async fn import(
     selector: &StackSelector,
     file: &Path,

@@ -21,8 +21,8 @@ async fn delete_partition(table: &Table, hash: &str, value: &str, range: &str) -
 }
 
 impl DeskStore {
-    /// Deletes everything about an account but the desk's audit log. What lets somebody in goes first; what shows that the
-    /// account existed goes last, so that an interrupted erasure can be repeated.
+    /// Deletes everything about an account but the desk's audit log. What lets somebody in goes first; what shows that
+    /// the account existed goes last, so that an interrupted erasure can be repeated.
     pub(crate) async fn erase(
         &self,
         account: &AccountName,

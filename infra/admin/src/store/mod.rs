@@ -1,5 +1,5 @@
-//! What only the desk and its tool do with the tables: read everything about one account, lift its limits, erase it, and copy
-//! restored tables. No function does any of this.
+//! What only the desk and its tool do with the tables: read everything about one account, lift its limits, erase it,
+//! and copy restored tables. No function does any of this.
 
 mod active_limits;
 mod erase;
@@ -211,8 +211,8 @@ impl DeskStore {
         Ok(ids.into_iter().filter_map(of_id).collect())
     }
 
-    /// Takes a request off the desk's list and, in the same transaction, puts its replacement. Returns whether it was still on
-    /// the list.
+    /// Takes a request off the desk's list and, in the same transaction, puts its replacement. Returns whether it was
+    /// still on the list.
     pub(crate) async fn acknowledge(
         &self,
         id: &RequestId,

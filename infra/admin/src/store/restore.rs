@@ -27,7 +27,8 @@ async fn put_all(table: &Table, items: Vec<Item>) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Overwrites items with those of the restored table; items that exist only in `table` stay. Returns the number of items copied.
+/// Overwrites items with those of the restored table; items that exist only in `table` stay. Returns the number of
+/// items copied.
 pub(crate) async fn copy_table(restored: &Table, table: &Table) -> Result<usize, StoreError> {
     let (mut copied, mut from) = (0, None);
     loop {
@@ -41,8 +42,8 @@ pub(crate) async fn copy_table(restored: &Table, table: &Table) -> Result<usize,
     }
 }
 
-/// Like [`copy_table`], with each version above the restored one, the existing one, and, if that is lost, the one that an earlier
-/// restore gave.
+/// Like [`copy_table`], with each version above the restored one, the existing one, and, if that is lost, the one that
+/// an earlier restore gave.
 pub(crate) async fn copy_credentials(
     restored: &Table,
     credentials: &Credentials,

@@ -25,8 +25,8 @@ fn function_environment_is_that_of_the_template() {
     assert_eq!(register.variables["MANAGED_NETWORKS"], "127.0.0.1/32,::1/128");
     assert_eq!(register.variables["MAIL_REQUESTS_TABLE"], "guichet-3000-MailRequests");
     assert_eq!(
-        register.variables["NAMES_SECRET"],
-        "arn:aws:secretsmanager:ca-central-1:000000000000:secret:guichet-3000-NamesSecret"
+        register.variables["PSEUDONYM_SECRET"],
+        "arn:aws:secretsmanager:ca-central-1:000000000000:secret:guichet-3000-PseudonymSecret"
     );
     assert!(!register.variables.contains_key("CREDENTIALS_TABLE"));
     let login = portal.stack.functions.iter().find(|function| function.name == "login").unwrap();

@@ -74,8 +74,8 @@ impl ParsedHash {
     }
 }
 
-/// Working memory of Argon2, reused between hashes. Allocating it takes milliseconds, and whether it must be allocated depends
-/// on what the request met before: a timing side channel on whether the account exists.
+/// Working memory of Argon2, reused between hashes. Allocating it takes milliseconds, and whether it must be allocated
+/// depends on what the request met before: a timing side channel on whether the account exists.
 #[derive(Default)]
 pub struct HashMemory(Mutex<Vec<Block>>);
 
@@ -117,8 +117,8 @@ impl Hasher {
         Ok(StoredHash { phc, key_id: pepper.id.clone() })
     }
 
-    /// Whether `password` matches the stored hash; false without one. To prevent timing attacks, every call computes each
-    /// cost that a hash may have once, in the same order, with the stored hash or a decoy.
+    /// Whether `password` matches the stored hash; false without one. To prevent timing attacks, every call computes
+    /// each cost that a hash may have once, in the same order, with the stored hash or a decoy.
     #[inline]
     pub fn verify(&self, password: &Password, stored: Option<&StoredHash>) -> Result<bool, HashingError> {
         let parsed = stored.map(ParsedHash::parse).transpose()?;

@@ -10,7 +10,8 @@ use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCa
 pub const MAX_LENGTH: usize = 128;
 /// In bytes of UTF-8: 128 code points of four bytes.
 const MAX_BYTES: usize = 512;
-/// A word of at least this many letters may not occur anywhere in a password; a shorter one may not be all of its letters.
+/// A word of at least this many letters may not occur anywhere in a password; a shorter one may not be all of its
+/// letters.
 const LONG_WORD: usize = 4;
 
 /// Serializes to the API's `policy`, and deserializes from it without `max_length`.

@@ -11,11 +11,11 @@ use guichet_platform::metrics::{self, Metric};
 use std::time::Duration;
 
 impl Throttles {
-    /// Counts an attempt as a failure before it is evaluated. `Ok` with the new state, or `Err(retry_after)` if the breaker is
-    /// open.
+    /// Counts an attempt as a failure before it is evaluated. `Ok` with the new state, or `Err(retry_after)` if the
+    /// breaker is open.
     ///
-    /// All untrusted sources write to this item, so the usual write is an increment that does not depend on the state that was
-    /// read. Only the first failure of a period and the one that opens the breaker use compare-and-set.
+    /// All untrusted sources write to this item, so the usual write is an increment that does not depend on the state
+    /// that was read. Only the first failure of a period and the one that opens the breaker use compare-and-set.
     pub(crate) async fn record_breaker_failure(
         &self,
         breaker: CircuitBreaker,
@@ -74,7 +74,8 @@ impl Throttles {
     }
 
     fn compare_and_set(&self, state: BreakerState, next: BreakerState) -> UpdateItemFluentBuilder {
-        // DynamoDB rejects unused expression values, so the condition mentions all of them even if there is no item yet.
+        // DynamoDB rejects unused expression values, so the condition mentions all of them even if there is no item
+        // yet.
         let unchanged = "hour_started_at = :hour_started_at AND failures_in_hour = :failures_in_hour \
                          AND day_started_at = :day_started_at AND failures_in_day = :failures_in_day \
                          AND open_until = :open_until";

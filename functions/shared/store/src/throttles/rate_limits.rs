@@ -22,9 +22,9 @@ impl Throttles {
         })
     }
 
-    /// Charges a counter that all instances share. A plain write, because transactions on one item would cancel each other. A
-    /// retry may count twice, never zero times. Returns whether the limit allowed it.
-    pub async fn charge_shared(&self, charge: &Charge) -> Result<bool, StoreError> {
+    /// Charges a counter that every invocation writes, without a transaction, because concurrent transactions on one
+    /// item conflict. A retry of the SDK may count twice. Returns whether the limit allowed the charge.
+    pub async fn charge_hot_counter(&self, charge: &Charge) -> Result<bool, StoreError> {
         let Table { client, name } = &self.0;
         let output = client
             .update_item()
@@ -41,8 +41,8 @@ impl Throttles {
         condition_met(output, "charge a rate limit")
     }
 
-    /// Refunds a charge of [`charge_shared`](Self::charge_shared).
-    pub async fn refund_shared(&self, charge: &Charge) -> Result<(), StoreError> {
+    /// Refunds a charge of [`charge_hot_counter`](Self::charge_hot_counter).
+    pub async fn refund_hot_counter(&self, charge: &Charge) -> Result<(), StoreError> {
         let Table { client, name } = &self.0;
         let output = client
             .update_item()
@@ -58,7 +58,7 @@ impl Throttles {
     }
 
     /// `Some(retry_after)` if the limit is reached. Charges nothing.
-    pub async fn limit_reached(&self, charge: &Charge, now: UnixTime) -> Result<Option<Duration>, StoreError> {
+    pub async fn retry_after_if_reached(&self, charge: &Charge, now: UnixTime) -> Result<Option<Duration>, StoreError> {
         #[derive(Deserialize)]
         struct Spent {
             spent: u32,
@@ -87,7 +87,7 @@ impl Throttles {
     }
 }
 
-/// How long until all of the limits at these positions reset.
+/// How long until all of the limits at these indexes reset.
 pub(crate) fn retry_after(charges: &[Charge], reached: &[usize], now: UnixTime) -> Duration {
     let resets_at = reached.iter().filter_map(|at| charges.get(*at)).map(|charge| charge.resets_at).max();
     Duration::from_secs(resets_at.map_or(1, |resets_at| now.seconds_until(resets_at)))
