@@ -23,7 +23,7 @@ function fileOf(uri) {
   return FILES.includes(uri) || ASSET.test(uri) ? uri : NOT_FOUND;
 }
 
-// CloudFront applies no response headers policy to an answer that a function generates.
+// CloudFront applies no response headers policy to an response that a function generates.
 function redirect(location) {
   const values = {
     location: location,

@@ -23,7 +23,7 @@ fn fractions(text: &str) -> BTreeSet<&str> {
 #[test]
 fn measured_figures_come_from_the_results() {
     let (readme, results) = (read("README.md"), read("tests/bench/RESULTS.md"));
-    let (quoted, measured) = (fractions(section(&readme, "Measured")), fractions(&results));
+    let (quoted, measured) = (fractions(section(&readme, "Benchmarks")), fractions(&results));
     assert!(quoted.len() >= 10, "{quoted:?}");
     let unknown: Vec<_> = quoted.difference(&measured).collect();
     assert!(unknown.is_empty(), "not in RESULTS.md: {unknown:?}");

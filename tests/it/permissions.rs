@@ -224,7 +224,9 @@ async fn only_mailer_sends_email_and_secrets_are_scoped() {
         let http = MAY.map(|(function, _)| function).into_iter().filter(|function| !keyless.contains(function));
         let http: Vec<_> = http.collect();
         let hashing = ["ResetFunction", "PasswordFunction", "LoginFunction"];
-        for (secret, users) in [("$PseudonymSecret", &http[..]), ("$EdgeSecret", &http[..]), ("$PepperSecret", &hashing)] {
+        for (secret, users) in
+            [("$PseudonymSecret", &http[..]), ("$EdgeSecret", &http[..]), ("$PepperSecret", &hashing)]
+        {
             let told = aws.ask(function, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
             let expected = if users.contains(&function) { (200, String::new()) } else { denied(400) };
             assert_eq!(told, expected, "{function} {secret}");

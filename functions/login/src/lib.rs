@@ -1,5 +1,5 @@
 //! Sign-in. The attempt is reserved before the password is hashed, and unknown, inactive, and known accounts cost the
-//! same and get the same answer.
+//! same and get the same response.
 
 use guichet_domain::account::AccountName;
 use guichet_domain::device::Device;
@@ -78,9 +78,9 @@ async fn sign_in(context: &Context, request: &Request) -> Result<Response, ApiEr
     };
     tracing::info!(account.key = key, client.class = class, outcome = "success", "sign-in");
     metrics::increment(Metric::SignedIn);
-    let answer = start_session(context, &authentication, &form, &check.attempt, profile).await?;
+    let response = start_session(context, &authentication, &form, &check.attempt, profile).await?;
     rehash_if_needed(context, &check, profile).await;
-    Ok(answer)
+    Ok(response)
 }
 
 /// Upgrades the hash after a pepper rotation or a change of its cost. A failure is logged only: the user is signed in.
@@ -120,8 +120,8 @@ async fn start_session(
     };
     context.tables.insert(attempt, &start).await?;
     fail_point("login.after_session_put", authentication.account_key.as_str());
-    let answer = answer(&session, profile, &token);
-    Ok(device_key.iter().fold(answer, |answer, key| authentication.set_device_cookie(answer, key)))
+    let response = session_response(&session, profile, &token);
+    Ok(device_key.iter().fold(response, |response, key| authentication.set_device_cookie(response, key)))
 }
 
 fn new_session(caller: &Caller, form: &Form, profile: &AccountProfile) -> (Session, SessionToken) {
@@ -137,17 +137,17 @@ fn new_session(caller: &Caller, form: &Form, profile: &AccountProfile) -> (Sessi
 }
 
 /// The session token goes into a cookie or, for bearer clients, into the body.
-fn answer(session: &Session, profile: &AccountProfile, token: &SessionToken) -> Response {
-    let mut answer = json!({
+fn session_response(session: &Session, profile: &AccountProfile, token: &SessionToken) -> Response {
+    let mut body = json!({
         "account": session.account,
         "name": profile.name.display(),
         "expires_at": session.expires_at().rfc3339(),
     });
     let response = match session.transport {
-        Transport::Cookie => with_cookie(json(&answer), &session_cookie(token, session.remember)),
+        Transport::Cookie => with_cookie(json(&body), &session_cookie(token, session.remember)),
         Transport::Bearer => {
-            answer["token"] = token.expose().into();
-            json(&answer)
+            body["token"] = token.expose().into();
+            json(&body)
         }
     };
     with_content_language(profile.preferred_language, response)

@@ -44,7 +44,7 @@ pub(crate) enum SendOutcome {
     Rejected(String),
     /// Certainly not sent; SES accepts nothing now.
     Throttled,
-    /// The answer was lost or unclear: the mail may have been sent.
+    /// The response was lost or unclear: the mail may have been sent.
     Unknown,
 }
 

@@ -83,15 +83,15 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
         _ => return Err(ApiError::NoRoute),
     };
     let limit = invalid_token_charge(&context, &caller).await?;
-    let answer = match &form {
+    let response = match &form {
         Form::Check(form) => check(&context, &caller, limit.as_ref(), form).await,
         Form::Reset(form) => reset(&context, &caller, limit.as_ref(), form).await,
     };
-    let is_invalid = matches!(answer, Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed));
+    let is_invalid = matches!(response, Err(ApiError::LinkUnknown | ApiError::LinkExpired | ApiError::LinkUsed));
     if let Some(charge) = limit.filter(|_| is_invalid) {
         context.updates.throttles.charge(&[charge], caller.now).await?;
     }
-    answer
+    response
 }
 
 async fn check(
@@ -102,13 +102,13 @@ async fn check(
 ) -> Result<Response, ApiError> {
     let token = find_token(context, caller, limit, &form.token).await?;
     let profile = require_redeemable(&token, caller.now)?;
-    let answer = json(&json!({
+    let response = json(&json!({
         "account": token.stored.account,
         "purpose": token.stored.purpose,
         "expires_at": token.stored.expires_at.rfc3339(),
         "policy": context.policy,
     }));
-    Ok(with_content_language(profile.preferred_language, answer))
+    Ok(with_content_language(profile.preferred_language, response))
 }
 
 async fn reset(

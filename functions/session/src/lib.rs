@@ -90,14 +90,14 @@ pub async fn handle(context: Arc<Context>, request: Request) -> Result<Response,
 
 async fn show_session(context: &Context, caller: &Caller) -> Result<Response, ApiError> {
     let AuthenticatedSession { session, name, preferred_language } = context.use_session(caller).await?;
-    let answer = json(&json!({
+    let response = json(&json!({
         "account": session.account,
         "name": name.display(),
         "signed_in_at": session.created_at.rfc3339(),
         "expires_at": session.expires_at().rfc3339(),
         "remember": session.remember,
     }));
-    Ok(with_content_language(preferred_language, answer))
+    Ok(with_content_language(preferred_language, response))
 }
 
 async fn sign_out(context: &Context, caller: &Caller) -> Result<Response, ApiError> {

@@ -1,7 +1,7 @@
 //! Circuit breaker on sign-ins from untrusted sources.
 //!
 //! Limits per source do not stop an attack that is spread over many addresses. When the failures from all untrusted
-//! sources together reach a limit, no password from such a source is evaluated for an hour. Known devices and managed
+//! sources together reach a limit, no password from such a source is verified for an hour. Known devices and managed
 //! networks are unaffected.
 //!
 //! It counts *unresolved* failures: a successful sign-in subtracts those of the same account at the same source.

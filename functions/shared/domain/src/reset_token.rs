@@ -40,7 +40,7 @@ pub struct ResetToken {
 }
 
 impl ResetToken {
-    /// Whether a repeated request may still be a replay of the one whose answer was lost.
+    /// Whether a repeated request may still be a replay of the one whose response was lost.
     #[must_use]
     pub fn accepts_replay(&self, now: UnixTime) -> bool {
         self.used_at.is_some_and(|used_at| now < used_at + REPLAY_WINDOW)

@@ -45,7 +45,7 @@ impl<Kind, const N: usize> PlainSecret<Kind, N> {
         Some(Self::from_random(bytes.try_into().ok()?))
     }
 
-    /// The encoded secret, as it goes into a mail, a cookie, or an answer.
+    /// The encoded secret, as it goes into a mail, a cookie, or an response.
     #[must_use]
     pub fn expose(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0.expose_secret())

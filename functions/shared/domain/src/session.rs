@@ -133,7 +133,7 @@ impl SessionToken {
         Some(Self { account, key: PlainSessionKey::parse(key)? })
     }
 
-    /// `account.secret`, as it goes into a cookie or an answer.
+    /// `account.secret`, as it goes into a cookie or an response.
     #[must_use]
     pub fn expose(&self) -> String {
         format!("{}.{}", self.account, self.key.expose())

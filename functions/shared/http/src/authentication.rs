@@ -27,7 +27,7 @@ pub struct Authentication<'a> {
     source_key: String,
 }
 
-/// An evaluated password.
+/// The result of verifying a password.
 #[must_use]
 pub struct PasswordCheck {
     pub matches: bool,

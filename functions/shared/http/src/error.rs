@@ -13,7 +13,7 @@ use std::time::Duration;
 /// `Retry-After` while a dependency is unavailable.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// An error answer. Its source goes to the log, never to the client.
+/// An error response. Its source goes to the log, never to the client.
 #[derive(Debug, thiserror::Error)]
 pub enum ApiError {
     #[error("The request body is invalid")]
@@ -29,7 +29,7 @@ pub enum ApiError {
     PasswordRefused(Vec<Violation>),
     #[error("The confirmation differs from the password")]
     ConfirmationDiffers,
-    /// Unknown account, wrong password, no password, or inactive account: the answer does not say which.
+    /// Unknown account, wrong password, no password, or inactive account: the response does not say which.
     #[error("Wrong account or password")]
     InvalidCredentials,
     #[error("Not signed in")]

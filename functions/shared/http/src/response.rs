@@ -1,4 +1,4 @@
-//! Responses, with the security headers of every answer.
+//! Responses, with the security headers of every response.
 
 use crate::cookie;
 use guichet_domain::person::Language;
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 pub type Response = lambda_http::Response<Body>;
 
-/// On every answer: no caching, sniffing, framing, or script execution.
+/// On every response: no caching, sniffing, framing, or script execution.
 const HEADERS: [(HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -52,7 +52,7 @@ pub fn no_content() -> Response {
 }
 
 fn with_json(status: StatusCode, body: &impl Serialize) -> Response {
-    // The answers are maps of strings and numbers, which always serialize.
+    // The responses are maps of strings and numbers, which always serialize.
     let body = serde_json::to_string(body).unwrap_or_default();
     bytes(status, "application/json; charset=utf-8", body)
 }

@@ -25,23 +25,23 @@ const READ_HEADERS: [&str; 8] = [
 
 /// Handles events until the process ends. An error becomes its response and is logged here, once, with its chain if the
 /// client did not cause it.
-pub async fn serve<Context, Handler, Answer>(context: Context, handler: Handler) -> Result<(), Error>
+pub async fn serve<Context, Handler, Handled>(context: Context, handler: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
-    Handler: Fn(Arc<Context>, Request) -> Answer,
-    Answer: Future<Output = Result<Response, ApiError>> + Send + 'static,
+    Handler: Fn(Arc<Context>, Request) -> Handled,
+    Handled: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     log::init();
     let context = Arc::new(context);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let request = serde_json::from_value::<LambdaRequest>(sanitize_event(&event.payload)).map(Request::from);
-        let answer = request.map(|request| {
+        let handled = request.map(|request| {
             let route = crate::route(&request).to_owned();
             (handler(Arc::clone(&context), request).boxed(), route)
         });
         async move {
-            let (answer, route) = answer?;
-            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, answer).await))
+            let (handled, route) = handled?;
+            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, handled).await))
         }
     }))
     .await
@@ -96,11 +96,11 @@ pub fn sanitize_event(event: &Value) -> Value {
     })
 }
 
-/// A panic is answered like any server error and ends only its own request.
-async fn catch_panic(route: &str, answer: impl Future<Output = Result<Response, ApiError>>) -> Response {
-    let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    let answer = answer.unwrap_or_else(|_| Err(ApiError::Unavailable("a handler panicked".into())));
-    answer.unwrap_or_else(|error| error_response(route, &error))
+/// A panic gets the response of a server error and ends only its own request.
+async fn catch_panic(route: &str, response: impl Future<Output = Result<Response, ApiError>>) -> Response {
+    let response = AssertUnwindSafe(response).catch_unwind().await;
+    let response = response.unwrap_or_else(|_| Err(ApiError::Unavailable("a handler panicked".into())));
+    response.unwrap_or_else(|error| error_response(route, &error))
 }
 
 fn error_response(route: &str, error: &ApiError) -> Response {
@@ -119,10 +119,10 @@ mod tests {
 
     #[tokio::test]
     async fn panic_is_answered_with_503() {
-        let answer = catch_panic("GET /", async { panic!("test") }).await;
-        assert_eq!(answer.status(), 503);
-        assert_eq!(answer.headers()["cache-control"], "no-store");
-        assert!(answer.headers().contains_key("retry-after"));
+        let response = catch_panic("GET /", async { panic!("test") }).await;
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert!(response.headers().contains_key("retry-after"));
     }
 
     #[test]
@@ -132,11 +132,11 @@ mod tests {
             response.headers_mut().append("set-cookie", HeaderValue::from_static(cookie));
         }
         response.headers_mut().insert("cache-control", HeaderValue::from_static("no-store"));
-        let answer = json!({
+        let expected = json!({
             "statusCode": 200, "headers": { "cache-control": "no-store" }, "cookies": ["a=1", "b=2"], "body": "{}",
             "isBase64Encoded": false,
         });
-        assert_eq!(to_apigw_response(&response), answer);
+        assert_eq!(to_apigw_response(&response), expected);
     }
 
     #[test]

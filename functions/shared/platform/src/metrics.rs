@@ -7,9 +7,9 @@ use serde_json::json;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Metric {
     SignedIn,
-    /// A sign-in was evaluated and refused.
+    /// A sign-in was refused after the password was verified.
     SignInRefused,
-    /// Passwords from untrusted sources are not evaluated for an hour.
+    /// Passwords from untrusted sources are not verified for an hour.
     CircuitBreakerOpened,
     /// A request carried an origin secret that is not the edge's.
     EdgeSecretWrong,

@@ -107,7 +107,7 @@ impl MailRequests {
     }
 }
 
-/// The final states that this one may follow. A request that expired or failed may have been mailed, its answer lost.
+/// The final states that this one may follow. A request that expired or failed may have been mailed, its response lost.
 fn predecessors(status: RequestStatus) -> &'static [RequestStatus] {
     use RequestStatus::{Bounced, Complained, Delayed, Delivered, Expired, Failed, Sent};
     match status {

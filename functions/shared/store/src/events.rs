@@ -12,7 +12,7 @@ use serde::Serialize;
 use std::time::Duration;
 
 const RETENTION: Duration = Duration::from_hours(90 * 24);
-/// Events per answer of the API.
+/// Events per response of the API.
 const MAX_LISTED: i32 = 50;
 
 #[derive(Serialize)]

@@ -1,4 +1,4 @@
-//! Requests for a mailed link, from anyone on the internet. The work and the answer are the same for every name, and
+//! Requests for a mailed link, from anyone on the internet. The work and the response are the same for every name, and
 //! the functions that submit them have no permission to read which accounts exist, so account enumeration is
 //! impossible.
 

@@ -1,4 +1,4 @@
-//! Password attempts, counted before they are evaluated: lockout, source limits, and the circuit breaker.
+//! Password attempts, counted before they are verified: lockout, source limits, and the circuit breaker.
 
 use crate::credentials::{Credential, Credentials, keys as credential_keys};
 use crate::devices::{Devices, keys as device_keys};
@@ -42,7 +42,7 @@ pub struct AttemptContext<'a> {
     pub now: UnixTime,
 }
 
-/// Whether a password may be evaluated.
+/// Whether a password may be verified.
 #[must_use]
 pub enum Admission {
     /// It may, and counts as a failure until it succeeds.

@@ -166,7 +166,7 @@ impl MailRequests {
             .send()
             .await;
         let item = updated_or_existing(output, "lease a mail request")?.unwrap_or_else(Option::unwrap_or_default);
-        // The SDK may have retried after a lost answer: then the condition failed, and the item has our lease.
+        // The SDK may have retried after a lost response: then the condition failed, and the item has our lease.
         let is_ours = item.get("lease") == Some(&s(&lease));
         match from_item::<MailRequest>(item.clone()) {
             Ok(request) if is_ours => Ok(Lease::Granted(Box::new(request))),

@@ -83,7 +83,7 @@ impl Throttles {
         Table::from_env(client, "THROTTLES_TABLE").map(Self)
     }
 
-    /// Counts an attempt as a failure before it is evaluated, on all of its counters or on none. The compare-and-set
+    /// Counts an attempt as a failure before it is verified, on all of its counters or on none. The compare-and-set
     /// makes the limits exact under concurrency.
     pub(crate) async fn reserve(
         &self,

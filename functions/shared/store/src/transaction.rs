@@ -30,7 +30,7 @@ pub async fn transact(
 }
 
 /// Like [`transact`], but `None` if another transaction held an item at each attempt. Retries carry the same client
-/// request token, so a retry after a lost answer is idempotent.
+/// request token, so a retry after a lost response is idempotent.
 pub(crate) async fn try_transact(
     client: &Client,
     context: &'static str,

@@ -77,12 +77,12 @@ fn conflict(operation: &str, body: &[u8]) -> Response {
     let items = call["TransactItems"].as_array().map_or(1, Vec::len);
     let reason = |n| json!({ "Code": if n == 0 { "TransactionConflict" } else { "None" } });
     let kind = "TransactionCanceledException";
-    let answer = json!({
+    let response = json!({
         "__type": kind,
         "message": "Transaction cancelled, please refer cancellation reasons for specific reasons [TransactionConflict]",
         "CancellationReasons": (0..items).map(reason).collect::<Vec<_>>(),
     });
-    error_with_body(StatusCode::BAD_REQUEST, kind, &answer)
+    error_with_body(StatusCode::BAD_REQUEST, kind, &response)
 }
 
 fn is_eventually_consistent(body: &[u8]) -> bool {

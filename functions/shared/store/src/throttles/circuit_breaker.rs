@@ -11,7 +11,7 @@ use guichet_platform::metrics::{self, Metric};
 use std::time::Duration;
 
 impl Throttles {
-    /// Counts an attempt as a failure before it is evaluated. `Ok` with the new state, or `Err(retry_after)` if the
+    /// Counts an attempt as a failure before it is verified. `Ok` with the new state, or `Err(retry_after)` if the
     /// breaker is open.
     ///
     /// All untrusted sources write to this item, so the usual write is an increment that does not depend on the state
