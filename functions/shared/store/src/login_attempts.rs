@@ -107,12 +107,12 @@ impl LoginAttempts {
             if is_untrusted {
                 self.throttles.record_breaker_failure(self.breaker, breaker, now).await
             } else {
-                Ok(Ok(breaker))
+                Ok(Reservation::Granted(breaker))
             }
         };
         let (reserved, charged) = tokio::join!(self.throttles.reserve(&request, counts), charge_breaker);
         Ok(match (reserved?, charged?) {
-            (Reservation::Granted(Counts { history, source: failures }), Ok(breaker)) => {
+            (Reservation::Granted(Counts { history, source: failures }), Reservation::Granted(breaker)) => {
                 let ReservationRequest { counter, source, .. } = request;
                 let failures = failures.of_account(account_key).collect();
                 let untrusted = source.map(|source| UntrustedReservation { source, failures, breaker });
@@ -120,8 +120,8 @@ impl LoginAttempts {
             }
             // The breaker opened meanwhile, or its counter was contended. The reservation stays: at worst one failure
             // too many is counted.
-            (_, Err(wait)) => Admission::Refused(class, wait),
-            (Reservation::Refused(wait), Ok(breaker)) => {
+            (_, Reservation::Refused(wait)) => Admission::Refused(class, wait),
+            (Reservation::Refused(wait), Reservation::Granted(breaker)) => {
                 if is_untrusted {
                     self.throttles.refund_breaker(&breaker, &[now]).await?;
                 }

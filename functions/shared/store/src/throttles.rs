@@ -27,9 +27,9 @@ const MAX_ATTEMPTS: u32 = 4;
 const CONTENTION_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 #[must_use]
-pub(crate) enum Reservation {
-    /// Counted; these are the counters now.
-    Granted(Counts),
+pub(crate) enum Reservation<T> {
+    /// Counted; this is the new state of the counters.
+    Granted(T),
     /// Nothing was counted. Retry after this time.
     Refused(Duration),
 }
@@ -89,7 +89,7 @@ impl Throttles {
         &self,
         request: &ReservationRequest<'_>,
         mut counts: Counts,
-    ) -> Result<Reservation, StoreError> {
+    ) -> Result<Reservation<Counts>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let wait = request.retry_after(&counts);
             if !wait.is_zero() {

@@ -1,6 +1,6 @@
 //! The circuit breaker's state: one item for all untrusted sources.
 
-use super::{CONTENTION_RETRY_AFTER, MAX_ATTEMPTS, Throttles, key};
+use super::{CONTENTION_RETRY_AFTER, MAX_ATTEMPTS, Reservation, Throttles, key};
 use crate::table::{StoreError, Table, condition_met, from_item, n, updated_or_existing};
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
@@ -8,11 +8,9 @@ use guichet_domain::circuit_breaker::{BreakerState, CircuitBreaker, RETENTION};
 use guichet_domain::counter::Counter;
 use guichet_domain::time::UnixTime;
 use guichet_platform::metrics::{self, Metric};
-use std::time::Duration;
 
 impl Throttles {
-    /// Counts an attempt as a failure before it is verified. `Ok` with the new state, or `Err(retry_after)` if the
-    /// breaker is open.
+    /// Counts an attempt as a failure before it is verified, unless the breaker is open.
     ///
     /// All untrusted sources write to this item, so the usual write is an increment that does not depend on the state
     /// that was read. Only the first failure of a period and the one that opens the breaker use compare-and-set.
@@ -21,11 +19,11 @@ impl Throttles {
         breaker: CircuitBreaker,
         mut state: BreakerState,
         now: UnixTime,
-    ) -> Result<Result<BreakerState, Duration>, StoreError> {
+    ) -> Result<Reservation<BreakerState>, StoreError> {
         for _ in 0..MAX_ATTEMPTS {
             let wait = state.retry_after(now);
             if !wait.is_zero() {
-                return Ok(Err(wait));
+                return Ok(Reservation::Refused(wait));
             }
             let next = breaker.record_failure(state, now);
             let is_increment = BreakerState {
@@ -50,12 +48,12 @@ impl Throttles {
                         );
                         metrics::increment(Metric::CircuitBreakerOpened);
                     }
-                    return Ok(Ok(next));
+                    return Ok(Reservation::Granted(next));
                 }
                 Err(existing) => state = existing.map(from_item).transpose()?.unwrap_or_default(),
             }
         }
-        Ok(Err(CONTENTION_RETRY_AFTER))
+        Ok(Reservation::Refused(CONTENTION_RETRY_AFTER))
     }
 
     fn increment(&self, breaker: CircuitBreaker, now: UnixTime) -> UpdateItemFluentBuilder {
