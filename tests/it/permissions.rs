@@ -1,4 +1,4 @@
-//! Least permission (`.github/SECURITY.md`): with the key of each function, everything is asked of the stack's AWS. What the
+//! Least permission (`.github/ASSURANCE.md`): with the key of each function, everything is asked of the stack's AWS. What the
 //! function may is granted, all else is refused; and no permission is there that the portal does not use.
 
 mod calls;

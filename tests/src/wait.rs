@@ -4,7 +4,7 @@ use crate::Portal;
 use std::time::{Duration, Instant};
 
 /// A mail takes less than a second by the bell, a minute by the sweep, and three where a fault came in between (promise
-/// 6 of `.github/SECURITY.md`). All else that is waited for takes less.
+/// 6 of `.github/ASSURANCE.md`). All else that is waited for takes less.
 const PATIENCE: Duration = Duration::from_mins(3);
 /// Between two looks.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -35,7 +35,7 @@ pub struct AttemptLimits {
 }
 
 impl AttemptLimits {
-    /// The limits of `.github/SECURITY.md`. The organization's minimum password length determines how many guesses are
+    /// The limits of `.github/ASSURANCE.md`. The organization's minimum password length determines how many guesses are
     /// safe.
     #[must_use]
     pub fn for_sign_in(class: ClientClass, min_password_length: usize) -> Self {
