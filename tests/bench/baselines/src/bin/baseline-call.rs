@@ -1,4 +1,4 @@
-//! The bare call: `lambda_http` and one read of DynamoDB for each event, over the client that the functions have.
+//! `lambda_http` and one DynamoDB read per event, with the functions' client.
 
 use guichet_platform::aws::Aws;
 use guichet_platform::env;

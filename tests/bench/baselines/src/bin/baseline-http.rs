@@ -1,4 +1,4 @@
-//! The bare `lambda_http`: a greeting.
+//! `lambda_http` with a constant response.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

@@ -1,4 +1,4 @@
-//! The bare Lambda runtime: an answer and nothing else.
+//! The Lambda runtime with a constant response.
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
