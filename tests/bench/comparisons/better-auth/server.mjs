@@ -7,7 +7,7 @@ import { toNodeHandler } from "better-auth/node";
 import Database from "better-sqlite3";
 
 const { DATA, PORT, USERS } = process.env;
-const COST = { memoryCost: 19456, timeCost: 2, parallelism: 1, outputLen: 32 };
+const HASH_PARAMS = { memoryCost: 19456, timeCost: 2, parallelism: 1, outputLen: 32 };
 
 const database = new Database(join(DATA, "better-auth.sqlite"));
 database.pragma("journal_mode = WAL");
@@ -20,17 +20,17 @@ const auth = betterAuth({
   emailAndPassword: {
     enabled: true,
     password: {
-      hash: (password) => hash(password, COST),
+      hash: (password) => hash(password, HASH_PARAMS),
       verify: ({ hash, password }) => verify(hash, password),
     },
   },
-  // All come from one address, which it would stop after a few.
+  // All requests come from one address, which the rate limit would block.
   rateLimit: { enabled: false },
 });
 
 const { internalAdapter, password, runMigrations } = await auth.$context;
 await runMigrations();
-// One hash for all, so that this does not take long.
+// One hash for all accounts keeps the setup short.
 const hashed = await password.hash("oie7");
 for (let n = 0; n < Number(USERS); n++) {
   const { id } = await internalAdapter.createUser({ name: `p${n}`, email: `p${n}@example.org`, emailVerified: true });

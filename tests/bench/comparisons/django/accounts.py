@@ -1,4 +1,4 @@
-"""Creates the database and its accounts, all with one hash, so that this does not take long."""
+"""Creates the database and its accounts. One hash for all accounts keeps the setup short."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Only what a sign-in needs."""
+"""The minimum that sign-in needs."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ DATABASES = {
         "CONN_MAX_AGE": None,
         "OPTIONS": {
             "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL",
-            # Who waits to write then waits for the timeout, and is not refused at once.
+            # A writer waits for the lock up to the timeout instead of failing at once.
             "transaction_mode": "IMMEDIATE",
         },
     }

@@ -1,4 +1,4 @@
-"""Sign-in with what Django brings."""
+"""Sign-in with Django."""
 
 import json
 
@@ -13,7 +13,7 @@ class Argon2(Argon2PasswordHasher):
     memory_cost = 19456
     time_cost = 2
     parallelism = 1
-    # Makes salts of 16 characters, where Django's own have 22.
+    # Salts of 16 characters; Django's default has 22.
     salt_entropy = 95
 
 

@@ -1,4 +1,4 @@
-"""Tells the milliseconds of processor time of one hash, of the kind that sign-in makes."""
+"""Prints the CPU milliseconds of one hash with the parameters of sign-in."""
 
 import time
 
@@ -14,6 +14,6 @@ def work(hashes):
 
 
 work(1)
-begun = time.process_time_ns()
+started = time.process_time_ns()
 work(HASHES)
-print((time.process_time_ns() - begun) / HASHES / 1e6)
+print((time.process_time_ns() - started) / HASHES / 1e6)

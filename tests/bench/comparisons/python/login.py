@@ -1,4 +1,4 @@
-"""Starts sign-in as the platform does."""
+"""Starts the function as Lambda does."""
 
 from awslambdaric.__main__ import main
 

@@ -1,4 +1,4 @@
-"""Starts the door at which mails are asked for as the platform does."""
+"""Starts the function as Lambda does."""
 
 from awslambdaric.__main__ import main
 

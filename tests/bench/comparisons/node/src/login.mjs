@@ -8,59 +8,60 @@ import {
 } from "@aws-sdk/client-dynamodb";
 import { verify } from "@node-rs/argon2";
 import {
-  BRAKE,
-  addressWait,
-  advance,
-  advanceAddress,
-  advanceBrake,
-  brakeWithOneMore,
-  giveBack,
-  readAddress,
-  readBrake,
-  readTries,
-  releaseBrake,
-  takeAway,
-  triesWait,
-  withOneMore,
+  BREAKER,
+  accountRetryAfter,
+  addSourceFailure,
+  compareAndSetHistory,
+  readBreaker,
+  readHistory,
+  readSource,
+  recordBreakerFailure,
+  recordFailure,
+  refund,
+  refundBreaker,
+  removeSourceFailures,
+  sourceRetryAfter,
+  updateBreaker,
 } from "./counters.mjs";
 import { run } from "./runtime.mjs";
 import {
+  ApiError,
   DAY,
   HOUR,
-  Refusal,
-  answer,
-  answering,
   dynamodb,
   env,
   log,
   mac,
   number,
-  read,
+  parseRequest,
   readSecrets,
+  response,
   sha256,
   text,
+  withErrorResponses,
 } from "./shared.mjs";
 
 const MAX_SESSIONS = 10;
 const DEVICE_LIFETIME = 180 * DAY;
-// How long a session lasts at most, and unused.
+// Absolute and idle timeout.
 const LIFETIMES = { me: [30 * DAY, 14 * DAY], name: [12 * HOUR, HOUR], none: [12 * HOUR, HOUR] };
-// Who has no password costs the same work.
+// Accounts without a password cost the same work.
 const DECOY = `$argon2id$v=19$m=${env.HASH_MEMORY_KIB},t=${env.HASH_PASSES},p=1$${"A".repeat(22)}$${"A".repeat(43)}`;
 
 const [edge, names, pepper] = await readSecrets("EDGE_SECRET", "NAMES_SECRET", "PEPPER_SECRET");
 const secret = Buffer.from(pepper.key);
 
-// Counts the attempt before it is made: on the account's budget and, from outside, on the address and on the brake.
-async function count({ account, accountKey, addressKey, network, now }) {
-  const counter = `login#${network}#${accountKey}`;
-  const address = `login#address#${addressKey}`;
+// Counts the attempt before the password is checked: on the account's limits and, for untrusted clients, on those of
+// the source and on the circuit breaker.
+async function reserve({ account, accountKey, sourceKey, clientClass, now }) {
+  const counter = `login#${clientClass}#${accountKey}`;
+  const sourceCounter = `login#address#${sourceKey}`;
   const { Responses, UnprocessedKeys } = await dynamodb.send(
     new BatchGetItemCommand({
       RequestItems: {
         [env.CREDENTIALS_TABLE]: { Keys: [{ account: text(account) }], ConsistentRead: true },
         [env.THROTTLES_TABLE]: {
-          Keys: [counter, address, BRAKE].map((name) => ({ counter: text(name) })),
+          Keys: [counter, sourceCounter, BREAKER].map((name) => ({ counter: text(name) })),
           ConsistentRead: true,
         },
       },
@@ -71,38 +72,38 @@ async function count({ account, accountKey, addressKey, network, now }) {
   }
   const [credential] = Responses[env.CREDENTIALS_TABLE];
   const found = new Map(Responses[env.THROTTLES_TABLE].map((item) => [item.counter.S, item]));
-  const isOutside = network === "U";
-  const seen = readTries(found.get(counter));
-  const there = readAddress(found.get(address));
-  const brake = readBrake(found.get(BRAKE));
-  const brief = accountKey.slice(0, 12);
-  const wait = Math.max(
-    triesWait(network, seen, now),
-    isOutside ? addressWait(there, brief, now) : 0,
-    isOutside ? brake.until - now : 0,
+  const isUntrusted = clientClass === "U";
+  const seen = readHistory(found.get(counter));
+  const source = readSource(found.get(sourceCounter));
+  const breaker = readBreaker(found.get(BREAKER));
+  const logId = accountKey.slice(0, 12);
+  const retryAfter = Math.max(
+    accountRetryAfter(clientClass, seen, now),
+    isUntrusted ? sourceRetryAfter(source, logId, now) : 0,
+    isUntrusted ? breaker.open_until - now : 0,
   );
-  if (wait > 0) {
-    throw new Refusal(429, wait);
+  if (retryAfter > 0) {
+    throw new ApiError(429, retryAfter);
   }
 
-  const tries = withOneMore(network, seen, now);
-  const reserved = [advance(counter, network, seen, tries, now)];
-  if (!isOutside) {
-    await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: reserved }));
-    return { credential, counter, tries };
+  const history = recordFailure(clientClass, seen, now);
+  const items = [compareAndSetHistory(counter, clientClass, seen, history, now)];
+  if (!isUntrusted) {
+    await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: items }));
+    return { credential, counter, history };
   }
-  reserved.push(advanceAddress(address, there, brief, now));
-  const braking = brakeWithOneMore(brake, now);
+  items.push(addSourceFailure(sourceCounter, source, logId, now));
+  const breakerState = recordBreakerFailure(breaker, now);
   await Promise.all([
-    dynamodb.send(new TransactWriteItemsCommand({ TransactItems: reserved })),
-    dynamodb.send(new UpdateItemCommand(advanceBrake(brake, braking, now))),
+    dynamodb.send(new TransactWriteItemsCommand({ TransactItems: items })),
+    dynamodb.send(new UpdateItemCommand(updateBreaker(breaker, breakerState, now))),
   ]);
-  const own = there.failures.filter((failure) => failure.account === brief);
-  own.push({ name: String(there.total + 1), at: now });
-  return { credential, counter, tries, outside: { address, own, braking } };
+  const failures = source.failures.filter((failure) => failure.account === logId);
+  failures.push({ name: String(source.total + 1), at: now });
+  return { credential, counter, history, untrusted: { sourceCounter, failures, breakerState } };
 }
 
-async function isRight(password, credential) {
+async function passwordMatches(password, credential) {
   const stored = credential?.phc && credential.key_id ? credential : undefined;
   if (stored && stored.key_id.S !== pepper.id) {
     throw new Error(`no pepper with the id ${stored.key_id.S}`);
@@ -110,16 +111,16 @@ async function isRight(password, credential) {
   return verify(stored?.phc.S ?? DECOY, password.normalize("NFKC"), { secret });
 }
 
-// What the account failed at this address counts no more, unless it is gone already.
-async function resolve({ address, own, braking }) {
+// Removes the account's failures at its source, also from the circuit breaker. The items may have expired.
+async function resolveFailures({ sourceCounter, failures, breakerState }) {
   const updates = [
-    takeAway(
-      address,
-      own.map(({ name }) => name),
+    removeSourceFailures(
+      sourceCounter,
+      failures.map(({ name }) => name),
     ),
-    releaseBrake(
-      braking,
-      own.map(({ at }) => at),
+    refundBreaker(
+      breakerState,
+      failures.map(({ at }) => at),
     ),
   ];
   const sent = updates.map((update) =>
@@ -132,21 +133,21 @@ async function resolve({ address, own, braking }) {
   await Promise.all(sent);
 }
 
-const event = ({ accountKey, network, device, now }, what) => ({
+const event = ({ accountKey, clientClass, device, now }, kind) => ({
   TableName: env.EVENTS_TABLE,
   Item: {
     account_key: text(accountKey),
     at_id: text(`${String(Date.now()).padStart(15, "0")}#${randomBytes(4).toString("hex")}`),
     ttl: number(now + 90 * DAY),
     happened_at: number(now),
-    what: text(what),
-    client_class: text(network),
+    what: text(kind),
+    client_class: text(clientClass),
     device: text(device),
   },
 });
 
-async function openSession(caller, { credential, counter, tries, outside }, remember, transport) {
-  const { account, network, device, now } = caller;
+async function startSession(caller, { credential, counter, history, untrusted }, remember, transport) {
+  const { account, clientClass, device, now } = caller;
   const [{ Items }] = await Promise.all([
     dynamodb.send(
       new QueryCommand({
@@ -156,7 +157,7 @@ async function openSession(caller, { credential, counter, tries, outside }, reme
         ExpressionAttributeValues: { ":value": text(account) },
       }),
     ),
-    outside && resolve(outside),
+    untrusted && resolveFailures(untrusted),
   ]);
   const newestFirst = Items.sort((one, other) => other.created_at.N - one.created_at.N);
   const surplus = newestFirst.slice(MAX_SESSIONS - 1, 2 * MAX_SESSIONS - 1);
@@ -178,7 +179,7 @@ async function openSession(caller, { credential, counter, tries, outside }, reme
     device: text(device),
     ttl: number(now + absolute),
   };
-  const known = {
+  const knownDevice = {
     account: text(account),
     cookie_hash: text(sha256(deviceKey)),
     version,
@@ -188,56 +189,57 @@ async function openSession(caller, { credential, counter, tries, outside }, reme
   const items = [
     { Put: { TableName: env.SESSIONS_TABLE, Item: session, ConditionExpression: "attribute_not_exists(account)" } },
     { Put: event(caller, "signed-in") },
-    // A client without cookies has no place to keep a device's.
-    ...(transport === "cookie" ? [{ Put: { TableName: env.DEVICES_TABLE, Item: known } }] : []),
+    // A bearer client cannot store a device cookie.
+    ...(transport === "cookie" ? [{ Put: { TableName: env.DEVICES_TABLE, Item: knownDevice } }] : []),
     ...surplus.map(({ account, secret_hash }) => ({
       Delete: { TableName: env.SESSIONS_TABLE, Key: { account, secret_hash } },
     })),
-    giveBack(counter, network, tries),
+    refund(counter, clientClass, history),
   ];
   await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: items }));
 
-  const ticket = `${account}.${sessionKey.toString("base64url")}`;
+  const token = `${account}.${sessionKey.toString("base64url")}`;
   const body = {
     account,
     name: `${credential.given_name.S} ${credential.family_name.S}`.trim(),
     expires_at: new Date(Math.min(now + idle, now + absolute) * 1000).toISOString().replace(".000", ""),
   };
-  const headers = { "content-language": credential.speaks?.S === "en" ? "en-CA" : "fr-CA" };
+  const headers = { "content-language": credential.preferred_language?.S === "en" ? "en-CA" : "fr-CA" };
   if (transport === "bearer") {
-    return answer(200, { ...body, token: ticket }, { headers });
+    return response(200, { ...body, token }, { headers });
   }
   const maxAge = remember === "me" ? `; Max-Age=${absolute}` : "";
-  const tag = mac(names.key, "device", account).toString("hex", 0, 4);
+  const suffix = mac(names.key, "device", account).toString("hex", 0, 4);
   const cookies = [
-    `__Host-session=${ticket}; Secure; HttpOnly; SameSite=Lax; Path=/${maxAge}`,
-    `__Host-device-${tag}=${deviceKey.toString("base64url")}; Secure; HttpOnly; SameSite=Strict; Path=/; ` +
+    `__Host-session=${token}; Secure; HttpOnly; SameSite=Lax; Path=/${maxAge}`,
+    `__Host-device-${suffix}=${deviceKey.toString("base64url")}; Secure; HttpOnly; SameSite=Strict; Path=/; ` +
       `Max-Age=${DEVICE_LIFETIME}`,
   ];
-  return answer(200, body, { headers, cookies });
+  return response(200, body, { headers, cookies });
 }
 
 async function login(request) {
-  const caller = read({ event: request, edge, names, fields: ["account", "password", "remember", "transport"] });
+  const caller = parseRequest({ event: request, edge, names, fields: ["account", "password", "remember", "transport"] });
   const { password, remember = "none", transport = "cookie" } = caller.form;
-  const isForm =
+  const isValid =
     typeof password === "string" &&
     password.isWellFormed() &&
     Object.keys(LIFETIMES).includes(remember) &&
     ["cookie", "bearer"].includes(transport);
-  if (!isForm) {
-    throw new Refusal(400);
+  if (!isValid) {
+    throw new ApiError(400);
   }
-  const counted = await count(caller);
-  const right = await isRight(password, counted.credential);
-  const ok = right && counted.credential.active.BOOL;
-  const { accountKey, network } = caller;
-  log({ level: "INFO", message: "sign-in", account: accountKey.slice(0, 12), client_class: network, ok });
-  if (!ok) {
+  const attempt = await reserve(caller);
+  const matches = await passwordMatches(password, attempt.credential);
+  const isSuccess = matches && attempt.credential.active.BOOL;
+  const { accountKey, clientClass } = caller;
+  const outcome = isSuccess ? "success" : "refused";
+  log({ level: "INFO", message: "sign-in", account: accountKey.slice(0, 12), client_class: clientClass, outcome });
+  if (!isSuccess) {
     await dynamodb.send(new PutItemCommand(event(caller, "sign-in-refused")));
-    throw new Refusal(401);
+    throw new ApiError(401);
   }
-  return openSession(caller, counted, remember, transport);
+  return startSession(caller, attempt, remember, transport);
 }
 
-await run(answering(login));
+await run(withErrorResponses(login));

@@ -1,69 +1,70 @@
 import { TransactWriteItemsCommand } from "@aws-sdk/client-dynamodb";
 import { run } from "./runtime.mjs";
 import {
+  ApiError,
   DAY,
   HOUR,
   MINUTE,
-  Refusal,
-  answer,
-  answering,
   dynamodb,
   env,
+  failedConditions,
   log,
   number,
-  read,
+  parseRequest,
   readSecrets,
-  refusedAt,
+  response,
   text,
+  withErrorResponses,
 } from "./shared.mjs";
 
 const KIND = "request-reset";
-// Requests of one kind for a name within two minutes are one.
-const BUCKET = 2 * MINUTE;
-const OF_A_NAME = [
+// Requests for the same name within this time are one request.
+const DEDUP_WINDOW = 2 * MINUTE;
+const REQUESTS_PER_ACCOUNT = [
   [3, HOUR],
   [6, DAY],
 ];
-const FROM_AN_ADDRESS = [
+const REQUESTS_PER_SOURCE = [
   [60, 10 * MINUTE],
   [1000, DAY],
 ];
 
 const [edge, names] = await readSecrets("EDGE_SECRET", "NAMES_SECRET");
 
-function spendings({ network, accountKey, addressKey, now }, queue) {
-  const each =
+function charges({ clientClass, accountKey, sourceKey, now }, queue) {
+  const charge =
     (subject) =>
-    ([count, length]) => {
-      const stretch = Math.floor(now / length);
-      return { counter: `${subject}#${length}#${stretch}`, count, endsAt: (stretch + 1) * length };
+    ([maxEvents, length]) => {
+      const window = Math.floor(now / length);
+      return { counter: `${subject}#${length}#${window}`, maxEvents, resetsAt: (window + 1) * length };
     };
-  const ofName = OF_A_NAME.map(each(`${KIND}#name#${queue}#${accountKey}`));
-  return network === "U" ? [...ofName, ...FROM_AN_ADDRESS.map(each(`${KIND}#address#${addressKey}`))] : ofName;
+  const byAccount = REQUESTS_PER_ACCOUNT.map(charge(`${KIND}#name#${queue}#${accountKey}`));
+  const bySource = REQUESTS_PER_SOURCE.map(charge(`${KIND}#address#${sourceKey}`));
+  return clientClass === "U" ? [...byAccount, ...bySource] : byAccount;
 }
 
-const spend = ({ counter, count, endsAt }) => ({
+const chargeItem = ({ counter, maxEvents, resetsAt }) => ({
   Update: {
     TableName: env.THROTTLES_TABLE,
     Key: { counter: text(counter) },
     UpdateExpression: "SET #ttl = :ttl ADD spent :one",
-    ConditionExpression: "attribute_not_exists(spent) OR spent < :count",
+    ConditionExpression: "attribute_not_exists(spent) OR spent < :max",
     ExpressionAttributeNames: { "#ttl": "ttl" },
-    ExpressionAttributeValues: { ":ttl": number(endsAt), ":one": number(1), ":count": number(count) },
+    ExpressionAttributeValues: { ":ttl": number(resetsAt), ":one": number(1), ":max": number(maxEvents) },
   },
 });
 
 async function requestReset(event) {
-  const caller = read({ event, edge, names, fields: ["account"] });
-  const { account, accountKey, network, device, now } = caller;
-  const queue = network === "U" ? "U" : "T";
-  const spent = spendings(caller, queue);
+  const caller = parseRequest({ event, edge, names, fields: ["account"] });
+  const { account, accountKey, clientClass, device, now } = caller;
+  const queue = clientClass === "U" ? "U" : "T";
+  const charged = charges(caller, queue);
   const request = {
     account_key: text(accountKey),
-    request: text(`${KIND}#${queue}#${Math.floor(now / BUCKET)}`),
+    request: text(`${KIND}#${queue}#${Math.floor(now / DEDUP_WINDOW)}`),
     requested_account: text(account),
     kind: text(KIND),
-    client_class: text(network),
+    client_class: text(clientClass),
     device: text(device),
     created_at: number(now),
     attempts: number(0),
@@ -82,19 +83,19 @@ async function requestReset(event) {
     },
   };
   try {
-    await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: [...spent.map(spend), put] }));
+    await dynamodb.send(new TransactWriteItemsCommand({ TransactItems: [...charged.map(chargeItem), put] }));
   } catch (error) {
-    const refused = refusedAt(error);
-    if (refused === undefined) {
+    const failed = failedConditions(error);
+    if (failed === undefined) {
       throw error;
     }
-    // What is there already is this very request, and spends nothing.
-    if (!refused.includes(spent.length)) {
-      throw new Refusal(429, Math.max(...refused.map((at) => spent[at].endsAt)) - now);
+    // If the request exists already, this is a duplicate, and nothing is charged.
+    if (!failed.includes(charged.length)) {
+      throw new ApiError(429, Math.max(...failed.map((at) => charged[at].resetsAt)) - now);
     }
   }
-  log({ level: "INFO", message: "asked", account: accountKey.slice(0, 12), client_class: network });
-  return answer(202, {});
+  log({ level: "INFO", message: "link requested", account: accountKey.slice(0, 12), client_class: clientClass });
+  return response(202, {});
 }
 
-await run(answering(requestReset));
+await run(withErrorResponses(requestReset));

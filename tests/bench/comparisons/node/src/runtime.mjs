@@ -1,4 +1,4 @@
-// The loop of the Lambda Runtime API. AWS's own client, aws-lambda-ric, wants Node 22, or the autotools to be installed.
+// Lambda Runtime API client. AWS's own, aws-lambda-ric, needs Node 22 or an installation of the autotools.
 import { Agent, request } from "node:http";
 
 const runtime = `http://${process.env.AWS_LAMBDA_RUNTIME_API}/2018-06-01/runtime/invocation`;
@@ -6,10 +6,10 @@ const agent = new Agent({ keepAlive: true });
 
 function call(method, path, body) {
   return new Promise((resolve, reject) => {
-    const sent = request(`${runtime}/${path}`, { method, agent }, async (answer) => {
+    const sent = request(`${runtime}/${path}`, { method, agent }, async (response) => {
       try {
-        const chunks = await answer.toArray();
-        resolve({ id: answer.headers["lambda-runtime-aws-request-id"], text: Buffer.concat(chunks).toString() });
+        const chunks = await response.toArray();
+        resolve({ id: response.headers["lambda-runtime-aws-request-id"], text: Buffer.concat(chunks).toString() });
       } catch (error) {
         reject(error);
       }
@@ -25,8 +25,8 @@ export async function run(handler) {
     try {
       await call("POST", `${id}/response`, JSON.stringify(await handler(JSON.parse(text))));
     } catch (error) {
-      const told = { errorType: error.name, errorMessage: error.message, stackTrace: [] };
-      await call("POST", `${id}/error`, JSON.stringify(told));
+      const details = { errorType: error.name, errorMessage: error.message, stackTrace: [] };
+      await call("POST", `${id}/error`, JSON.stringify(details));
     }
   }
 }

@@ -20,8 +20,8 @@ const secretsManager = new SecretsManagerClient(options);
 
 export async function readSecrets(...variables) {
   const read = async (variable) => {
-    const answer = await secretsManager.send(new GetSecretValueCommand({ SecretId: env[variable] }));
-    return JSON.parse(answer.SecretString);
+    const { SecretString } = await secretsManager.send(new GetSecretValueCommand({ SecretId: env[variable] }));
+    return JSON.parse(SecretString);
   };
   return Promise.all(variables.map(read));
 }
@@ -30,7 +30,7 @@ export const text = (value) => ({ S: value });
 export const number = (value) => ({ N: String(value) });
 export const sha256 = (bytes) => createHash("sha256").update(bytes).digest("base64url");
 
-// With its length before each field, no two lists of fields are the same text.
+// Each field is preceded by its length, so that different lists of fields never form the same message.
 export function mac(key, ...fields) {
   const hmac = createHmac("sha256", key);
   for (const field of fields) {
@@ -45,19 +45,19 @@ export function mac(key, ...fields) {
 export const log = (fields) => console.log(JSON.stringify(fields));
 
 const TITLES = {
-  400: ["invalid-request", "the request is not what this route takes"],
-  401: ["invalid-credentials", "the account or the password is wrong"],
-  403: ["cross-site", "the request comes from another site"],
-  413: ["too-large", "the body is too large"],
-  415: ["not-json", "the body is not application/json"],
-  429: ["too-many-attempts", "too many attempts"],
-  503: ["unavailable", "something that is needed does not answer"],
+  400: ["invalid-request", "The request body is invalid"],
+  401: ["invalid-credentials", "Wrong account or password"],
+  403: ["cross-site", "The request comes from another site"],
+  413: ["too-large", "The request body is larger than 4 KiB"],
+  415: ["not-json", "The content type must be application/json"],
+  429: ["too-many-attempts", "Too many attempts; retry later"],
+  503: ["unavailable", "A required service is unavailable; retry later"],
 };
 
-export class Refusal extends Error {
-  constructor(status, wait) {
+export class ApiError extends Error {
+  constructor(status, retryAfter) {
     super(TITLES[status][1]);
-    Object.assign(this, { status, wait });
+    Object.assign(this, { status, retryAfter });
   }
 }
 
@@ -71,34 +71,34 @@ const HEADERS = {
   "x-frame-options": "DENY",
 };
 
-export function answer(statusCode, body, { cookies = [], headers = {}, type = "json" } = {}) {
+export function response(statusCode, body, { cookies = [], headers = {}, type = "json" } = {}) {
   headers = { ...HEADERS, "content-type": `application/${type}; charset=utf-8`, ...headers };
   return { statusCode, headers, cookies, body: JSON.stringify(body), isBase64Encoded: false };
 }
 
-// A refusal becomes its answer; whatever else is thrown is a fault of ours.
-export function answering(handle) {
+// Answers an `ApiError` with its problem details, and any other error with 503.
+export function withErrorResponses(handle) {
   return async (event) => {
     try {
       return await handle(event);
     } catch (error) {
-      const { status, wait } = error instanceof Refusal ? error : { status: 503, wait: 5 };
+      const { status, retryAfter } = error instanceof ApiError ? error : { status: 503, retryAfter: 5 };
       if (status === 503) {
-        log({ level: "ERROR", message: "unavailable", error: error.stack });
+        log({ level: "ERROR", message: "dependency unavailable", error: error.stack });
       }
       const [code, title] = TITLES[status];
-      const headers = wait === undefined ? {} : { "retry-after": String(Math.min(Math.max(wait, 1), DAY)) };
+      const headers = retryAfter === undefined ? {} : { "retry-after": String(Math.min(Math.max(retryAfter, 1), DAY)) };
       const problem = { type: `urn:guichet:problem:${code}`, title, status, code };
-      return answer(status, problem, { headers, type: "problem+json" });
+      return response(status, problem, { headers, type: "problem+json" });
     }
   };
 }
 
-// Positions at which a condition did not hold, or undefined where the transaction failed of something else.
-export function refusedAt(error) {
+// The positions of the failed conditions, or undefined if the transaction failed for another reason.
+export function failedConditions(error) {
   const reasons = error.name === "TransactionCanceledException" ? error.CancellationReasons : [];
-  const refused = [...reasons.keys()].filter((at) => reasons[at].Code === "ConditionalCheckFailed");
-  return refused.length > 0 ? refused : undefined;
+  const failed = [...reasons.keys()].filter((at) => reasons[at].Code === "ConditionalCheckFailed");
+  return failed.length > 0 ? failed : undefined;
 }
 
 const managed = new BlockList();
@@ -109,8 +109,8 @@ for (const cidr of env.MANAGED_NETWORKS.split(",").map((cidr) => cidr.trim())) {
   }
 }
 
-// An IPv4 address, or the IPv6 network of 64 bits, which one client has to itself.
-function whereabouts(address) {
+// An IPv4 address, or an IPv6 /64, because one client usually controls all of its /64.
+function clientSource(address) {
   const family = isIP(address);
   if (family !== 6 || address.includes("%")) {
     return family === 4 ? address : "::";
@@ -149,63 +149,63 @@ const SYSTEMS = [
   ["Linux", "Linux"],
 ];
 
-function coarseDevice(userAgent) {
+function summarizeUserAgent(userAgent) {
   const first = (table) => table.find(([mark]) => userAgent.includes(mark))?.[1] ?? "-";
   return `${first(BROWSERS)} · ${first(SYSTEMS)}`;
 }
 
-function addressOf({ headers, requestContext }, edge) {
-  const proof = headers["x-guichet-origin-secret"];
-  if (proof === undefined) {
+function clientAddress({ headers, requestContext }, edge) {
+  const originSecret = headers["x-guichet-origin-secret"];
+  if (originSecret === undefined) {
     return requestContext.http.sourceIp;
   }
   const digest = (text) => createHash("sha256").update(text).digest();
-  if (![edge, edge.previous].some((ring) => ring && timingSafeEqual(digest(proof), digest(ring.key)))) {
-    throw new Refusal(403);
+  if (![edge, edge.previous].some((secret) => secret && timingSafeEqual(digest(originSecret), digest(secret.key)))) {
+    throw new ApiError(403);
   }
   return headers["x-viewer-address"] ?? "";
 }
 
-// Who calls and what they send: JSON with none but these fields, from our own page or no browser.
-export function read({ event, edge, names, fields }) {
+// Checks and parses a request: JSON with these fields only, not from another site's page.
+export function parseRequest({ event, edge, names, fields }) {
   const { headers } = event;
   const body = Buffer.from(event.body ?? "", event.isBase64Encoded ? "base64" : "utf8");
   if (body.length > 4096) {
-    throw new Refusal(413);
+    throw new ApiError(413);
   }
   if (headers["content-type"]?.split(";")[0].trim().toLowerCase() !== "application/json") {
-    throw new Refusal(415);
+    throw new ApiError(415);
   }
   const site = headers["sec-fetch-site"];
   const { origin } = headers;
   if (site === undefined ? origin !== undefined && origin !== env.PORTAL_URL : site !== "same-origin") {
-    throw new Refusal(403);
+    throw new ApiError(403);
   }
-  const address = addressOf(event, edge);
+  const address = clientAddress(event, edge);
 
   let form;
   try {
     form = JSON.parse(body.toString());
   } catch {
-    throw new Refusal(400);
+    throw new ApiError(400);
   }
   const isForm = form?.constructor === Object && Object.keys(form).every((field) => fields.includes(field));
-  const spelled =
+  const match =
     isForm &&
     typeof form.account === "string" &&
     /^[ \t\n\f\r]*(?:[\w.@-]{1,64}\\)?([\w.@-]{1,64})[ \t\n\f\r]*$/.exec(form.account);
-  if (!spelled) {
-    throw new Refusal(400);
+  if (!match) {
+    throw new ApiError(400);
   }
-  const account = spelled[1].toLowerCase();
+  const account = match[1].toLowerCase();
   const family = isIP(address);
   return {
     form,
     account,
     accountKey: mac(names.key, "account", account).toString("base64url"),
-    addressKey: mac(names.key, "address", whereabouts(address)).toString("base64url"),
-    network: family && managed.check(address, `ipv${family}`) ? "M" : "U",
-    device: coarseDevice(headers["user-agent"] ?? ""),
+    sourceKey: mac(names.key, "address", clientSource(address)).toString("base64url"),
+    clientClass: family && managed.check(address, `ipv${family}`) ? "M" : "U",
+    device: summarizeUserAgent(headers["user-agent"] ?? ""),
     now: Math.floor(Date.now() / 1000),
   };
 }

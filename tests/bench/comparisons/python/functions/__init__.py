@@ -1,1 +1,1 @@
-"""Sign-in and the door at which mails are asked for, as one would write them for Python."""
+"""The functions login and request-reset, written for Python."""

@@ -1,4 +1,4 @@
-"""What may be tried: the budgets of an account, of an address outside and of all of outside."""
+"""Limits on password attempts: of an account, of an untrusted source, and the circuit breaker."""
 
 import json
 import os
@@ -6,45 +6,49 @@ from dataclasses import dataclass
 
 from .shared import DAY, HOUR, MINUTE, number, text
 
-BRAKE = "login#circuit-breaker"
+BREAKER = "login#circuit-breaker"
 
 _TABLE = os.environ["THROTTLES_TABLE"]
-_FAILURES = [(10, 10 * MINUTE), (100, DAY)]
-_ACCOUNTS = (20, HOUR)
-_BRAKE_PER_HOUR = int(os.environ["UNTRUSTED_FAILURES_PER_HOUR"])
-_BRAKE_PER_DAY = int(os.environ["UNTRUSTED_FAILURES_PER_DAY"])
-_BRAKE_KEPT = 25 * HOUR
-_BRAKE_FIELDS = ("hour_from", "in_hour", "day_from", "in_day", "until")
+_SOURCE_FAILURES = [(10, 10 * MINUTE), (100, DAY)]
+_SOURCE_ACCOUNTS = (20, HOUR)
+_FAILURES_PER_HOUR = int(os.environ["UNTRUSTED_FAILURES_PER_HOUR"])
+_FAILURES_PER_DAY = int(os.environ["UNTRUSTED_FAILURES_PER_DAY"])
+_BREAKER_RETENTION = 25 * HOUR
+_BREAKER_FIELDS = ("hour_started_at", "failures_in_hour", "day_started_at", "failures_in_day", "open_until")
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class AttemptLimits:
+    """Windows are (maximum, length)."""
+
     short: tuple
-    longest: int
-    kept: int
+    longest_window: int
+    retention: int
     long: tuple | None = None
-    guesses: int | None = None
+    total: int | None = None
 
 
-def _guesses(min_length):
+def _total_limit(min_length):
     return 20 if min_length <= 5 else 50 if min_length <= 7 else 100
 
 
-_BUDGETS = {
-    "M": Budget(short=((5, 15 * MINUTE), (15, DAY)), longest=30 * DAY, kept=30 * DAY, long=(80, 30 * DAY)),
-    "U": Budget(
+_ATTEMPT_LIMITS = {
+    "M": AttemptLimits(
+        short=((5, 15 * MINUTE), (15, DAY)), longest_window=30 * DAY, retention=30 * DAY, long=(80, 30 * DAY)
+    ),
+    "U": AttemptLimits(
         short=((5, 15 * MINUTE), (10, DAY)),
-        longest=DAY,
-        kept=365 * DAY,
-        guesses=_guesses(json.loads(os.environ["PASSWORD_POLICY"])["min_length"]),
+        longest_window=DAY,
+        retention=365 * DAY,
+        total=_total_limit(json.loads(os.environ["PASSWORD_POLICY"])["min_length"]),
     ),
 }
 
 
-def _window_wait(window, moments, now):
-    """How long until one more may come after these moments, which are in order: the one that blocks must have left."""
-    count, length = window
-    return max(0, moments[-count] + length - now) if len(moments) >= count else 0
+def _window_retry_after(window, moments, now):
+    """Seconds until one more event fits into a sliding window, given the past events in order of time."""
+    max_events, length = window
+    return max(0, moments[-max_events] + length - now) if len(moments) >= max_events else 0
 
 
 def _update(counter, update, condition, values, names=None):
@@ -63,67 +67,67 @@ def _moments(moments):
 
 
 @dataclass(frozen=True, slots=True)
-class Tries:
-    """What an account's counter holds."""
+class AttemptHistory:
+    """The failures of an account."""
 
     counter: str
-    budget: Budget
+    limits: AttemptLimits
     failures: list
     total: int
-    forgiven: int
+    cleared: int
 
     @classmethod
-    def read(cls, counter, network, item):
+    def read(cls, counter, client_class, item):
         if item is None:
-            return cls(counter, _BUDGETS[network], [], 0, 0)
+            return cls(counter, _ATTEMPT_LIMITS[client_class], [], 0, 0)
         failures = [int(moment["N"]) for moment in item["failures"]["L"]]
-        forgiven = int(item["forgiven"]["N"]) if "forgiven" in item else 0
-        return cls(counter, _BUDGETS[network], failures, int(item["total"]["N"]), forgiven)
+        cleared = int(item["cleared"]["N"]) if "cleared" in item else 0
+        return cls(counter, _ATTEMPT_LIMITS[client_class], failures, int(item["total"]["N"]), cleared)
 
-    def wait(self, now):
-        unforgiven = self.failures[max(0, len(self.failures) - (self.total - self.forgiven)) :]
-        if self.budget.long:
-            lasting = _window_wait(self.budget.long, self.failures, now)
+    def retry_after(self, now):
+        uncleared = self.failures[max(0, len(self.failures) - (self.total - self.cleared)) :]
+        if self.limits.long:
+            long_retry_after = _window_retry_after(self.limits.long, self.failures, now)
         else:
-            lasting = DAY if self.total >= self.budget.guesses else 0
-        return max(lasting, *(_window_wait(window, unforgiven, now) for window in self.budget.short))
+            long_retry_after = DAY if self.total >= self.limits.total else 0
+        return max(long_retry_after, *(_window_retry_after(window, uncleared, now) for window in self.limits.short))
 
-    def with_one_more(self, now):
-        counted = [failure for failure in self.failures if now < failure + self.budget.longest]
-        return Tries(self.counter, self.budget, [*counted, now], self.total + 1, self.forgiven)
+    def record_failure(self, now):
+        in_window = [failure for failure in self.failures if now < failure + self.limits.longest_window]
+        return AttemptHistory(self.counter, self.limits, [*in_window, now], self.total + 1, self.cleared)
 
-    def advance(self, following, now):
-        """Nobody may have counted there since."""
+    def compare_and_set(self, following, now):
+        """Fails if another attempt was counted meanwhile."""
         values = {
             ":failures": _moments(following.failures),
             ":next": number(following.total),
-            ":forgiven": number(following.forgiven),
-            ":ttl": number(now + self.budget.kept),
+            ":cleared": number(following.cleared),
+            ":ttl": number(now + self.limits.retention),
         }
         if self.total:
             values[":seen"] = number(self.total)
-        update = "SET failures = :failures, #total = :next, forgiven = :forgiven, #ttl = :ttl"
+        update = "SET failures = :failures, #total = :next, cleared = :cleared, #ttl = :ttl"
         condition = "#total = :seen" if self.total else "attribute_not_exists(failures)"
         return {"Update": _update(self.counter, update, condition, values, {"#total": "total", "#ttl": "ttl"})}
 
-    def give_back(self):
-        """After a success: inside, the account's failures are forgiven; from outside, forgotten."""
-        if self.budget.guesses:
+    def refund(self):
+        """After a success: clears the failures of a managed network, deletes those of untrusted clients."""
+        if self.limits.total:
             return {"Delete": {"TableName": _TABLE, "Key": {"counter": text(self.counter)}}}
         values = {":failures": _moments(self.failures[:-1]), ":total": number(self.total)}
-        update = "SET failures = :failures, forgiven = :total"
+        update = "SET failures = :failures, cleared = :total"
         return {"Update": _update(self.counter, update, "#total = :total", values, {"#total": "total"})}
 
 
-def _removing(numbers):
-    names = {f"#past{number}": number for number in numbers}
+def _remove_expression(numbers):
+    names = {f"#failure{number}": number for number in numbers}
     paths = ", ".join(f"failures.{name}" for name in names)
     return f"REMOVE {paths}" if paths else "", names
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """The unresolved failures at an address outside: by number, when and of which account."""
+class SourceFailures:
+    """The unresolved failures of an untrusted source, by number: time and account."""
 
     counter: str
     failures: dict
@@ -139,18 +143,18 @@ class Address:
         }
         return cls(counter, failures, int(item["total"]["N"]))
 
-    def wait(self, account, now):
+    def retry_after(self, account, now):
         moments = sorted(at for at, _ in self.failures.values())
-        wait = max(_window_wait(window, moments, now) for window in _FAILURES)
+        by_count = max(_window_retry_after(window, moments, now) for window in _SOURCE_FAILURES)
         latest = {}
-        for at, whose in self.failures.values():
-            latest[whose] = max(at, latest.get(whose, at))
-        if account in latest and now < latest[account] + _ACCOUNTS[1]:
-            return wait
-        return max(wait, _window_wait(_ACCOUNTS, sorted(latest.values()), now))
+        for at, failed_account in self.failures.values():
+            latest[failed_account] = max(at, latest.get(failed_account, at))
+        if account in latest and now < latest[account] + _SOURCE_ACCOUNTS[1]:
+            return by_count
+        return max(by_count, _window_retry_after(_SOURCE_ACCOUNTS, sorted(latest.values()), now))
 
-    def advance(self, account, now):
-        """Each failure is an entry of its own, so that a success takes its own away whatever others count there."""
+    def add_failure(self, account, now):
+        """Each failure is a map entry of its own, so that a success can remove its own while others are added."""
         following = str(self.total + 1)
         failure = {"M": {"at": number(now), "account": text(account)}}
         names = {"#total": "total", "#ttl": "ttl"}
@@ -160,21 +164,21 @@ class Address:
             condition = "attribute_not_exists(#total)"
             values[":failures"] = {"M": {following: failure}}
         else:
-            remove, past = _removing(name for name, (at, _) in self.failures.items() if at + DAY <= now)
+            remove, expired = _remove_expression(name for name, (at, _) in self.failures.items() if at + DAY <= now)
             update = f"SET failures.#next = :failure, #total = :next, #ttl = :ttl {remove}"
             condition = "#total = :seen"
-            names |= past | {"#next": following}
+            names |= expired | {"#next": following}
             values |= {":failure": failure, ":seen": number(self.total)}
         return {"Update": _update(self.counter, update, condition, values, names)}
 
-    def own(self, account, now):
-        """This account's failures there, the one that was just counted included."""
-        own = {name: at for name, (at, whose) in self.failures.items() if whose == account}
+    def of_account(self, account, now):
+        """Numbers and times of this account's failures, the one just added included."""
+        own = {name: at for name, (at, failed_account) in self.failures.items() if failed_account == account}
         return own | {str(self.total + 1): now}
 
 
-def take_away(counter, numbers):
-    remove, names = _removing(numbers)
+def remove_source_failures(counter, numbers):
+    remove, names = _remove_expression(numbers)
     return {
         "TableName": _TABLE,
         "Key": {"counter": text(counter)},
@@ -184,63 +188,64 @@ def take_away(counter, numbers):
     }
 
 
-def read_brake(item):
-    return {field: int(item[field]["N"]) if item else 0 for field in _BRAKE_FIELDS}
+def read_breaker(item):
+    return {field: int(item[field]["N"]) if item else 0 for field in _BREAKER_FIELDS}
 
 
-def brake_with_one_more(seen, now):
+def record_breaker_failure(seen, now):
     def following(start, count, length):
         return (start, count + 1) if now < start + length else (now, 1)
 
-    hour_from, in_hour = following(seen["hour_from"], seen["in_hour"], HOUR)
-    day_from, in_day = following(seen["day_from"], seen["in_day"], DAY)
-    is_over = in_hour >= _BRAKE_PER_HOUR or in_day >= _BRAKE_PER_DAY
-    until = now + HOUR if is_over else seen["until"]
-    return {"hour_from": hour_from, "in_hour": in_hour, "day_from": day_from, "in_day": in_day, "until": until}
+    hour_started_at, failures_in_hour = following(seen["hour_started_at"], seen["failures_in_hour"], HOUR)
+    day_started_at, failures_in_day = following(seen["day_started_at"], seen["failures_in_day"], DAY)
+    opens = failures_in_hour >= _FAILURES_PER_HOUR or failures_in_day >= _FAILURES_PER_DAY
+    return {
+        "hour_started_at": hour_started_at,
+        "failures_in_hour": failures_in_hour,
+        "day_started_at": day_started_at,
+        "failures_in_day": failures_in_day,
+        "open_until": now + HOUR if opens else seen["open_until"],
+    }
 
 
-def advance_brake(seen, following, now):
-    """All of outside counts on this one item: only the first of an hour or a day, and the one that pulls the brake,
-    must find it as they know it."""
-    names = {"#ttl": "ttl", "#until": "until"}
-    if all(following[field] == seen[field] for field in ("hour_from", "day_from", "until")):
-        update = "SET in_hour = in_hour + :one, in_day = in_day + :one, #ttl = :ttl"
+def update_breaker(seen, following, now):
+    """All untrusted sources write to this item, so the usual write is an increment. Only the first failure of a period
+    and the one that opens the breaker use compare-and-set."""
+    if all(following[field] == seen[field] for field in ("hour_started_at", "day_started_at", "open_until")):
+        update = "SET failures_in_hour = failures_in_hour + :one, failures_in_day = failures_in_day + :one, #ttl = :ttl"
         condition = (
-            "hour_from = :hour_from AND day_from = :day_from AND #until <= :now "
-            "AND in_hour < :last_of_hour AND in_day < :last_of_day"
+            "hour_started_at = :hour_started_at AND day_started_at = :day_started_at AND open_until <= :now "
+            "AND failures_in_hour < :last_of_hour AND failures_in_day < :last_of_day"
         )
         values = {
-            ":hour_from": number(seen["hour_from"]),
-            ":day_from": number(seen["day_from"]),
+            ":hour_started_at": number(seen["hour_started_at"]),
+            ":day_started_at": number(seen["day_started_at"]),
             ":one": number(1),
             ":now": number(now),
-            ":last_of_hour": number(_BRAKE_PER_HOUR - 1),
-            ":last_of_day": number(_BRAKE_PER_DAY - 1),
+            ":last_of_hour": number(_FAILURES_PER_HOUR - 1),
+            ":last_of_day": number(_FAILURES_PER_DAY - 1),
         }
     else:
-        update = (
-            "SET hour_from = :next_hour_from, in_hour = :next_in_hour, day_from = :next_day_from, "
-            "in_day = :next_in_day, #until = :next_until, #ttl = :ttl"
-        )
-        condition = (
-            "hour_from = :hour_from AND in_hour = :in_hour AND day_from = :day_from AND in_day = :in_day "
-            "AND #until = :until"
-        )
+        update = f"SET {', '.join(f'{field} = :next_{field}' for field in _BREAKER_FIELDS)}, #ttl = :ttl"
+        condition = " AND ".join(f"{field} = :{field}" for field in _BREAKER_FIELDS)
         if not any(seen.values()):
-            condition = f"attribute_not_exists(hour_from) OR ({condition})"
-        values = {f":{field}": number(seen[field]) for field in _BRAKE_FIELDS}
-        values |= {f":next_{field}": number(following[field]) for field in _BRAKE_FIELDS}
-    values[":ttl"] = number(now + _BRAKE_KEPT)
-    return _update(BRAKE, update, condition, values, names)
+            condition = f"attribute_not_exists(hour_started_at) OR ({condition})"
+        values = {f":{field}": number(seen[field]) for field in _BREAKER_FIELDS}
+        values |= {f":next_{field}": number(following[field]) for field in _BREAKER_FIELDS}
+    values[":ttl"] = number(now + _BREAKER_RETENTION)
+    return _update(BREAKER, update, condition, values, {"#ttl": "ttl"})
 
 
-def release_brake(counted, moments):
-    update = "SET in_hour = in_hour - :in_hour, in_day = in_day - :in_day"
-    condition = "hour_from = :hour_from AND day_from = :day_from AND in_hour >= :in_hour AND in_day >= :in_day"
+def refund_breaker(counted, moments):
+    update = "SET failures_in_hour = failures_in_hour - :in_hour, failures_in_day = failures_in_day - :in_day"
+    condition = (
+        "hour_started_at = :hour_started_at AND day_started_at = :day_started_at "
+        "AND failures_in_hour >= :in_hour AND failures_in_day >= :in_day"
+    )
     values = {
-        ":hour_from": number(counted["hour_from"]),
-        ":day_from": number(counted["day_from"]),
-        ":in_hour": number(sum(at >= counted["hour_from"] for at in moments)),
-        ":in_day": number(sum(at >= counted["day_from"] for at in moments)),
+        ":hour_started_at": number(counted["hour_started_at"]),
+        ":day_started_at": number(counted["day_started_at"]),
+        ":in_hour": number(sum(at >= counted["hour_started_at"] for at in moments)),
+        ":in_day": number(sum(at >= counted["day_started_at"] for at in moments)),
     }
-    return _update(BRAKE, update, condition, values)
+    return _update(BREAKER, update, condition, values)

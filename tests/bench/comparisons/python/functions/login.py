@@ -1,4 +1,4 @@
-"""Sign-in: the attempt is counted before it is made, and known and unknown accounts cost the same."""
+"""Sign-in. Counts the attempt before it checks the password; known and unknown accounts cost the same."""
 
 import os
 import secrets
@@ -12,19 +12,19 @@ from .hashing import verify
 from .shared import (
     DAY,
     HOUR,
-    Refusal,
-    answer,
-    answering,
+    ApiError,
     base64url,
     dynamodb,
     log,
     mac,
     number,
+    parse_request,
     pool,
-    read,
     read_secrets,
+    response,
     sha256,
     text,
+    with_error_responses,
 )
 
 CREDENTIALS = os.environ["CREDENTIALS_TABLE"]
@@ -33,16 +33,16 @@ SESSIONS = os.environ["SESSIONS_TABLE"]
 
 MAX_SESSIONS = 10
 DEVICE_LIFETIME = 180 * DAY
-# How long a session lasts at most, and unused.
+# Absolute and idle timeout.
 LIFETIMES = {"me": (30 * DAY, 14 * DAY), "name": (12 * HOUR, HOUR), "none": (12 * HOUR, HOUR)}
-# Who has no password costs the same work.
-COST = f"m={os.environ['HASH_MEMORY_KIB']},t={os.environ['HASH_PASSES']},p=1"
-DECOY = f"$argon2id$v=19${COST}${'A' * 22}${'A' * 43}"
+# Accounts without a password cost the same work.
+PARAMS = f"m={os.environ['HASH_MEMORY_KIB']},t={os.environ['HASH_PASSES']},p=1"
+DECOY = f"$argon2id$v=19${PARAMS}${'A' * 22}${'A' * 43}"
 
 EDGE, NAMES, PEPPER = read_secrets("EDGE_SECRET", "NAMES_SECRET", "PEPPER_SECRET")
 
 
-def is_right(password, credential):
+def password_matches(password, credential):
     pepper = PEPPER["key"].encode()
     if "phc" not in credential or "key_id" not in credential:
         return verify(DECOY, password, pepper)
@@ -51,10 +51,13 @@ def is_right(password, credential):
     return verify(credential["phc"]["S"], password, pepper)
 
 
-def count(caller):
-    """Counts the attempt before it is made: on the account's budget and, from outside, on the address and the brake."""
-    now, brief, is_outside = caller.now, caller.account_key[:12], caller.network == "U"
-    names = [f"login#{caller.network}#{caller.account_key}", f"login#address#{caller.address_key}", counters.BRAKE]
+def reserve(caller):
+    """Counts the attempt before the password is checked: on the account's limits and, for untrusted clients, on those
+    of the source and on the circuit breaker."""
+    now, log_id, is_untrusted = caller.now, caller.account_key[:12], caller.client_class == "U"
+    account_counter = f"login#{caller.client_class}#{caller.account_key}"
+    source_counter = f"login#address#{caller.source_key}"
+    names = [account_counter, source_counter, counters.BREAKER]
     found = dynamodb.batch_get_item(
         RequestItems={
             CREDENTIALS: {"Keys": [{"account": text(caller.account)}], "ConsistentRead": True},
@@ -65,48 +68,54 @@ def count(caller):
         raise RuntimeError("a part of the batch was not processed")
     credential = next(iter(found["Responses"][CREDENTIALS]), {})
     items = {item["counter"]["S"]: item for item in found["Responses"][THROTTLES]}
-    seen = counters.Tries.read(names[0], caller.network, items.get(names[0]))
-    there = counters.Address.read(names[1], items.get(names[1]))
-    brake = counters.read_brake(items.get(names[2]))
-    wait = max(seen.wait(now), there.wait(brief, now) if is_outside else 0, brake["until"] - now if is_outside else 0)
-    if wait > 0:
-        raise Refusal(429, wait)
+    seen = counters.AttemptHistory.read(account_counter, caller.client_class, items.get(account_counter))
+    source = counters.SourceFailures.read(source_counter, items.get(source_counter))
+    breaker = counters.read_breaker(items.get(counters.BREAKER))
+    retry_after = seen.retry_after(now)
+    if is_untrusted:
+        retry_after = max(retry_after, source.retry_after(log_id, now), breaker["open_until"] - now)
+    if retry_after > 0:
+        raise ApiError(429, retry_after)
 
-    tries = seen.with_one_more(now)
-    reserved = [seen.advance(tries, now)]
-    if not is_outside:
-        dynamodb.transact_write_items(TransactItems=reserved)
-        return credential, tries, []
-    reserved.append(there.advance(brief, now))
-    braking = counters.brake_with_one_more(brake, now)
-    braked = pool.submit(dynamodb.update_item, **counters.advance_brake(brake, braking, now))
-    dynamodb.transact_write_items(TransactItems=reserved)
-    braked.result()
-    own = there.own(brief, now)
-    return credential, tries, [counters.take_away(names[1], own), counters.release_brake(braking, own.values())]
+    history = seen.record_failure(now)
+    transaction = [seen.compare_and_set(history, now)]
+    if not is_untrusted:
+        dynamodb.transact_write_items(TransactItems=transaction)
+        return credential, history, []
+    transaction.append(source.add_failure(log_id, now))
+    breaker_state = counters.record_breaker_failure(breaker, now)
+    charged = pool.submit(dynamodb.update_item, **counters.update_breaker(breaker, breaker_state, now))
+    dynamodb.transact_write_items(TransactItems=transaction)
+    charged.result()
+    own = source.of_account(log_id, now)
+    on_success = [
+        counters.remove_source_failures(source_counter, own),
+        counters.refund_breaker(breaker_state, own.values()),
+    ]
+    return credential, history, on_success
 
 
-def resolve(update):
-    """What the account failed at this address counts no more, unless it is gone already."""
+def update_if_present(update):
+    """The item may have expired."""
     with suppress(dynamodb.exceptions.ConditionalCheckFailedException):
         dynamodb.update_item(**update)
 
 
-def event(caller, what):
+def event(caller, kind):
     item = {
         "account_key": text(caller.account_key),
         "at_id": text(f"{time.time_ns() // 1_000_000:015}#{secrets.token_hex(4)}"),
         "ttl": number(caller.now + 90 * DAY),
         "happened_at": number(caller.now),
-        "what": text(what),
-        "client_class": text(caller.network),
+        "what": text(kind),
+        "client_class": text(caller.client_class),
         "device": text(caller.device),
     }
     return {"TableName": os.environ["EVENTS_TABLE"], "Item": item}
 
 
-def open_session(caller, credential, tries, failed_outside, remember, transport):
-    resolved = [pool.submit(resolve, update) for update in failed_outside]
+def start_session(caller, credential, history, on_success, remember, transport):
+    resolved = [pool.submit(update_if_present, update) for update in on_success]
     sessions = dynamodb.query(
         TableName=SESSIONS,
         ConsistentRead=True,
@@ -146,13 +155,13 @@ def open_session(caller, credential, tries, failed_outside, remember, transport)
         {"Put": {"TableName": SESSIONS, "Item": session, "ConditionExpression": condition}},
         {"Put": event(caller, "signed-in")},
     ]
-    # A client without cookies has no place to keep a device's.
+    # A bearer client cannot store a device cookie.
     if transport == "cookie":
         items.append({"Put": {"TableName": os.environ["DEVICES_TABLE"], "Item": device}})
     for old in surplus:
         key = {"account": account, "secret_hash": old["secret_hash"]}
         items.append({"Delete": {"TableName": SESSIONS, "Key": key}})
-    items.append(tries.give_back())
+    items.append(history.refund())
     dynamodb.transact_write_items(TransactItems=items)
 
     expires_at = datetime.fromtimestamp(now + min(idle, absolute), UTC)
@@ -161,37 +170,39 @@ def open_session(caller, credential, tries, failed_outside, remember, transport)
         "name": f"{credential['given_name']['S']} {credential['family_name']['S']}".strip(),
         "expires_at": expires_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
-    speaks = credential.get("preferred_language", text("fr"))["S"]
-    headers = {"content-language": f"{speaks}-CA"}
-    ticket = f"{caller.account}.{base64url(session_key)}"
+    language = credential.get("preferred_language", text("fr"))["S"]
+    headers = {"content-language": f"{language}-CA"}
+    token = f"{caller.account}.{base64url(session_key)}"
     if transport == "bearer":
-        return answer(200, body | {"token": ticket}, headers=headers)
-    tag = mac(NAMES["key"], "device", caller.account)[:4].hex()
+        return response(200, body | {"token": token}, headers=headers)
+    suffix = mac(NAMES["key"], "device", caller.account)[:4].hex()
     max_age = f"; Max-Age={absolute}" if remember == "me" else ""
     cookies = [
-        f"__Host-session={ticket}; Secure; HttpOnly; SameSite=Lax; Path=/{max_age}",
-        f"__Host-device-{tag}={base64url(device_key)}; Secure; HttpOnly; SameSite=Strict; Path=/; "
+        f"__Host-session={token}; Secure; HttpOnly; SameSite=Lax; Path=/{max_age}",
+        f"__Host-device-{suffix}={base64url(device_key)}; Secure; HttpOnly; SameSite=Strict; Path=/; "
         f"Max-Age={DEVICE_LIFETIME}",
     ]
-    return answer(200, body, headers=headers, cookies=cookies)
+    return response(200, body, headers=headers, cookies=cookies)
 
 
-@answering
+@with_error_responses
 def handler(request):
-    caller = read(request, edge=EDGE, names=NAMES, fields={"account", "password", "remember", "transport"})
+    caller = parse_request(request, edge=EDGE, names=NAMES, fields={"account", "password", "remember", "transport"})
     password, remember = caller.form.get("password"), caller.form.get("remember", "none")
     transport = caller.form.get("transport", "cookie")
     if not isinstance(password, str) or remember not in tuple(LIFETIMES) or transport not in ("cookie", "bearer"):
-        raise Refusal(400)
+        raise ApiError(400)
     try:
         password = unicodedata.normalize("NFKC", password).encode()
     except UnicodeEncodeError:
-        raise Refusal(400) from None
+        raise ApiError(400) from None
 
-    credential, tries, failed_outside = count(caller)
-    ok = is_right(password, credential) and credential["active"]["BOOL"]
-    log(level="INFO", message="sign-in", account=caller.account_key[:12], client_class=caller.network, ok=ok)
-    if not ok:
+    credential, history, on_success = reserve(caller)
+    is_success = password_matches(password, credential) and credential["active"]["BOOL"]
+    outcome = "success" if is_success else "refused"
+    account, client_class = caller.account_key[:12], caller.client_class
+    log(level="INFO", message="sign-in", account=account, client_class=client_class, outcome=outcome)
+    if not is_success:
         dynamodb.put_item(**event(caller, "sign-in-refused"))
-        raise Refusal(401)
-    return open_session(caller, credential, tries, failed_outside, remember, transport)
+        raise ApiError(401)
+    return start_session(caller, credential, history, on_success, remember, transport)

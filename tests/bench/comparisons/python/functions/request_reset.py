@@ -1,49 +1,61 @@
-"""The door at which mails are asked for: the same work and the same answer for every name."""
+"""Accepts a request for a link. The work and the response are the same for every name."""
 
 import os
 
-from .shared import DAY, HOUR, MINUTE, Refusal, answer, answering, dynamodb, log, number, read, read_secrets, text
+from .shared import (
+    DAY,
+    HOUR,
+    MINUTE,
+    ApiError,
+    dynamodb,
+    log,
+    number,
+    parse_request,
+    read_secrets,
+    response,
+    text,
+    with_error_responses,
+)
 
 KIND = "request-reset"
-# Requests of one kind for a name within two minutes are one.
-BUCKET = 2 * MINUTE
-OF_A_NAME = [(3, HOUR), (6, DAY)]
-FROM_AN_ADDRESS = [(60, 10 * MINUTE), (1000, DAY)]
+# Requests for the same name within this time are one request.
+DEDUP_WINDOW = 2 * MINUTE
+REQUESTS_PER_ACCOUNT = [(3, HOUR), (6, DAY)]
+REQUESTS_PER_SOURCE = [(60, 10 * MINUTE), (1000, DAY)]
 
 EDGE, NAMES = read_secrets("EDGE_SECRET", "NAMES_SECRET")
 
 
-def spend(subject, count, length, now):
-    stretch = now // length
-    ends_at = (stretch + 1) * length
+def charge(subject, max_events, length, now):
+    window = now // length
+    resets_at = (window + 1) * length
     update = {
         "TableName": os.environ["THROTTLES_TABLE"],
-        "Key": {"counter": text(f"{subject}#{length}#{stretch}")},
+        "Key": {"counter": text(f"{subject}#{length}#{window}")},
         "UpdateExpression": "SET #ttl = :ttl ADD spent :one",
-        "ConditionExpression": "attribute_not_exists(spent) OR spent < :count",
+        "ConditionExpression": "attribute_not_exists(spent) OR spent < :max",
         "ExpressionAttributeNames": {"#ttl": "ttl"},
-        "ExpressionAttributeValues": {":ttl": number(ends_at), ":one": number(1), ":count": number(count)},
+        "ExpressionAttributeValues": {":ttl": number(resets_at), ":one": number(1), ":max": number(max_events)},
     }
-    return ends_at, {"Update": update}
+    return resets_at, {"Update": update}
 
 
-@answering
+@with_error_responses
 def handler(event):
-    caller = read(event, edge=EDGE, names=NAMES, fields={"account"})
-    queue = "U" if caller.network == "U" else "T"
-    spendings = [
-        spend(f"{KIND}#name#{queue}#{caller.account_key}", count, length, caller.now) for count, length in OF_A_NAME
-    ]
-    if caller.network == "U":
-        subject = f"{KIND}#address#{caller.address_key}"
-        spendings += [spend(subject, count, length, caller.now) for count, length in FROM_AN_ADDRESS]
-    ends, updates = zip(*spendings, strict=True)
+    caller = parse_request(event, edge=EDGE, names=NAMES, fields={"account"})
+    queue = "U" if caller.client_class == "U" else "T"
+    account = f"{KIND}#name#{queue}#{caller.account_key}"
+    charges = [charge(account, max_events, length, caller.now) for max_events, length in REQUESTS_PER_ACCOUNT]
+    if caller.client_class == "U":
+        source = f"{KIND}#address#{caller.source_key}"
+        charges += [charge(source, max_events, length, caller.now) for max_events, length in REQUESTS_PER_SOURCE]
+    resets, updates = zip(*charges, strict=True)
     request = {
         "account_key": text(caller.account_key),
-        "request": text(f"{KIND}#{queue}#{caller.now // BUCKET}"),
+        "request": text(f"{KIND}#{queue}#{caller.now // DEDUP_WINDOW}"),
         "requested_account": text(caller.account),
         "kind": text(KIND),
-        "client_class": text(caller.network),
+        "client_class": text(caller.client_class),
         "device": text(caller.device),
         "created_at": number(caller.now),
         "attempts": number(0),
@@ -63,11 +75,11 @@ def handler(event):
         dynamodb.transact_write_items(TransactItems=[*updates, {"Put": put}])
     except dynamodb.exceptions.TransactionCanceledException as error:
         reasons = error.response["CancellationReasons"]
-        refused = [at for at, reason in enumerate(reasons) if reason["Code"] == "ConditionalCheckFailed"]
-        if not refused:
+        failed = [at for at, reason in enumerate(reasons) if reason["Code"] == "ConditionalCheckFailed"]
+        if not failed:
             raise
-        # What is there already is this very request, and spends nothing.
-        if len(ends) not in refused:
-            raise Refusal(429, max(ends[at] for at in refused) - caller.now) from None
-    log(level="INFO", message="asked", account=caller.account_key[:12], client_class=caller.network)
-    return answer(202, {})
+        # If the request exists already, this is a duplicate, and nothing is charged.
+        if len(resets) not in failed:
+            raise ApiError(429, max(resets[at] for at in failed) - caller.now) from None
+    log(level="INFO", message="link requested", account=caller.account_key[:12], client_class=caller.client_class)
+    return response(202, {})

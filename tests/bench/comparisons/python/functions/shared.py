@@ -1,4 +1,4 @@
-"""Who calls and what they send, the answers, and the clients of AWS."""
+"""Requests, responses, and AWS clients."""
 
 import base64
 import functools
@@ -33,8 +33,8 @@ pool = ThreadPoolExecutor(max_workers=3)
 
 def read_secrets(*variables):
     def read(variable):
-        answer = _secrets_manager.get_secret_value(SecretId=os.environ[variable])
-        return json.loads(answer["SecretString"])
+        secret = _secrets_manager.get_secret_value(SecretId=os.environ[variable])
+        return json.loads(secret["SecretString"])
 
     return list(pool.map(read, variables))
 
@@ -56,19 +56,19 @@ def sha256(data):
 
 
 def mac(key, *fields):
-    # With its length before each field, no two lists of fields are the same text.
+    # Each field is preceded by its length, so that different lists of fields never form the same message.
     message = b"".join(len(field).to_bytes(8, "big") + field for field in (field.encode() for field in fields))
     return hmac.digest(key.encode(), message, "sha256")
 
 
 _TITLES = {
-    400: ("invalid-request", "the request is not what this route takes"),
-    401: ("invalid-credentials", "the account or the password is wrong"),
-    403: ("cross-site", "the request comes from another site"),
-    413: ("too-large", "the body is too large"),
-    415: ("not-json", "the body is not application/json"),
-    429: ("too-many-attempts", "too many attempts"),
-    503: ("unavailable", "something that is needed does not answer"),
+    400: ("invalid-request", "The request body is invalid"),
+    401: ("invalid-credentials", "Wrong account or password"),
+    403: ("cross-site", "The request comes from another site"),
+    413: ("too-large", "The request body is larger than 4 KiB"),
+    415: ("not-json", "The content type must be application/json"),
+    429: ("too-many-attempts", "Too many attempts; retry later"),
+    503: ("unavailable", "A required service is unavailable; retry later"),
 }
 
 _HEADERS = {
@@ -82,14 +82,14 @@ _HEADERS = {
 }
 
 
-class Refusal(Exception):
-    def __init__(self, status, wait=None):
+class ApiError(Exception):
+    def __init__(self, status, retry_after=None):
         super().__init__(_TITLES[status][1])
         self.status = status
-        self.wait = wait
+        self.retry_after = retry_after
 
 
-def answer(status, body, *, cookies=(), headers=None, kind="json"):
+def response(status, body, *, cookies=(), headers=None, kind="json"):
     return {
         "statusCode": status,
         "headers": {**_HEADERS, "content-type": f"application/{kind}; charset=utf-8", **(headers or {})},
@@ -99,21 +99,22 @@ def answer(status, body, *, cookies=(), headers=None, kind="json"):
     }
 
 
-def answering(handle):
-    """A refusal becomes its answer; whatever else is raised is a fault of ours."""
+def with_error_responses(handle):
+    """Answers an `ApiError` with its problem details, and any other error with 503."""
 
     @functools.wraps(handle)
     def handler(event, context):
         try:
             return handle(event)
         except Exception as error:
-            refusal = error if isinstance(error, Refusal) else Refusal(503, wait=5)
-            if refusal.status == 503:
-                log(level="ERROR", message="unavailable", error=traceback.format_exc())
-            code, title = _TITLES[refusal.status]
-            problem = {"type": f"urn:guichet:problem:{code}", "title": title, "status": refusal.status, "code": code}
-            headers = {} if refusal.wait is None else {"retry-after": str(min(max(refusal.wait, 1), DAY))}
-            return answer(refusal.status, problem, headers=headers, kind="problem+json")
+            api_error = error if isinstance(error, ApiError) else ApiError(503, retry_after=5)
+            if api_error.status == 503:
+                log(level="ERROR", message="dependency unavailable", error=traceback.format_exc())
+            code, title = _TITLES[api_error.status]
+            problem = {"type": f"urn:guichet:problem:{code}", "title": title, "status": api_error.status, "code": code}
+            wait = api_error.retry_after
+            headers = {} if wait is None else {"retry-after": str(min(max(wait, 1), DAY))}
+            return response(api_error.status, problem, headers=headers, kind="problem+json")
 
     return handler
 
@@ -133,8 +134,8 @@ def _parse_address(address):
     return getattr(parsed, "ipv4_mapped", None) or parsed
 
 
-def _whereabouts(address):
-    """An IPv4 address, or the IPv6 network of 64 bits, which one client has to itself."""
+def _client_source(address):
+    """An IPv4 address, or an IPv6 /64, because one client usually controls all of its /64."""
     if isinstance(address, IPv4Address):
         return str(address)
     return str(ip_address((int(address) >> 64 << 64).to_bytes(16, "big"))) if address else "::"
@@ -150,21 +151,21 @@ _SYSTEMS = [
 ]  # fmt: skip
 
 
-def _coarse_device(user_agent):
+def _summarize_user_agent(user_agent):
     def first(table):
         return next((name for mark, name in table if mark in user_agent), "-")
 
     return f"{first(_BROWSERS)} · {first(_SYSTEMS)}"
 
 
-def _address_of(event, edge):
+def _client_address(event, edge):
     headers = event["headers"]
-    proof = headers.get("x-guichet-origin-secret")
-    if proof is None:
+    origin_secret = headers.get("x-guichet-origin-secret")
+    if origin_secret is None:
         return event["requestContext"]["http"]["sourceIp"]
-    keys = [ring["key"] for ring in (edge, edge.get("previous")) if ring]
-    if not any(hmac.compare_digest(proof.encode(), key.encode()) for key in keys):
-        raise Refusal(403)
+    keys = [secret["key"] for secret in (edge, edge.get("previous")) if secret]
+    if not any(hmac.compare_digest(origin_secret.encode(), key.encode()) for key in keys):
+        raise ApiError(403)
     return headers.get("x-viewer-address", "")
 
 
@@ -173,8 +174,8 @@ class Caller:
     form: dict
     account: str
     account_key: str
-    address_key: str
-    network: str
+    source_key: str
+    client_class: str
     device: str
     now: int
 
@@ -182,37 +183,37 @@ class Caller:
 _ACCOUNT = re.compile(r"[ \t\n\f\r]*(?:[\w.@-]{1,64}\\)?([\w.@-]{1,64})[ \t\n\f\r]*", re.ASCII)
 
 
-def read(event, *, edge, names, fields):
-    """Who calls and what they send: JSON with none but these fields, from our own page or no browser."""
+def parse_request(event, *, edge, names, fields):
+    """Checks and parses a request: JSON with these fields only, not from another site's page."""
     headers = event["headers"]
     body = event.get("body", "")
     body = base64.b64decode(body) if event.get("isBase64Encoded") else body.encode()
     if len(body) > 4096:
-        raise Refusal(413)
+        raise ApiError(413)
     if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise Refusal(415)
+        raise ApiError(415)
     site, origin = headers.get("sec-fetch-site"), headers.get("origin")
     if (origin not in (None, os.environ["PORTAL_URL"])) if site is None else (site != "same-origin"):
-        raise Refusal(403)
-    address = _parse_address(_address_of(event, edge))
+        raise ApiError(403)
+    address = _parse_address(_client_address(event, edge))
 
     try:
         form = json.loads(body.decode())
     except ValueError:
-        raise Refusal(400) from None
+        raise ApiError(400) from None
     if not isinstance(form, dict) or not form.keys() <= fields or not isinstance(form.get("account"), str):
-        raise Refusal(400)
-    spelled = _ACCOUNT.fullmatch(form["account"])
-    if spelled is None:
-        raise Refusal(400)
-    account = spelled[1].lower()
+        raise ApiError(400)
+    match = _ACCOUNT.fullmatch(form["account"])
+    if match is None:
+        raise ApiError(400)
+    account = match[1].lower()
     is_managed = address is not None and any(address in network for network in _MANAGED)
     return Caller(
         form=form,
         account=account,
         account_key=base64url(mac(names["key"], "account", account)),
-        address_key=base64url(mac(names["key"], "address", _whereabouts(address))),
-        network="M" if is_managed else "U",
-        device=_coarse_device(headers.get("user-agent", "")),
+        source_key=base64url(mac(names["key"], "address", _client_source(address))),
+        client_class="M" if is_managed else "U",
+        device=_summarize_user_agent(headers.get("user-agent", "")),
         now=int(time.time()),
     )
