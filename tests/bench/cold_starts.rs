@@ -80,14 +80,14 @@ pub fn measure(fixture: &Fixture, comparisons: Option<&Comparisons>) -> Vec<Cold
             let process = candidate.start(fixture);
             let elapsed = process.first_response(&candidate.event, candidate.status);
             cold_start.elapsed.add(elapsed.as_secs_f64() * 1e3);
-            cold_start.cpu.add(process.cpu().as_secs_f64() * 1e3);
+            cold_start.cpu.add(process.cpu());
             #[expect(clippy::cast_precision_loss, reason = "megabytes")]
             cold_start.memory.add(process.memory() as f64 / 1e6);
             let before = process.cpu();
             for _ in 0..WARM_EVENTS {
                 process.invoke_raw(&candidate.event);
             }
-            cold_start.warm.add((process.cpu() - before).as_secs_f64() * 1e3 / f64::from(WARM_EVENTS));
+            cold_start.warm.add((process.cpu() - before) / f64::from(WARM_EVENTS));
         }
     }
     all
@@ -149,10 +149,10 @@ pub fn measure_call(fixture: &Fixture) -> (Sample, Sample) {
         let [without, with] = processes.each_ref().map(|process| {
             let before = process.cpu();
             let elapsed: f64 = (0..EVENTS).map(|_| process.invoke(&event).2.as_secs_f64()).sum();
-            (elapsed, (process.cpu() - before).as_secs_f64())
+            (elapsed * 1e3, process.cpu() - before)
         });
-        elapsed.add((with.0 - without.0) * 1e3 / f64::from(EVENTS));
-        cpu.add((with.1 - without.1) * 1e3 / f64::from(EVENTS));
+        elapsed.add((with.0 - without.0) / f64::from(EVENTS));
+        cpu.add((with.1 - without.1) / f64::from(EVENTS));
     }
     (elapsed, cpu)
 }

@@ -76,14 +76,14 @@ impl FunctionProcess {
         (received, response.expect("no runtime error"))
     }
 
-    /// CPU time of its live threads so far.
-    pub fn cpu(&self) -> Duration {
+    /// CPU time of its live threads so far, in milliseconds.
+    pub fn cpu(&self) -> f64 {
         let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the threads");
         let spent = threads.flatten().filter_map(|thread| {
             let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
             text.split(' ').next()?.parse::<u64>().ok()
         });
-        Duration::from_nanos(spent.sum())
+        Duration::from_nanos(spent.sum()).as_secs_f64() * 1e3
     }
 
     /// Resident memory in bytes.

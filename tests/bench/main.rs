@@ -61,10 +61,10 @@ fn check_call_counts() {
 fn measure_functions() {
     let fixture = Fixture::with_accounts(SMALL);
     for ColdStart { name, elapsed, cpu, memory, warm, .. } in cold_starts::measure(&fixture, None) {
-        println!("{name:<22} {elapsed} ms, CPU {cpu} ms, {memory} MB, CPU of a warm event {warm} ms");
+        println!("{name:<24} {elapsed} ms, CPU {cpu} ms, {memory} MB, CPU of a warm event {warm} ms");
     }
     let hashes = hashes::measure(&fixture);
-    println!("Argon2id baseline       {} ms, {} per second", hashes.baseline, hashes.baseline_per_second);
+    println!("Argon2id baseline        {} ms, {} per second", hashes.baseline, hashes.baseline_per_second);
     for (client, sign_ins) in [("managed network", &hashes.managed_network), ("untrusted", &hashes.untrusted)] {
         println!("sign-in, {client:<15} {} ms, {} per second", sign_ins.cpu, sign_ins.per_second);
     }

@@ -49,7 +49,7 @@ pub struct Measurements {
 
 struct Target {
     metric: String,
-    target: String,
+    bound: String,
     measured: String,
     is_met: bool,
 }
@@ -58,8 +58,8 @@ struct Target {
 struct Targets(Vec<Target>);
 
 impl Targets {
-    fn add(&mut self, metric: impl Into<String>, target: impl Into<String>, measured: String, is_met: bool) {
-        self.0.push(Target { metric: metric.into(), target: target.into(), measured, is_met });
+    fn add(&mut self, metric: impl Into<String>, bound: impl Into<String>, measured: String, is_met: bool) {
+        self.0.push(Target { metric: metric.into(), bound: bound.into(), measured, is_met });
     }
 }
 
@@ -82,9 +82,9 @@ impl Measurements {
         text.push_str("\n## Targets\n\n| metric | target | measured | |\n|---|---|---|---|\n");
         let mut targets = self.targets().0;
         targets.sort_by_key(|target| !target.is_met);
-        for Target { metric, target, measured, is_met } in targets {
+        for Target { metric, bound, measured, is_met } in targets {
             let is_met = if is_met { "met" } else { "not met" };
-            line(&mut text, &format!("| {metric} | {target} | {measured} | {is_met} |"));
+            line(&mut text, &format!("| {metric} | {bound} | {measured} | {is_met} |"));
         }
         text
     }
