@@ -12,7 +12,7 @@ const SECONDS: u32 = 10;
 
 /// Milliseconds from a request for a link to the call of SES, at a constant rate of requests.
 pub fn mail_latency() -> Sample {
-    let portal = Setup::new().with("--packaged_binary").with("--set=EmailsPerHour=1000000").start();
+    let portal = Setup::new().with("--packaged").with("--set=EmailsPerHour=1000000").start();
     let people: Vec<_> = (0..REQUESTS_PER_SECOND * SECONDS).map(|_| Person::new()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let requested: Vec<SystemTime> = runtime.block_on(async {
