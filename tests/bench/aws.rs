@@ -1,6 +1,6 @@
-//! AWS as a function's calls find it: DynamoDB by an engine in this process, secrets, a mailbox. Each call is written down
-//! with what it cost. So that a speed is that of the function and not of the engine, it can also answer what the engine
-//! answered before.
+//! In-process stand-in for DynamoDB, Secrets Manager, and SES. It records each call with its cost.
+//!
+//! To measure a function without the engine's time, it can replay earlier answers.
 
 use crate::http::{Reply, Request, serve};
 use dynoxide::Database;
@@ -10,99 +10,92 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A call, and what it cost.
 #[derive(Clone, Debug)]
-pub struct Call {
-    /// `TransactWriteItems` and the like.
+pub struct RecordedCall {
+    /// Such as `TransactWriteItems`.
     pub operation: String,
-    begun: Instant,
+    started: Instant,
     ended: Instant,
-    /// Bytes of the bodies, there and back.
+    /// Of the request body and the response body.
     pub bytes: usize,
-    /// Read units.
-    pub read: f64,
-    /// Write units.
-    pub write: f64,
+    pub read_units: f64,
+    pub write_units: f64,
 }
 
-/// How it answers.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Mode {
-    /// By the engine.
-    Real,
-    /// The same so late that what is asked at once also is seen to be.
-    Late,
-    /// With what the engine answered to the same kind of call before.
-    Again,
+pub enum AnswerMode {
+    /// The engine answers.
+    Engine,
+    /// The engine answers after a delay, so that concurrent calls overlap visibly.
+    Delayed,
+    /// Returns what the engine last answered to a call of the same kind.
+    Replay,
 }
 
-/// The stand-in.
-pub struct Aws {
-    /// Where it listens.
+/// Caller, operation, and resource.
+type CallKind = (String, String, String);
+
+pub struct FakeAws {
     pub url: String,
-    /// The engine.
     pub database: Arc<Database>,
-    inside: Arc<Inside>,
+    state: Arc<State>,
 }
 
-struct Inside {
+struct State {
     database: Arc<Database>,
-    mode: Mutex<Mode>,
-    calls: Mutex<Vec<Call>>,
-    /// By caller, operation and object.
-    answers: Mutex<BTreeMap<(String, String, String), String>>,
+    mode: Mutex<AnswerMode>,
+    calls: Mutex<Vec<RecordedCall>>,
+    answers: Mutex<BTreeMap<CallKind, String>>,
     mails: Mutex<Vec<Value>>,
 }
 
-impl Aws {
+impl FakeAws {
     pub fn new() -> Self {
         let database = Arc::new(Database::memory().expect("an engine"));
-        let inside = Arc::new(Inside {
+        let state = Arc::new(State {
             database: Arc::clone(&database),
-            mode: Mutex::new(Mode::Real),
+            mode: Mutex::new(AnswerMode::Engine),
             calls: Mutex::default(),
             answers: Mutex::default(),
             mails: Mutex::default(),
         });
-        let within = Arc::clone(&inside);
-        let address = serve(move |request| Some(within.answer(&request)));
-        Self { url: format!("http://{address}"), database, inside }
+        let shared = Arc::clone(&state);
+        let address = serve(move |request| Some(shared.answer(&request)));
+        Self { url: format!("http://{address}"), database, state }
     }
 
-    /// Answers so from now on.
-    pub fn answers(&self, mode: Mode) {
-        *self.inside.mode.lock().expect("a mode") = mode;
+    pub fn set_mode(&self, mode: AnswerMode) {
+        *self.state.mode.lock().expect("the mode") = mode;
     }
 
-    /// The calls since this was last asked.
-    pub fn calls(&self) -> Vec<Call> {
-        std::mem::take(&mut self.inside.calls.lock().expect("calls"))
+    /// Removes and returns the calls recorded so far.
+    pub fn take_calls(&self) -> Vec<RecordedCall> {
+        std::mem::take(&mut self.state.calls.lock().expect("the calls"))
     }
 
-    /// The newest mail to this address.
+    /// The latest mail to this address.
     pub fn mail_to(&self, address: &str) -> Option<Value> {
-        let mails = self.inside.mails.lock().expect("mails");
+        let mails = self.state.mails.lock().expect("the mails");
         mails.iter().rev().find(|mail| mail["Destination"]["ToAddresses"][0] == address).cloned()
     }
 }
 
-/// How many of these calls had to wait for another: the length of the longest chain, each begun after the end of the
-/// one before.
-pub fn one_after_the_other(calls: &[Call]) -> usize {
+/// Length of the longest chain of calls in which each starts after the previous one has ended.
+pub fn sequential_round_trips(calls: &[RecordedCall]) -> usize {
     let mut calls: Vec<_> = calls.iter().collect();
     calls.sort_by_key(|call| call.ended);
     let (mut chain, mut end) = (0, None);
     for call in calls {
-        if end.is_none_or(|end| call.begun >= end) {
+        if end.is_none_or(|end| call.started >= end) {
             (chain, end) = (chain + 1, Some(call.ended));
         }
     }
     chain
 }
 
-/// What a call is about: its table, its secret, or the tables of a batch. Looked for, not parsed: this costs the same two
-/// cores as what is measured.
-fn object(body: &[u8]) -> String {
+/// The table, the secret, or the tables of a batch. Searches the text instead of parsing it, because this runs on the same
+/// cores as the measured function.
+fn resource(body: &[u8]) -> String {
     let text = std::str::from_utf8(body).expect("JSON");
     // Python writes a space after the colon.
     let value = |name| text.split_once(name).and_then(|(_, rest)| rest.split('"').nth(2));
@@ -117,56 +110,57 @@ fn object(body: &[u8]) -> String {
     )
 }
 
-impl Inside {
+impl State {
     fn answer(&self, request: &Request) -> Reply {
-        let begun = Instant::now();
+        let started = Instant::now();
         let target = request.header("x-amz-target").unwrap_or("ses.SendEmail");
         let (service, operation) = target.split_once('.').expect("a target");
-        let mode = *self.mode.lock().expect("a mode");
+        let mode = *self.mode.lock().expect("the mode");
         let caller =
             request.header("authorization").and_then(|text| text.split("Credential=").nth(1)).unwrap_or_default();
         let caller = caller.split('/').next().unwrap_or_default();
-        let kind = (caller.to_owned(), operation.to_owned(), object(&request.body));
-        if mode == Mode::Again {
-            let answers = self.answers.lock().expect("answers");
-            let answer = answers.get(&kind).unwrap_or_else(|| panic!("{kind:?} was never asked before"));
+        let kind = (caller.to_owned(), operation.to_owned(), resource(&request.body));
+        if mode == AnswerMode::Replay {
+            let answers = self.answers.lock().expect("the answers");
+            let answer = answers.get(&kind).unwrap_or_else(|| panic!("no recorded answer to {kind:?}"));
             return reply(200, answer.clone());
         }
-        let (status, answer, [read, write]) = match service {
+        let (status, answer, [read_units, write_units]) = match service {
             "ses" => {
                 let mail = serde_json::from_slice(&request.body).expect("a mail");
-                self.mails.lock().expect("mails").push(mail);
+                self.mails.lock().expect("the mails").push(mail);
                 (200, json!({ "MessageId": "1" }).to_string(), [0.0, 0.0])
             }
             "secretsmanager" => {
                 let secret = json!({ "id": "1", "key": format!("{:-<32}", kind.2) }).to_string();
                 (200, json!({ "ARN": kind.2, "SecretString": secret }).to_string(), [0.0, 0.0])
             }
-            _ => self.metered(operation, &request.body),
+            _ => self.call_engine(operation, &request.body),
         };
-        if mode == Mode::Late {
+        if mode == AnswerMode::Delayed {
             std::thread::sleep(Duration::from_millis(25));
         }
         if status == 200 {
-            self.answers.lock().expect("answers").insert(kind, answer.clone());
+            self.answers.lock().expect("the answers").insert(kind, answer.clone());
         }
         let bytes = request.body.len() + answer.len();
-        let call = Call { operation: operation.to_owned(), begun, ended: Instant::now(), bytes, read, write };
-        self.calls.lock().expect("calls").push(call);
+        let operation = operation.to_owned();
+        let call = RecordedCall { operation, started, ended: Instant::now(), bytes, read_units, write_units };
+        self.calls.lock().expect("the calls").push(call);
         reply(status, answer)
     }
 
-    /// By the engine, which also tells the capacity units; the function is not told, since it did not ask.
-    fn metered(&self, operation: &str, body: &[u8]) -> (u16, String, [f64; 2]) {
-        let mut asked: Value = serde_json::from_slice(body).expect("a call");
-        asked["ReturnConsumedCapacity"] = "TOTAL".into();
-        let (status, answer) = dynamodb(&self.database, operation, asked.to_string().as_bytes());
+    /// Asks the engine for the consumed capacity too, and removes it from the answer, because the function did not ask.
+    fn call_engine(&self, operation: &str, body: &[u8]) -> (u16, String, [f64; 2]) {
+        let mut call: Value = serde_json::from_slice(body).expect("a call");
+        call["ReturnConsumedCapacity"] = "TOTAL".into();
+        let (status, answer) = dynamodb(&self.database, operation, call.to_string().as_bytes());
         let mut answer: Value = serde_json::from_str(&answer).expect("JSON");
         let consumed = answer.as_object_mut().and_then(|answer| answer.remove("ConsumedCapacity")).unwrap_or_default();
-        let each = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed]);
-        let units: f64 = each.iter().filter_map(|one| one["CapacityUnits"].as_f64()).sum();
-        let reads = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
-        (status, answer.to_string(), if reads { [units, 0.0] } else { [0.0, units] })
+        let by_table = consumed.as_array().cloned().unwrap_or_else(|| vec![consumed]);
+        let units: f64 = by_table.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
+        let is_read = matches!(operation, "GetItem" | "BatchGetItem" | "Query" | "Scan");
+        (status, answer.to_string(), if is_read { [units, 0.0] } else { [0.0, units] })
     }
 }
 

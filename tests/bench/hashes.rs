@@ -1,10 +1,10 @@
-//! What a sign-in costs beside the hash in it.
+//! Sign-ins compared with the Argon2id hash that they contain.
 
-use crate::aws::Mode;
-use crate::ground::{Ground, sign_in};
-use crate::lambda::{Instance, at_work, event};
+use crate::aws::AnswerMode;
+use crate::cold_starts::baseline;
+use crate::fixture::{Fixture, sign_in_form};
+use crate::lambda::{FunctionProcess, event, from_managed_network};
 use crate::sample::{RUNS, Sample};
-use crate::starts::floor;
 use guichet_tests::workspace;
 use serde_json::Value;
 use std::path::Path;
@@ -13,83 +13,84 @@ use std::time::Instant;
 
 const SIGN_INS: u32 = 30;
 
-/// Sign-ins from a managed workstation, as of a known device, and from outside without one, which counts at the address and
-/// on the brake besides.
 #[derive(Default)]
 pub struct SignIns {
-    /// Milliseconds of processor time of one.
+    /// Milliseconds of CPU time of one.
     pub cpu: Sample,
-    /// In a second, both cores busy.
-    pub a_second: Sample,
+    /// With both cores busy.
+    pub per_second: Sample,
 }
 
-/// Milliseconds of processor time, but for what is of a second.
+/// CPU times are in milliseconds.
 #[derive(Default)]
 pub struct Hashes {
-    pub at_work: SignIns,
-    pub outside: SignIns,
-    /// The same hash, alone, in memory that is kept.
-    pub bare: Sample,
-    /// In new memory for each.
-    pub bare_fresh: Sample,
-    /// Built for processors with AVX2, as all of Lambda's are.
-    pub bare_avx2: Sample,
-    pub bare_a_second: Sample,
+    /// Costs the same as a sign-in from a known device.
+    pub managed_network: SignIns,
+    /// Also charged to its source and to the circuit breaker.
+    pub untrusted: SignIns,
+    /// One hash in reused memory.
+    pub baseline: Sample,
+    /// In memory allocated for each hash.
+    pub baseline_fresh: Sample,
+    /// Built for AVX2, which all Lambda processors have.
+    pub baseline_avx2: Sample,
+    pub baseline_per_second: Sample,
 }
 
-/// Measures them in turn.
-pub fn measure(ground: &Ground) -> Hashes {
-    ground.aws.answers(Mode::Real);
-    ground.settle("p3");
-    let outside = event("POST /api/login", &sign_in("p3"), None);
-    let inside = at_work(outside.clone());
-    let mut instances = [ground.start("login"), ground.start("login")];
-    for mode in [Mode::Real, Mode::Again] {
-        ground.aws.answers(mode);
-        for instance in &instances {
-            for event in [&outside, &inside] {
-                assert_eq!(instance.invoke(event).0, 200);
+pub fn measure(fixture: &Fixture) -> Hashes {
+    fixture.aws.set_mode(AnswerMode::Engine);
+    fixture.create_session("p3");
+    let untrusted = event("POST /api/login", &sign_in_form("p3"), None);
+    let managed = from_managed_network(untrusted.clone());
+    let mut processes = [fixture.start("login"), fixture.start("login")];
+    for mode in [AnswerMode::Engine, AnswerMode::Replay] {
+        fixture.aws.set_mode(mode);
+        for process in &processes {
+            for event in [&untrusted, &managed] {
+                assert_eq!(process.invoke(event).0, 200);
             }
         }
     }
-    let avx2 = workspace().join("target/bench/avx2/release/floor-argon2");
+    let argon2 = baseline("baseline-argon2");
+    let argon2_avx2 = workspace().join("target/bench/avx2/release/baseline-argon2");
     let mut all = Hashes::default();
     for _ in 0..RUNS {
-        for (event, sign_ins) in [(&inside, &mut all.at_work), (&outside, &mut all.outside)] {
-            let before = instances[0].cpu();
+        for (event, sign_ins) in [(&managed, &mut all.managed_network), (&untrusted, &mut all.untrusted)] {
+            let before = processes[0].cpu();
             for _ in 0..SIGN_INS {
-                assert_eq!(instances[0].invoke(event).0, 200);
+                assert_eq!(processes[0].invoke(event).0, 200);
             }
-            sign_ins.cpu.add((instances[0].cpu() - before).as_secs_f64() * 1e3 / f64::from(SIGN_INS));
-            sign_ins.a_second.add(both(&mut instances, event));
+            sign_ins.cpu.add((processes[0].cpu() - before) / f64::from(SIGN_INS));
+            sign_ins.per_second.add(parallel_sign_ins(&mut processes, event));
         }
-        all.bare.add(hash(&floor("floor-argon2"), "kept", 1).0);
-        all.bare_fresh.add(hash(&floor("floor-argon2"), "fresh", 1).0);
-        all.bare_avx2.add(hash(&avx2, "kept", 1).0);
-        all.bare_a_second.add(2.0 * f64::from(SIGN_INS) / hash(&floor("floor-argon2"), "kept", 2).1);
+        all.baseline.add(hash(&argon2, "reused", 1).0);
+        all.baseline_fresh.add(hash(&argon2, "fresh", 1).0);
+        all.baseline_avx2.add(hash(&argon2_avx2, "reused", 1).0);
+        all.baseline_per_second.add(2.0 * f64::from(SIGN_INS) / hash(&argon2, "reused", 2).1);
     }
     all
 }
 
-/// Milliseconds of processor time for one, and seconds by the clock for all.
+/// Milliseconds of CPU time per hash, and seconds of wall time for all.
 fn hash(program: &Path, memory: &str, threads: u32) -> (f64, f64) {
-    let words = [memory.to_owned(), threads.to_string(), SIGN_INS.to_string()];
-    let output = Command::new(program).args(words).output().expect("it hashes");
+    let arguments = [memory.to_owned(), threads.to_string(), SIGN_INS.to_string()];
+    let output = Command::new(program).args(arguments).output().expect("the program runs");
     let text = String::from_utf8(output.stdout).expect("text");
     let mut numbers = text.split_whitespace().map(|number| number.parse::<f64>().expect("a number"));
-    (numbers.next().expect("one") / 1e6, numbers.next().expect("two") / 1e9)
+    (numbers.next().expect("CPU time") / 1e6, numbers.next().expect("wall time") / 1e9)
 }
 
-fn both(instances: &mut [Instance; 2], login: &Value) -> f64 {
-    let begun = Instant::now();
+/// Sign-ins per second with one process per core.
+fn parallel_sign_ins(processes: &mut [FunctionProcess; 2], login: &Value) -> f64 {
+    let started = Instant::now();
     std::thread::scope(|scope| {
-        for instance in instances {
+        for process in processes {
             scope.spawn(move || {
                 for _ in 0..SIGN_INS {
-                    assert_eq!(instance.invoke(login).0, 200);
+                    assert_eq!(process.invoke(login).0, 200);
                 }
             });
         }
     });
-    2.0 * f64::from(SIGN_INS) / begun.elapsed().as_secs_f64()
+    2.0 * f64::from(SIGN_INS) / started.elapsed().as_secs_f64()
 }

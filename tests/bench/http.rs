@@ -1,26 +1,23 @@
-//! As much of HTTP/1.1 as what is measured here needs of a server, so that it costs next to nothing beside it.
+//! A minimal HTTP/1.1 server, so that its CPU time is negligible beside that of the measured program.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 
-/// A request.
 pub struct Request {
-    /// Its first line.
+    /// The request line.
     pub line: String,
     headers: Vec<(String, String)>,
-    /// Its body.
     pub body: Vec<u8>,
 }
 
 impl Request {
-    /// A header's value, by its name in lower case.
+    /// `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
     }
 }
 
-/// An answer.
 pub struct Reply {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
@@ -33,24 +30,23 @@ impl Reply {
     }
 }
 
-/// Answers with this handler at a port of the loopback interface, each connection in a thread of its own. Where the handler
-/// has no answer the connection ends.
+/// Listens on a free loopback port, with a thread per connection. If the handler returns `None`, the connection is closed.
 pub fn serve(handler: impl Fn(Request) -> Option<Reply> + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    let address = listener.local_addr().expect("its address");
+    let address = listener.local_addr().expect("an address");
     let handler = Arc::new(handler);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let handler = Arc::clone(&handler);
-            std::thread::spawn(move || converse(stream, &*handler));
+            std::thread::spawn(move || serve_connection(stream, &*handler));
         }
     });
     address
 }
 
-fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Option<()> {
+fn serve_connection(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Option<()> {
     stream.set_nodelay(true).ok()?;
-    let (mut answers, mut requests) = (stream.try_clone().ok()?, BufReader::new(stream));
+    let (mut responses, mut requests) = (stream.try_clone().ok()?, BufReader::new(stream));
     loop {
         let reply = handler(read(&mut requests)?)?;
         let mut message =
@@ -60,15 +56,15 @@ fn converse(stream: TcpStream, handler: &dyn Fn(Request) -> Option<Reply>) -> Op
         }
         message.extend_from_slice(b"\r\n");
         message.extend_from_slice(&reply.body);
-        answers.write_all(&message).ok()?;
+        responses.write_all(&message).ok()?;
     }
 }
 
 fn read(from: &mut BufReader<TcpStream>) -> Option<Request> {
-    let line = one_line(from)?;
+    let line = read_line(from)?;
     let mut headers = Vec::new();
     loop {
-        let header = one_line(from)?;
+        let header = read_line(from)?;
         if header.is_empty() {
             break;
         }
@@ -79,11 +75,11 @@ fn read(from: &mut BufReader<TcpStream>) -> Option<Request> {
     let length = request.header("content-length").and_then(|length| length.parse().ok());
     if request.header("transfer-encoding") == Some("chunked") {
         loop {
-            let length = usize::from_str_radix(&one_line(from)?, 16).ok()?;
+            let length = usize::from_str_radix(&read_line(from)?, 16).ok()?;
             let begin = request.body.len();
             request.body.resize(begin + length, 0);
             from.read_exact(&mut request.body[begin..]).ok()?;
-            one_line(from)?;
+            read_line(from)?;
             if length == 0 {
                 break;
             }
@@ -95,7 +91,7 @@ fn read(from: &mut BufReader<TcpStream>) -> Option<Request> {
     Some(request)
 }
 
-fn one_line(from: &mut BufReader<TcpStream>) -> Option<String> {
+fn read_line(from: &mut BufReader<TcpStream>) -> Option<String> {
     let mut line = String::new();
     from.read_line(&mut line).ok().filter(|read| *read > 0)?;
     line.truncate(line.trim_end().len());

@@ -1,5 +1,5 @@
-//! A stand-in of the Lambda Runtime API
-//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>): a process of a function, from its start on.
+//! A function process, driven through the Lambda Runtime API
+//! (<https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>).
 
 use crate::http::{Reply, serve};
 use serde_json::{Value, json};
@@ -8,25 +8,23 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-/// What takes longer does not answer.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// For the response to an event.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running process that answers events.
-pub struct Instance {
+pub struct FunctionProcess {
     child: Child,
     started: Instant,
     events: Sender<String>,
-    answers: Receiver<(Instant, Result<Value, String>)>,
+    responses: Receiver<(Instant, Result<Value, String>)>,
 }
 
-impl Instance {
-    /// Starts it. Its clock begins right before.
+impl FunctionProcess {
     pub fn start(command: &mut Command) -> Self {
-        let ((events, waiting), (answered, answers)) = (channel::<String>(), channel());
-        let (waiting, answered) = (Arc::new(Mutex::new(waiting)), Mutex::new(answered));
+        let ((events, queue), (sender, responses)) = (channel::<String>(), channel());
+        let (queue, sender) = (Arc::new(Mutex::new(queue)), Mutex::new(sender));
         let address = serve(move |request| {
             if request.line.contains("/invocation/next") {
-                let event = waiting.lock().expect("one").recv().ok()?;
+                let event = queue.lock().expect("the queue").recv().ok()?;
                 let deadline = UNIX_EPOCH.elapsed().expect("the time") + Duration::from_secs(10);
                 let mut reply = Reply::new(200, event);
                 reply.headers = vec![
@@ -42,74 +40,74 @@ impl Instance {
                 return Some(reply);
             }
             let text = String::from_utf8_lossy(&request.body).into_owned();
-            let answer = if request.line.contains("/response") {
+            let response = if request.line.contains("/response") {
                 serde_json::from_str(&text).map_err(|_| text)
             } else {
                 Err(format!("{}: {text}", request.line))
             };
-            let _ = answered.lock().expect("one").send((Instant::now(), answer));
+            let _ = sender.lock().expect("the sender").send((Instant::now(), response));
             Some(Reply::new(202, "{}"))
         });
         command.env("AWS_LAMBDA_RUNTIME_API", address.to_string()).stdin(Stdio::null()).stdout(Stdio::null());
         let started = Instant::now();
         let child = command.spawn().expect("the function starts");
-        Self { child, started, events, answers }
+        Self { child, started, events, responses }
     }
 
-    /// Its answer to an event: status and body, and how long it took.
+    /// Status, JSON body, and duration of the response.
     pub fn invoke(&self, event: &Value) -> (u64, Value, Duration) {
-        let begun = Instant::now();
-        let (ended, answer) = self.answer_to(event);
-        let body = answer["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
-        (answer["statusCode"].as_u64().unwrap_or_default(), body, ended - begun)
+        let sent = Instant::now();
+        let (received, response) = self.invoke_raw(event);
+        let body = response["body"].as_str().and_then(|body| serde_json::from_str(body).ok()).unwrap_or_default();
+        (response["statusCode"].as_u64().unwrap_or_default(), body, received - sent)
     }
 
-    /// The time from its start to its first answer, which has this status.
-    pub fn first(&self, event: &Value, status: u64) -> Duration {
-        let (ended, answer) = self.answer_to(event);
-        assert_eq!(answer["statusCode"].as_u64().unwrap_or_default(), status, "{answer}");
-        ended - self.started
+    /// Time from the start of the process to its first response, which must have this status.
+    pub fn first_response(&self, event: &Value, status: u64) -> Duration {
+        let (received, response) = self.invoke_raw(event);
+        assert_eq!(response["statusCode"].as_u64().unwrap_or_default(), status, "{response}");
+        received - self.started
     }
 
-    /// Whatever it answers.
-    pub fn answer_to(&self, event: &Value) -> (Instant, Value) {
-        self.events.send(event.to_string()).expect("it waits");
-        let (ended, answer) = self.answers.recv_timeout(PATIENCE).expect("an answer");
-        (ended, answer.expect("an answer that is none of the runtime's errors"))
+    /// The response to an event, and when it was received.
+    pub fn invoke_raw(&self, event: &Value) -> (Instant, Value) {
+        self.events.send(event.to_string()).expect("the process waits for an event");
+        let (received, response) = self.responses.recv_timeout(TIMEOUT).expect("a response within the timeout");
+        (received, response.expect("no runtime error"))
     }
 
-    /// The processor time that its threads have used.
-    pub fn cpu(&self) -> Duration {
-        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
+    /// CPU time of its live threads so far, in milliseconds.
+    pub fn cpu(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("the threads");
         let spent = threads.flatten().filter_map(|thread| {
             let text = std::fs::read_to_string(thread.path().join("schedstat")).ok()?;
             text.split(' ').next()?.parse::<u64>().ok()
         });
-        Duration::from_nanos(spent.sum())
+        Duration::from_nanos(spent.sum()).as_secs_f64() * 1e3
     }
 
-    /// Its resident memory, in bytes.
+    /// Resident memory in bytes.
     pub fn memory(&self) -> u64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its memory");
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the status");
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("the memory");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
     }
 }
 
-impl Drop for Instance {
+impl Drop for FunctionProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The same event from a managed workstation.
-pub fn at_work(mut event: Value) -> Value {
+/// The same event with a source IP in a managed network.
+pub fn from_managed_network(mut event: Value) -> Value {
     event["requestContext"]["http"]["sourceIp"] = "10.1.2.3".into();
     event
 }
 
-/// An event of the gateway, from somewhere in the internet.
+/// An API Gateway event from an untrusted client. `route` is method and path.
 pub fn event(route: &str, body: &Value, bearer: Option<&str>) -> Value {
     let (method, path) = route.split_once(' ').expect("a route");
     let mut headers = json!({

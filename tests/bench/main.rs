@@ -1,127 +1,129 @@
-//! How fast and how cheap: `cargo bench-portal` measures, and writes `RESULTS.md`; `cargo bench-portal counts` only counts
-//! what cannot vary from machine to machine; `cargo bench-portal own` looks at the packaged functions alone, without others
-//! beside them, for who changes something.
+//! `cargo bench-portal` measures and writes `RESULTS.md`. With an argument it does less:
+//!
+//! - `call_counts` checks the limits on AWS calls and package sizes, which do not vary between machines.
+//! - `functions` measures the packaged functions and the baselines without the comparisons, to try out a change.
 
-#![expect(clippy::expect_used, reason = "what cannot be measured stops the measuring")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot measure stops")]
 
 mod aws;
-mod counts;
-mod ground;
+mod call_counts;
+mod cold_starts;
+mod comparisons;
+mod fixture;
 mod hashes;
 mod http;
 mod lambda;
-mod peers;
 mod portal;
 mod results;
 mod sample;
-mod starts;
 
-use counts::MOST;
-use ground::Ground;
+use call_counts::ROUND_TRIPS;
+use cold_starts::ColdStart;
+use comparisons::Comparisons;
+use fixture::Fixture;
 use guichet_tests::{binary, workspace};
-use results::Measured;
-use starts::Started;
+use results::Measurements;
 use std::process::Command;
 
-/// How many have an account.
-const FEW: usize = 1_000;
-const ALL: usize = 20_000;
-const MANY: usize = 1_000_000;
-/// What was changed to reach a row, and what was tried.
-const TRIED: &str = include_str!("TRIED.md");
+/// Numbers of accounts.
+const SMALL: usize = 1_000;
+const MEDIUM: usize = 20_000;
+const LARGE: usize = 1_000_000;
 
 fn main() {
     match std::env::args().nth(1).as_deref() {
-        Some("counts") => count(),
-        Some("own") => own(),
-        _ => measure(),
+        Some("call_counts") => check_call_counts(),
+        Some("functions") => measure_functions(),
+        _ => measure_all(),
     }
 }
 
-/// Fails where a count is more than it may be. The functions are those that were packaged last.
-fn count() {
-    let (few, all) = (counts::story(FEW), counts::story(ALL));
-    assert_eq!(few, all, "what a story costs does not depend on how many have an account");
-    for (step, _, most) in MOST {
-        let work = few.iter().find(|work| work.step == step).expect("a step");
-        assert!(work.round_trips <= most, "{step}: {} round trips, one after the other", work.round_trips);
+/// Panics if a limit is exceeded. Uses the functions as they were last packaged.
+fn check_call_counts() {
+    let (small, medium) = (call_counts::user_journey(SMALL), call_counts::user_journey(MEDIUM));
+    assert_eq!(small, medium, "the cost of a step does not depend on the number of accounts");
+    for limit in ROUND_TRIPS {
+        let cost = small.iter().find(|cost| cost.step == limit.step).expect("a step");
+        assert!(cost.round_trips <= limit.limit, "{}: {} sequential round trips", cost.step, cost.round_trips);
     }
-    let packages = counts::packages(&names());
-    for (name, bytes) in &packages {
+    for (name, bytes) in call_counts::package_sizes(&function_names()) {
         println!("{name:<16} {bytes:>9} bytes zipped");
-        assert!(*bytes <= counts::largest(name), "{name} is {bytes} bytes, zipped");
+        assert!(bytes <= call_counts::package_limit(&name), "{name}: {bytes} bytes zipped");
     }
-    for work in few {
-        println!("{work:?}");
+    for cost in small {
+        println!("{cost:?}");
     }
+    // The format that .ci/run sums up.
     println!("test result: ok. 3 passed; 0 failed");
 }
 
-/// The functions that were packaged last, and the floors that were built last.
-fn own() {
-    let ground = Ground::with(FEW);
-    for Started { name, elapsed, cpu, memory, warm, .. } in starts::measure(&ground, None) {
-        println!("{name:<20} {elapsed} ms, {cpu} ms of processor, {memory} MB, later {warm} ms");
+/// Uses the functions and the baselines as they were last built.
+fn measure_functions() {
+    let fixture = Fixture::with_accounts(SMALL);
+    for ColdStart { name, elapsed, cpu, memory, warm, .. } in cold_starts::measure(&fixture, None) {
+        println!("{name:<24} {elapsed} ms, CPU {cpu} ms, {memory} MB, CPU of a warm event {warm} ms");
     }
-    let hashes = hashes::measure(&ground);
-    println!("bare hash            {} ms, {} a second", hashes.bare, hashes.bare_a_second);
-    for (from, sign_ins) in [("at work", &hashes.at_work), ("outside", &hashes.outside)] {
-        println!("sign-in {from:<12} {} ms, {} a second", sign_ins.cpu, sign_ins.a_second);
+    let hashes = hashes::measure(&fixture);
+    println!("Argon2id baseline        {} ms, {} per second", hashes.baseline, hashes.baseline_per_second);
+    for (client, sign_ins) in [("managed network", &hashes.managed_network), ("untrusted", &hashes.untrusted)] {
+        println!("sign-in, {client:<15} {} ms, {} per second", sign_ins.cpu, sign_ins.per_second);
     }
 }
 
-fn names() -> Vec<String> {
-    Ground::with(0).functions().iter().map(|function| function.name.clone()).collect()
+fn function_names() -> Vec<String> {
+    Fixture::with_accounts(0).functions().iter().map(|function| function.name.clone()).collect()
 }
 
-fn measure() {
+fn measure_all() {
     build();
-    let peers = peers::Peers::install();
-    let ground = Ground::with(FEW);
-    let measured = Measured {
-        functions: ground.functions().to_vec(),
-        packages: counts::packages(&names()),
-        starts: told("starts", || starts::measure(&ground, Some(&peers))),
-        bare_call: told("the bare call", || starts::bare_call(&ground)),
-        hashes: told("hashes", || hashes::measure(&ground)),
-        faster: told("others' hashes", || peers.hashes()),
-        others: told("others' sign-ins", || peers.sign_ins_a_second()),
-        bell: told("the bell", portal::bell),
-        imports: told("imports", || [5_000, 20_000].map(portal::import).into()),
-        dev: told("cargo dev", portal::dev),
-        stories: [FEW, ALL, MANY].map(|people| (people, told("story", || counts::story(people)))).into(),
+    let comparisons = Comparisons::install();
+    let fixture = Fixture::with_accounts(SMALL);
+    let measurements = Measurements {
+        functions: fixture.functions().to_vec(),
+        packages: call_counts::package_sizes(&function_names()),
+        cold_starts: announce("cold starts", || cold_starts::measure(&fixture, Some(&comparisons))),
+        aws_call: announce("one AWS call", || cold_starts::measure_call(&fixture)),
+        hashes: announce("hashes", || hashes::measure(&fixture)),
+        other_hashes: announce("hashes of other implementations", || comparisons.hashes()),
+        other_sign_ins: announce("sign-ins of other frameworks", || comparisons.sign_ins_per_second()),
+        mail_latency: announce("mail latency", portal::mail_latency),
+        imports: announce("imports", || [5_000, 20_000].map(portal::import).into()),
+        dev: announce("cargo dev", portal::dev),
+        journeys: [SMALL, MEDIUM, LARGE]
+            .map(|accounts| (accounts, announce("AWS calls", || call_counts::user_journey(accounts))))
+            .into(),
     };
-    let document = format!("{}\n{TRIED}", measured.document());
+    let document = measurements.document();
     std::fs::write(workspace().join("tests/bench/RESULTS.md"), &document).expect("RESULTS.md is written");
     println!("{document}");
 }
 
-fn told<T>(what: &str, work: impl FnOnce() -> T) -> T {
+fn announce<T>(what: &str, measure: impl FnOnce() -> T) -> T {
     println!("measuring: {what}");
-    work()
+    measure()
 }
 
-/// The functions as they are deployed, and the floors in the same profile.
+/// Builds the functions as they are deployed, and the baselines with the same profile.
 fn build() {
     let cargo = |arguments: &[&str], flags: &str| {
         let mut command = Command::new("cargo");
         if !flags.is_empty() {
             command.env("RUSTFLAGS", flags);
         }
-        let ended = command.current_dir(workspace()).args(arguments).status().expect("cargo runs");
-        assert!(ended.success(), "{arguments:?}");
+        let status = command.current_dir(workspace()).args(arguments).status().expect("cargo runs");
+        assert!(status.success(), "{arguments:?}");
     };
-    let packaged = Command::new(binary("guichet-admin")).arg("package").status().expect("it runs");
+    let packaged = Command::new(binary("guichet-admin")).arg("package").status().expect("guichet-admin runs");
     assert!(packaged.success(), "the functions are packaged");
-    cargo(&["build", "--release", "--package", "guichet-floors"], "");
-    let hash = [
+    cargo(&["build", "--release", "--package", "guichet-baselines"], "");
+    let argon2_only = [
         "build",
         "--release",
         "--package",
-        "guichet-floors",
+        "guichet-baselines",
         "--no-default-features",
         "--target-dir",
         "target/bench/avx2",
     ];
-    cargo(&hash, "-C target-cpu=x86-64-v3");
+    cargo(&argon2_only, "-C target-cpu=x86-64-v3");
 }

@@ -1,4 +1,4 @@
-//! The whole portal on one machine: the mail behind the bell, the start, the directory's import.
+//! The whole local stack: mail latency, `cargo dev`, and the directory import.
 
 use crate::sample::{RUNS, Sample};
 use guichet_tests::{Person, Portal, Setup, binary, workspace};
@@ -7,108 +7,105 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-const A_SECOND: u32 = 50;
+const REQUESTS_PER_SECOND: u32 = 50;
 const SECONDS: u32 = 10;
 
-/// Milliseconds from asking for a mail to SES's having it, for each of some hundred people who ask one after the other,
-/// fifty a second.
-pub fn bell() -> Sample {
+/// Milliseconds from a request for a link to the call of SES, at a constant rate of requests.
+pub fn mail_latency() -> Sample {
     let portal = Setup::new().with("--packaged").with("--set=EmailsPerHour=1000000").start();
-    let people: Vec<_> = (0..A_SECOND * SECONDS).map(|_| Person::new()).collect();
+    let people: Vec<_> = (0..REQUESTS_PER_SECOND * SECONDS).map(|_| Person::new()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let asked: Vec<SystemTime> = runtime.block_on(async {
-        let begun = Instant::now();
-        let each = people.iter().zip(0..).map(|(person, n)| {
+    let requested: Vec<SystemTime> = runtime.block_on(async {
+        let started = Instant::now();
+        let requests = people.iter().zip(0..).map(|(person, n)| {
             let visitor = portal.visitor();
             async move {
-                tokio::time::sleep_until((begun + Duration::from_secs(1) * n / A_SECOND).into()).await;
-                let asked = now();
+                tokio::time::sleep_until((started + Duration::from_secs(1) * n / REQUESTS_PER_SECOND).into()).await;
+                let requested = now();
                 visitor.register(&person.account).await.expect(202, "");
-                asked
+                requested
             }
         });
-        futures_util::future::join_all(each).await
+        futures_util::future::join_all(requests).await
     });
     let mut sample = Sample::default();
-    for (person, asked) in people.iter().zip(asked) {
+    for (person, requested) in people.iter().zip(requested) {
         let mail = runtime.block_on(portal.mail_number(1, person));
         let sent: jiff::Timestamp = mail.sent_at.parse().expect("a time");
         #[expect(clippy::cast_precision_loss, reason = "a time of day")]
         let sent = sent.as_millisecond() as f64;
-        sample.add(sent - asked.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3);
+        sample.add(sent - requested.duration_since(UNIX_EPOCH).expect("after 1970").as_secs_f64() * 1e3);
     }
     sample
 }
 
-/// Seconds of `cargo dev` on data that is there.
-pub struct Dev {
-    /// To `ready`.
-    pub second_start: Sample,
-    /// Of one handler that was edited, to its answer.
-    pub edited: Sample,
+/// Seconds that `cargo dev` takes on an existing data folder.
+pub struct DevTimes {
+    /// Until `ready`, with nothing to compile.
+    pub warm_start: Sample,
+    /// Until the first response of a handler that was edited.
+    pub edit: Sample,
 }
 
-/// A running `cargo dev`.
-struct Running(Child, String);
+/// A running `cargo dev` and its URL.
+struct DevServer(Child, String);
 
-pub fn dev() -> Dev {
+pub fn dev() -> DevTimes {
     let data = tempfile::tempdir().expect("a folder");
     let start = || {
         let mut command = Command::new("cargo");
         command.current_dir(workspace()).args(["dev", "--port", "0", "--data"]).arg(data.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("cargo runs");
-        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let lines = BufReader::new(child.stdout.take().expect("the output")).lines();
         let ready = lines.map_while(Result::ok).find_map(|line| line.strip_prefix("ready ").map(str::to_owned));
-        Running(child, ready.expect("the portal is ready"))
+        DevServer(child, ready.expect("the portal is ready"))
     };
     drop(start());
-    let mut dev = Dev { second_start: Sample::default(), edited: Sample::default() };
+    let mut times = DevTimes { warm_start: Sample::default(), edit: Sample::default() };
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for _ in 0..RUNS {
-        let begun = Instant::now();
+        let started = Instant::now();
         drop(start());
-        dev.second_start.add(begun.elapsed().as_secs_f64());
+        times.warm_start.add(started.elapsed().as_secs_f64());
 
-        // To cargo, what was written since is another text.
+        // Cargo detects edits by modification time.
         let handler = std::fs::File::options().append(true).open(workspace().join("functions/register/src/lib.rs"));
         handler.and_then(|handler| handler.set_modified(now())).expect("the handler is touched");
-        let begun = Instant::now();
-        let running = start();
-        let call = client.post(format!("{}/api/register", running.1));
+        let started = Instant::now();
+        let server = start();
+        let call = client.post(format!("{}/api/register", server.1));
         let call = call.header("content-type", "application/json").body(r#"{"account":"personne"}"#);
-        let answer = runtime.block_on(call.send()).expect("an answer");
-        assert_eq!(answer.status().as_u16(), 202);
-        dev.edited.add(begun.elapsed().as_secs_f64());
+        let response = runtime.block_on(call.send()).expect("a response");
+        assert_eq!(response.status().as_u16(), 202);
+        times.edit.add(started.elapsed().as_secs_f64());
     }
-    dev
+    times
 }
 
-impl Drop for Running {
+impl Drop for DevServer {
     fn drop(&mut self) {
         guichet_tests::signal("INT", self.0.id());
         let _ = self.0.wait();
     }
 }
 
-/// An import of so many rows.
-pub struct Import {
+/// Two imports of the same file. Times are in seconds.
+pub struct ImportTimes {
     pub rows: usize,
-    /// Seconds of the first, in which all is new.
     pub first: f64,
-    /// Seconds of the second, in which nothing has changed.
-    pub again: f64,
-    /// Writes of the second.
+    pub second: f64,
+    /// Of the second import.
     pub writes: u64,
-    /// The most resident memory of the first, in megabytes.
+    /// Peak resident memory of the first import, in megabytes.
     pub memory: f64,
 }
 
-pub fn import(rows: usize) -> Import {
+pub fn import(rows: usize) -> ImportTimes {
     let portal = Setup::new().start();
     let mut csv = "compte,courriel,prenom,nom,langue,actif\n".to_owned();
     for n in 0..rows {
-        writeln!(csv, "import{n},import{n}@sante.example,Prénom,Nom{n},fr,oui").expect("a string takes text");
+        writeln!(csv, "import{n},import{n}@sante.example,Prénom,Nom{n},fr,oui").expect("a write to a string");
     }
     let file = portal.setup().data().join("import.csv");
     std::fs::write(&file, csv).expect("the file");
@@ -121,34 +118,34 @@ pub fn import(rows: usize) -> Import {
             .map(|(_, n)| n)
             .sum::<u64>()
     };
-    let (first, memory) = run(&portal, &file);
+    let (first, memory) = run_import(&portal, &file);
     let before = writes();
-    let (again, _) = run(&portal, &file);
-    // That an import came to its end is one of its own.
-    Import { rows, first, again, writes: writes() - before - 1, memory }
+    let (second, _) = run_import(&portal, &file);
+    // One write records that the import has finished.
+    ImportTimes { rows, first, second, writes: writes() - before - 1, memory }
 }
 
-fn run(portal: &Portal, file: &std::path::Path) -> (f64, f64) {
-    let begun = Instant::now();
+fn run_import(portal: &Portal, file: &std::path::Path) -> (f64, f64) {
+    let started = Instant::now();
     let mut command = Command::new(binary("guichet-admin"));
     command.arg("import").arg(file).arg("--data").arg(portal.setup().data());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("guichet-admin runs");
-    let mut most = 0.0_f64;
+    let mut memory = 0.0_f64;
     loop {
-        if let Some(ended) = child.try_wait().expect("it ends") {
-            assert!(ended.success(), "the import ends well");
-            return (begun.elapsed().as_secs_f64(), most);
+        if let Some(status) = child.try_wait().expect("the status") {
+            assert!(status.success(), "the import succeeds");
+            return (started.elapsed().as_secs_f64(), memory);
         }
         let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
         let peak = status
             .lines()
             .find_map(|line| line.strip_prefix("VmHWM:")?.trim().strip_suffix(" kB")?.parse::<f64>().ok());
-        most = most.max(peak.unwrap_or_default() / 1e3);
+        memory = memory.max(peak.unwrap_or_default() / 1e3);
         std::thread::sleep(Duration::from_millis(50));
     }
 }
 
 fn now() -> SystemTime {
-    #[expect(clippy::disallowed_methods, reason = "a stopwatch beside the clock of the mailbox")]
+    #[expect(clippy::disallowed_methods, reason = "compared with the mailbox's wall-clock times")]
     SystemTime::now()
 }

@@ -1,11 +1,10 @@
-//! Numbers that vary: the median of several runs, with the least and the most.
+//! Repeated measurements, summarized as median, minimum, and maximum.
 
 use std::fmt::{Display, Formatter, Result};
 
-/// Runs of each thing that is measured; those that are compared take turns.
+/// Repetitions of each measurement. Measurements that are compared are interleaved.
 pub const RUNS: usize = 7;
 
-/// What some runs gave.
 #[derive(Clone, Debug, Default)]
 pub struct Sample(Vec<f64>);
 
@@ -16,11 +15,10 @@ impl Sample {
     }
 
     pub fn median(&self) -> f64 {
-        self.at(50)
+        self.percentile(50)
     }
 
-    /// The value that so many of a hundred do not exceed.
-    pub fn at(&self, percent: usize) -> f64 {
+    pub fn percentile(&self, percent: usize) -> f64 {
         self.0[((self.0.len() - 1) * percent).div_ceil(100)]
     }
 }
@@ -28,6 +26,6 @@ impl Sample {
 impl Display for Sample {
     fn fmt(&self, to: &mut Formatter<'_>) -> Result {
         let digits = if self.median() < 10.0 { 2 } else { 1 };
-        write!(to, "{:.digits$} ({:.digits$}–{:.digits$})", self.median(), self.at(0), self.at(100))
+        write!(to, "{:.digits$} ({:.digits$}–{:.digits$})", self.median(), self.percentile(0), self.percentile(100))
     }
 }

@@ -1,0 +1,1 @@
+"""The functions login and request-reset, written for Python."""

@@ -1,8 +1,0 @@
-//! The bare `lambda_http`: a greeting.
-
-use lambda_http::{Body, Error, Request, Response, run, service_fn};
-
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
-    run(service_fn(|_: Request| async { Ok::<_, Error>(Response::new(Body::from("{}"))) })).await
-}

@@ -1,1 +1,0 @@
-"""Sign-in and the door at which mails are asked for, as one would write them for Python."""
