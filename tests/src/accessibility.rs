@@ -1,4 +1,4 @@
-//! How a page looks, and to whom: a narrow screen, a dark one, a large type, no mouse, no sight, a slow line.
+//! Accessibility checks: axe-core, Lighthouse, and emulation of screens, color schemes, and networks.
 
 use crate::browser::Browser;
 use crate::build::workspace;
@@ -14,18 +14,18 @@ use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// A browser's window.
+/// An emulated window.
 #[derive(Clone, Copy, Debug)]
 struct Screen {
     /// CSS pixels.
     width: u32,
-    /// What one of them is on the screen: 2 is a zoom of 200 %.
+    /// Device pixels per CSS pixel: 2 is a zoom of 200 %.
     zoom: u32,
     dark: bool,
 }
 
-/// Each state of a page is looked at on all of these: 320 CSS pixels (WCAG 2.2, 1.4.10), a window of 1280 as it is and
-/// at 200 % (1.4.4), light and dark.
+/// Each state of a page is checked on all of these: 320 CSS pixels (WCAG 2.2, 1.4.10), a window of 1280 at 100 % and
+/// 200 % (1.4.4), light and dark.
 const SCREENS: [Screen; 6] = [
     Screen { width: 1280, zoom: 1, dark: false },
     Screen { width: 640, zoom: 2, dark: false },
@@ -34,7 +34,7 @@ const SCREENS: [Screen; 6] = [
     Screen { width: 640, zoom: 2, dark: true },
     Screen { width: 1280, zoom: 1, dark: true },
 ];
-/// What a picture is taken of, where `GUICHET_TEST_PICTURES` names a folder for them.
+/// The screenshots that are taken if `GUICHET_TEST_PICTURES` names a folder.
 const PICTURES: [Screen; 4] = [
     Screen { width: 1280, zoom: 1, dark: false },
     Screen { width: 360, zoom: 1, dark: false },
@@ -43,11 +43,11 @@ const PICTURES: [Screen; 4] = [
 ];
 const HEIGHT: u32 = 900;
 
-/// Lighthouse fails by itself at times, says so, and asks to be run again.
-const LIGHTHOUSE_TRIES: u32 = 4;
+/// Lighthouse sometimes fails and asks to be run again.
+const LIGHTHOUSE_ATTEMPTS: u32 = 4;
 
-/// What axe-core (<https://github.com/dequelabs/axe-core>) finds on the page as it is, a line each. A mail is shown inside
-/// other pages, and has no landmarks of its own.
+/// Runs axe-core (<https://github.com/dequelabs/axe-core>) and returns one line per violation. An email is displayed
+/// inside other pages, so it needs no landmarks.
 const AXE: &str = "
     const done = arguments[arguments.length - 1];
     const rules = location.protocol === 'data:' ? { 'landmark-one-main': { enabled: false }, region: { enabled: false } } : {};
@@ -56,8 +56,8 @@ const AXE: &str = "
             nodes.map(({ target, failureSummary }) => `${id}: ${target}: ${failureSummary}`))),
         (error) => done([`${error}`]),
     );";
-/// What reaches beyond the window, and what is read in another language than the page says it is in.
-const MORE: &str = r"
+/// Finds horizontal scrolling, and French text where the page is in English.
+const LAYOUT_AND_LANGUAGE: &str = r"
     const found = [];
     const wide = document.documentElement.scrollWidth - innerWidth;
     if (wide > 0) found.push(`scrolls sideways by ${wide} px`);
@@ -71,46 +71,46 @@ const MORE: &str = r"
     return found;";
 
 impl Browser {
-    /// Holds the page, in the state that it is in, to what axe-core knows of WCAG 2.2 and good practice, and to a window
-    /// without sideways scrolling, on every screen. `state` names it.
+    /// Asserts that the page has no axe-core violation (WCAG 2.2 and best practices) and does not scroll horizontally,
+    /// on every screen. `state` names the page's state.
     pub async fn assert_accessible(&self, state: &str) {
         let mut found = String::new();
         for screen in SCREENS {
-            self.on(screen).await;
+            self.resize(screen).await;
             if self.evaluate("return typeof axe === 'undefined'").await == json!(true) {
                 self.run(axe()).await;
             }
-            let lists = [self.evaluate_later(AXE).await, self.evaluate(MORE).await];
+            let lists = [self.evaluate_later(AXE).await, self.evaluate(LAYOUT_AND_LANGUAGE).await];
             for violation in lists.iter().flat_map(|list| list.as_array().expect("a list")) {
                 let _ = writeln!(found, "{screen:?}: {violation}");
             }
         }
         if let Some(folder) = environment("GUICHET_TEST_PICTURES") {
             let folder = workspace().join(folder);
-            std::fs::create_dir_all(&folder).expect("a folder for pictures");
+            std::fs::create_dir_all(&folder).expect("a folder for screenshots");
             self.take_pictures(&folder, state).await;
         }
-        self.on(SCREENS[0]).await;
+        self.resize(SCREENS[0]).await;
         assert!(found.is_empty(), "{state}:\n{found}");
     }
 
-    /// Shows a mail's HTML on a page of its own.
+    /// Shows an email's HTML as a page.
     pub async fn show(&self, html: &str) {
         let address = format!("data:text/html;charset=utf-8;base64,{}", STANDARD.encode(html));
         self.held(self.client.goto(&address).await, "the mail").await;
     }
 
-    /// From now on each answer takes so much longer, or none comes.
-    pub async fn slow_network(&self, longer: Duration) {
-        self.line(false, longer).await;
+    /// Delays every response from now on.
+    pub async fn slow_network(&self, delay: Duration) {
+        self.emulate_network(false, delay).await;
     }
 
-    /// From now on no answer comes.
+    /// Lets every request fail from now on.
     pub async fn go_offline(&self) {
-        self.line(true, Duration::ZERO).await;
+        self.emulate_network(true, Duration::ZERO).await;
     }
 
-    async fn line(&self, offline: bool, latency: Duration) {
+    async fn emulate_network(&self, offline: bool, latency: Duration) {
         self.devtools("Network.enable", json!({})).await;
         let latency = u64::try_from(latency.as_millis()).expect("some seconds");
         let conditions =
@@ -118,12 +118,12 @@ impl Browser {
         self.devtools("Network.emulateNetworkConditions", conditions).await;
     }
 
-    /// Runs this script in each page from now on, before the page's own.
+    /// Runs this script in each new page before the page's own scripts.
     pub async fn run_on_new_document(&self, script: &str) {
         self.devtools("Page.addScriptToEvaluateOnNewDocument", json!({ "source": script })).await;
     }
 
-    /// Opens a page of the portal as it is where scripts are switched off.
+    /// Opens a page of the portal with scripts disabled.
     pub async fn go_without_scripts(&self, path: &str) {
         for off in [true, false] {
             self.devtools("Emulation.setScriptExecutionDisabled", json!({ "value": off })).await;
@@ -131,24 +131,24 @@ impl Browser {
                 self.go(path).await;
             }
         }
-        // The page stays as it came, but for this, which is not shown as soon as scripts may run.
+        // The page stays as loaded, except that `noscript` disappears once scripts are enabled again.
         self.run("for (const part of document.querySelectorAll('noscript')) part.replaceWith(...part.childNodes)")
             .await;
     }
 
     async fn take_pictures(&self, folder: &Path, state: &str) {
         for screen in PICTURES {
-            self.on(screen).await;
-            let whole = json!({ "format": "png", "captureBeyondViewport": true });
-            let picture = self.devtools("Page.captureScreenshot", whole).await;
-            let picture = STANDARD.decode(picture["data"].as_str().expect("a picture")).expect("base64");
-            let shade = if screen.dark { "dark" } else { "light" };
-            let path = folder.join(format!("{state}-{}-{shade}.png", screen.width));
-            std::fs::write(path, picture).expect("the picture is kept");
+            self.resize(screen).await;
+            let options = json!({ "format": "png", "captureBeyondViewport": true });
+            let picture = self.devtools("Page.captureScreenshot", options).await;
+            let picture = STANDARD.decode(picture["data"].as_str().expect("a screenshot")).expect("base64");
+            let scheme = if screen.dark { "dark" } else { "light" };
+            let path = folder.join(format!("{state}-{}-{scheme}.png", screen.width));
+            std::fs::write(path, picture).expect("a screenshot");
         }
     }
 
-    async fn on(&self, Screen { width, zoom, dark }: Screen) {
+    async fn resize(&self, Screen { width, zoom, dark }: Screen) {
         let metrics = json!({ "width": width, "height": HEIGHT / zoom, "deviceScaleFactor": zoom, "mobile": false });
         self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
         let scheme = if dark { "dark" } else { "light" };
@@ -156,24 +156,24 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Sends a command of Chromium's own protocol (<https://chromedevtools.github.io/devtools-protocol>). Its answer.
+    /// Sends a command of the Chrome DevTools Protocol (<https://chromedevtools.github.io/devtools-protocol>).
     pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
-        let told = self.client.issue_cmd(DevTools { command, parameters }).await;
-        self.held(told, command).await
+        let result = self.client.issue_cmd(DevTools { command, parameters }).await;
+        self.held(result, command).await
     }
 }
 
-/// Whether there is axe-core to look with; a line that says so where there is none, except on CI.
+/// Whether axe-core is installed. Without it, prints a line; on CI that is a failure.
 #[must_use]
 pub fn has_axe() -> bool {
     has("axe-core", &tool("axe-core/axe.min.js"))
 }
 
-/// Lighthouse's report (<https://github.com/GoogleChrome/lighthouse>) on a page of the portal, as a telephone of the
-/// middle class on a slow line sees it; `ticket` is of who is signed in. `None`, and a line that says so, where there is
-/// no Lighthouse or no Chromium, except on CI.
+/// Lighthouse's report (<https://github.com/GoogleChrome/lighthouse>) on a page of the portal, emulating a mid-range
+/// phone on a slow network. `session_token` is the session of a signed-in user. Without Lighthouse or Chromium, prints
+/// a line and returns `None`; on CI that is a failure.
 #[must_use]
-pub fn lighthouse(url: &str, ticket: Option<&str>) -> Option<Value> {
+pub fn lighthouse(url: &str, session_token: Option<&str>) -> Option<Value> {
     let program = tool(".bin/lighthouse");
     let chromium = chromium()?;
     if !has("lighthouse", &program) {
@@ -183,18 +183,18 @@ pub fn lighthouse(url: &str, ticket: Option<&str>) -> Option<Value> {
     command.args([url, "--quiet", "--output=json", "--ignore-status-code"]);
     command.arg("--chrome-flags=--headless=new --no-sandbox");
     command.arg("--only-categories=performance,accessibility,best-practices").env("CHROME_PATH", chromium);
-    if let Some(ticket) = ticket {
-        command.arg(format!("--extra-headers={}", json!({ "Cookie": format!("__Host-session={ticket}") })));
+    if let Some(token) = session_token {
+        command.arg(format!("--extra-headers={}", json!({ "Cookie": format!("__Host-session={token}") })));
     }
-    for _ in 0..LIGHTHOUSE_TRIES {
+    for _ in 0..LIGHTHOUSE_ATTEMPTS {
         let output = command.output().expect("Lighthouse runs");
         if let Ok(report) = serde_json::from_slice(&output.stdout) {
             return Some(report);
         }
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(said.contains("Please run Lighthouse again"), "{url}: {said}");
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(message.contains("Please run Lighthouse again"), "{url}: {message}");
     }
-    panic!("{url}: Lighthouse cannot look at it")
+    panic!("{url}: Lighthouse failed each time")
 }
 
 fn tool(path: &str) -> PathBuf {
@@ -213,7 +213,7 @@ fn axe() -> &'static str {
     static AXE: std::sync::OnceLock<String> = std::sync::OnceLock::new();
     AXE.get_or_init(|| {
         let source = std::fs::read_to_string(tool("axe-core/axe.min.js")).expect("axe-core");
-        // Run as a function's body it finds no global object of its own accord.
+        // Inside a function body axe-core does not find the global object.
         format!("{source}; window.axe ??= axe;")
     })
 }

@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// The workspace's folder.
 #[must_use]
 pub fn workspace() -> &'static Path {
     static WORKSPACE: OnceLock<PathBuf> = OnceLock::new();
     WORKSPACE.get_or_init(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace"))
 }
 
-/// The path of a binary of the workspace, all of which are built at the first call. `cargo test` itself builds no
-/// binary of another package.
+/// The path of a binary of the workspace. The first call builds all binaries, because `cargo test` builds none of other
+/// packages.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
@@ -24,14 +23,14 @@ pub fn binary(name: &str) -> PathBuf {
         }
         let built = cargo.args(["build", "--bins"]).current_dir(workspace()).status();
         assert!(built.expect("cargo runs").success(), "the binaries are built");
-        // This test's own executable stands in target/debug/deps.
+        // This test's executable is in target/debug/deps.
         let test = std::env::current_exe().expect("this test's path");
         test.parent().and_then(Path::parent).expect("target/debug").to_owned()
     });
     folder.join(name)
 }
 
-/// The addresses of the site's pages, the front page first; that which says that there is none is not among them.
+/// The paths of the site's pages except 404, the front page first.
 #[must_use]
 pub fn pages() -> Vec<String> {
     let files = std::fs::read_dir(workspace().join("static-site")).expect("the site");
@@ -43,7 +42,7 @@ pub fn pages() -> Vec<String> {
     pages
 }
 
-/// The Rust files below these folders of the workspace, each with its text; the paths begin at the workspace.
+/// The Rust files in these folders of the workspace, with their paths relative to the workspace.
 #[must_use]
 pub fn sources(folders: &[&str]) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The Chromium and the chromedriver of this machine.
+//! Chromium and chromedriver.
 
 use fantoccini::{Client, ClientBuilder};
 use guichet_deploy::child_guard;
@@ -12,10 +12,10 @@ use std::process::{Child, Stdio};
 const CHROMIUM: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "chrome"];
 const ARGUMENTS: [&str; 10] = [
     "--headless=new",
-    // Its sandbox does not start as root, which containers often are; it sees no page but ours.
+    // The sandbox does not start as root, as which containers often run. The browser loads only our pages.
     "--no-sandbox",
     "--disable-gpu",
-    // As on a telephone: a page has the whole width.
+    // As on a phone, scroll bars take no width.
     "--hide-scrollbars",
     "--disable-quic",
     "--no-first-run",
@@ -25,17 +25,17 @@ const ARGUMENTS: [&str; 10] = [
     "--window-size=1280,900",
 ];
 
-/// A running chromedriver, with a guard: it ends with all its Chromium however this process ends.
+/// A running chromedriver. It and its Chromium end however this process ends.
 pub(crate) struct Driver {
     process: Child,
     port: u16,
 }
 
 impl Driver {
-    /// It takes a port that is free for IPv4 for both, and ends where IPv6 has it taken: then it is started again.
+    /// Chromedriver picks a port that is free on IPv4 and exits if it is taken on IPv6, so try again.
     pub(crate) fn start(program: &Path) -> Self {
         const ATTEMPTS: u32 = 10;
-        (0..ATTEMPTS).find_map(|_| Self::try_start(program)).expect("chromedriver says its port")
+        (0..ATTEMPTS).find_map(|_| Self::try_start(program)).expect("chromedriver reports its port")
     }
 
     fn try_start(program: &Path) -> Option<Self> {
@@ -52,7 +52,7 @@ impl Driver {
             process.wait().expect("it ended");
             return None;
         };
-        // What it says further on is read too, or it would wait for its reader.
+        // Drain the output, or chromedriver blocks on a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Some(Self { process, port })
     }
@@ -65,7 +65,7 @@ impl Drop for Driver {
     }
 }
 
-/// A browser under the driver, with this profile, set to these languages.
+/// Starts a browser with this profile and these languages.
 pub(crate) async fn connect(driver: &Driver, chromium: &Path, profile: &Path, languages: &str) -> Client {
     let mut arguments: Vec<_> = ARGUMENTS.map(String::from).into();
     arguments.push(format!("--user-data-dir={}", profile.display()));
@@ -85,12 +85,12 @@ fn on_path(names: &[&str]) -> Option<PathBuf> {
     files.find(|file| file.is_file())
 }
 
-/// Where Chromium is; `None`, and a line that says so, where there is none, except on CI.
+/// The path of Chromium. Without it, prints a line and returns `None`; on CI that is a failure.
 pub(crate) fn chromium() -> Option<PathBuf> {
     found(&CHROMIUM)
 }
 
-/// Where chromedriver is, likewise.
+/// The path of chromedriver, likewise.
 pub(crate) fn chromedriver() -> Option<PathBuf> {
     found(&["chromedriver"])
 }
@@ -103,14 +103,14 @@ fn found(names: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// Says why a story is not told, which is not allowed on CI.
+/// Prints why a test is skipped. On CI, fails instead.
 pub(crate) fn skip(why: &str) {
     assert!(environment("CI").is_none(), "{why}");
-    // Past the capture of a test's output, which would swallow it.
+    // Bypasses the capture of test output.
     let _ = writeln!(std::io::stderr(), "skipped: {why}");
 }
 
 pub(crate) fn environment(name: &str) -> Option<OsString> {
-    #[expect(clippy::disallowed_methods, reason = "about the machine that the tests run on, not about what they test")]
+    #[expect(clippy::disallowed_methods, reason = "a property of the machine, not of the product")]
     std::env::var_os(name)
 }

@@ -1,4 +1,4 @@
-//! The scenario of one fault: a stack, the people who meet the fault, and what may become of their mails.
+//! The scenario of one fault: a stack, the people involved, and the expected outcome of their requests.
 
 use crate::person::Person;
 use crate::portal::{Portal, Setup};
@@ -7,32 +7,30 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// A mailer waits for SES so long, and a little for the tables.
-const AT_WORK: Duration = Duration::from_secs(6);
-/// The bell rings within so long.
-const ON_THE_WAY: Duration = Duration::from_secs(1);
-/// A mailer's lease and its longest pause.
-const A_WHILE: i64 = 65;
-/// Within so many of them each request comes to its end.
-const PATIENCE: i64 = 14;
+/// Longer than the timeout of a call to SES.
+const SEND_TIMEOUT: Duration = Duration::from_secs(6);
+/// The stream delivers a record within this time.
+const DELIVERY_TIME: Duration = Duration::from_secs(1);
+/// Longer than a mailer's lease and its longest backoff, in seconds.
+const STEP_SECONDS: i64 = 65;
+/// Every request ends within this many steps.
+const MAX_STEPS: i64 = 14;
 
-/// Somebody who asked for a link.
+/// A person who requested a link.
 pub(crate) struct Asked {
     pub(crate) person: Person,
-    /// How the request ends, where not with a mail.
+    /// The expected final status, unless an email is expected.
     pub(crate) end: Option<String>,
 }
 
-/// Where one fault is met.
 pub struct FaultScenario {
-    /// The stack.
     pub portal: Portal,
     pub(crate) asked: Vec<Asked>,
-    /// Those who have a password, and how often it was set.
+    /// Accounts with a password, and how often it was set.
     pub(crate) users: BTreeMap<String, u64>,
-    /// How many mails more than one a request may have sent: outcomes that nobody could know.
+    /// By address, the number of sends whose outcome the mailer could not know. Each allows one more email.
     pub(crate) ambiguous: BTreeMap<String, usize>,
-    /// The calls and the answers of before.
+    /// AWS calls and responses before the scenario.
     pub(crate) before: (BTreeMap<String, u64>, u64),
     clock: i64,
     spoiled: bool,
@@ -40,14 +38,14 @@ pub struct FaultScenario {
 }
 
 impl FaultScenario {
-    /// On a stack of its own.
+    /// A scenario on a new stack.
     pub async fn new() -> Self {
         Self::on(Setup::new().with("--concurrency=2").start()).await
     }
 
-    /// On a stack that was used before.
+    /// A scenario on a stack of earlier scenarios.
     pub async fn on(portal: Portal) -> Self {
-        let before = (portal.calls().await, portal.met().answers().0);
+        let before = (portal.calls().await, portal.secrets_used().responses().0);
         Self {
             portal,
             asked: Vec::new(),
@@ -60,7 +58,7 @@ impl FaultScenario {
         }
     }
 
-    /// Somebody new asks for a link, on a managed workstation.
+    /// A new person requests a link from the managed network.
     pub async fn asks(&mut self) -> Person {
         let person = Person::new();
         self.portal.visitor().register(&person.account).await.expect(202, "");
@@ -68,23 +66,23 @@ impl FaultScenario {
         person
     }
 
-    /// Somebody's request is to be mailed.
+    /// The person's request must be mailed.
     pub fn expects(&mut self, person: &Person) {
         self.asked.push(Asked { person: person.clone(), end: None });
     }
 
-    /// Somebody's request ends otherwise.
+    /// The person's request must end with this status.
     pub fn ends(&mut self, person: &Person, status: &str) {
         let asked = self.asked.iter_mut().rev().find(|asked| asked.person.account == person.account);
-        asked.expect("somebody who asked").end = Some(status.to_owned());
+        asked.expect("a person who requested a link").end = Some(status.to_owned());
     }
 
-    /// So many outcomes of SES could not be known for somebody's request.
+    /// The mailer could not know this many outcomes of the person's request.
     pub fn ambiguous(&mut self, person: &Person, outcomes: usize) {
         self.ambiguous.insert(person.email.clone(), outcomes);
     }
 
-    /// Somebody who has a password, `oie7`, and where they sat.
+    /// A new person with the password `oie7`, and the client that set it.
     pub async fn user(&mut self) -> (Person, Visitor) {
         let (person, visitor) = (Person::new(), self.portal.visitor());
         visitor.become_a_user(&self.portal, &person, "oie7").await;
@@ -93,18 +91,18 @@ impl FaultScenario {
         (person, visitor)
     }
 
-    /// Somebody's password was set once more.
+    /// The person's password was set once more.
     pub fn set_password(&mut self, person: &Person) {
         *self.users.entry(person.account.clone()).or_default() += 1;
     }
 
-    /// What became of somebody is looked at by the story alone.
+    /// Excludes a person from the invariants; the scenario makes its own assertions.
     pub fn forget(&mut self, person: &Person) {
         self.asked.retain(|asked| asked.person.account != person.account);
         self.users.remove(&person.account);
     }
 
-    /// Takes away what is kept until after this moment, in seconds since 1970: it was written by a clock that was ahead.
+    /// Deletes the items with a TTL after `moment` (Unix time), which a function with a fast clock wrote.
     pub async fn delete_items_expired_before(&self, moment: i64) {
         for (table, keys) in [
             ("Sessions", ["account", "secret_hash"].as_slice()),
@@ -114,8 +112,8 @@ impl FaultScenario {
             ("Events", &["account_key", "at_id"]),
             ("Throttles", &["counter"]),
         ] {
-            let kept_until = |item: &Value| item["ttl"]["N"].as_str().and_then(|text| text.parse::<i64>().ok());
-            for item in self.portal.items(table).await.iter().filter(|item| kept_until(item) > Some(moment)) {
+            let expires_at = |item: &Value| item["ttl"]["N"].as_str().and_then(|text| text.parse::<i64>().ok());
+            for item in self.portal.items(table).await.iter().filter(|item| expires_at(item) > Some(moment)) {
                 let key: serde_json::Map<_, _> =
                     keys.iter().map(|key| ((*key).to_owned(), item[*key].clone())).collect();
                 self.portal.dynamodb("DeleteItem", table, json!({ "Key": key })).await;
@@ -123,29 +121,29 @@ impl FaultScenario {
         }
     }
 
-    /// Somebody's link, once it is there.
+    /// The token of the person's first link, once it has arrived.
     pub async fn link(&self, person: &Person) -> String {
         self.portal.mail_number(1, person).await.token().to_owned()
     }
 
-    /// A known account and one that nobody bears are answered alike; how.
+    /// Asserts that a known and an unknown account get the same response, and returns it.
     pub async fn alike(&self, known: &Person, act: impl AsyncFn(&Visitor, &str) -> Answer) -> Answer {
         let (one, other) = (self.portal.untrusted_visitor(), self.portal.untrusted_visitor());
         let (known, unknown) = (act(&one, &known.account).await, act(&other, "personne").await);
-        let told = |answer: &Answer| (answer.status, answer.code(), answer.headers.contains_key("set-cookie"));
-        assert_eq!(told(&known), told(&unknown), "known and unknown accounts are told apart");
+        let visible = |answer: &Answer| (answer.status, answer.code(), answer.headers.contains_key("set-cookie"));
+        assert_eq!(visible(&known), visible(&unknown), "the response reveals whether the account exists");
         known
     }
 
-    /// The mailer's clock goes on so many seconds, and it looks for what is due. Whoever is at work comes to an end
-    /// before: on a clock that leaps they would seem to be dead.
+    /// Advances the mailer's clock and runs a sweep. Waits until running mailers have finished, because their leases
+    /// would expire with the jump.
     pub async fn advance_clock(&mut self, seconds: i64) {
         let start = Instant::now();
         loop {
-            let under_way = self.in_progress().await;
-            let at_work = |it: &Value| it["status"]["S"] == "sending" && start.elapsed() < AT_WORK;
-            let just_asked = |it: &Value| it["attempts"]["N"] == "0" && start.elapsed() < ON_THE_WAY;
-            if !under_way.iter().any(|it| at_work(it) || just_asked(it)) {
+            let in_progress = self.in_progress().await;
+            let is_sending = |it: &Value| it["status"]["S"] == "sending" && start.elapsed() < SEND_TIMEOUT;
+            let is_new = |it: &Value| it["attempts"]["N"] == "0" && start.elapsed() < DELIVERY_TIME;
+            if !in_progress.iter().any(|it| is_sending(it) || is_new(it)) {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -156,37 +154,36 @@ impl FaultScenario {
         self.portal.sweep().await;
     }
 
-    /// Lets time pass until no request is under way.
+    /// Advances the clock until no request is in progress.
     pub async fn drain(&mut self) {
-        for _ in 0..PATIENCE {
+        for _ in 0..MAX_STEPS {
             if self.in_progress().await.is_empty() {
                 return;
             }
-            self.advance_clock(A_WHILE).await;
+            self.advance_clock(STEP_SECONDS).await;
         }
-        panic!("requests are still under way: {:#?}\n{}", self.in_progress().await, self.portal.log());
+        panic!("requests are still in progress: {:#?}\n{}", self.in_progress().await, self.portal.log());
     }
 
-    /// Waits until a person's request stands so.
+    /// Waits until a person's request has this status.
     pub async fn wait_for_status(&self, person: &Person, status: &str) {
-        let stands_so = async || (self.request_of(person).await["status"]["S"] == status).then_some(());
-        self.portal.until(&format!("the request of {} is {status}", person.account), stands_so).await;
+        let has_status = async || (self.request_of(person).await["status"]["S"] == status).then_some(());
+        self.portal.until(&format!("the request of {} is {status}", person.account), has_status).await;
     }
 
-    /// The mailer's clock is right again.
+    /// Sets the mailer's clock to the real time.
     pub fn reset_clock(&mut self) {
         self.clock = 0;
         self.portal.move_clock("mailer", 0);
     }
 
-    /// The requests that are under way.
     pub async fn in_progress(&self) -> Vec<Value> {
         let mut requests = self.portal.items("MailRequests").await;
         requests.retain(|request| ["pending", "sending"].contains(&request["status"]["S"].as_str().unwrap_or("?")));
         requests
     }
 
-    /// The request that a person made, ended or not, by the name or the account in it.
+    /// The person's request, ended or not.
     pub async fn request_of(&self, person: &Person) -> Value {
         let requests = self.portal.items("MailRequests").await;
         let of = |request: &&Value| {
@@ -197,17 +194,16 @@ impl FaultScenario {
         requests.iter().find(of).cloned().unwrap_or_else(|| panic!("no request of {}: {requests:#?}", person.account))
     }
 
-    /// The fault is over: all goes on, at the right time.
     pub fn clear_faults(&self) {
         self.portal.clear_faults();
     }
 
-    /// Nothing else is to be told on this stack.
+    /// Makes the stack unusable for later scenarios.
     pub fn spoil(&mut self) {
         self.spoiled = true;
     }
 
-    /// Gives the stack back, for another fault.
+    /// Returns the stack for another scenario.
     pub async fn leave(self) -> Option<Portal> {
         if self.spoiled {
             return None;

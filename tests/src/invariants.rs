@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// Name, as in the message of a failing check, and text.
+/// Name, as in the message of a failed check, and text.
 pub const INVARIANTS: [(&str, &str); 13] = [
     (
         "I1",
@@ -14,28 +14,28 @@ pub const INVARIANTS: [(&str, &str); 13] = [
     ),
     (
         "I2",
-        "no mail is duplicated unless an answer was lost, nor sent more than three times; each copy's link works until one is used",
+        "no mail is duplicated unless a response was lost, nor sent more than three times; each copy's link works until one is used",
     ),
     ("I3", "a link changes the password at most once"),
     ("I4", "hash, version, used link, and notice change together or not at all, the version by one"),
-    ("I5", "once a change is committed, even if its answer is lost, no older session or link is accepted"),
+    ("I5", "once a change is committed, even if its response is lost, no older session or link is accepted"),
     ("I6", "tables, streams, and logs contain no plain password, link, or session token"),
-    ("I7", "no fault makes an answer depend on whether an account exists"),
+    ("I7", "no fault makes a response depend on whether an account exists"),
     ("I8", "if counters or credentials cannot be read or written, nobody new gets in"),
     ("I9", "expiry is enforced whether or not the item was deleted"),
-    ("I10", "no more passwords are evaluated than the limits allow, whatever the parallelism, crashes, and retries"),
+    ("I10", "no more passwords are verified than the limits allow, despite concurrency, crashes, and retries"),
     ("I11", "a failing request delays no other user's mail"),
     (
         "I12",
-        "work is bounded: at most three times the usual calls, and every answer within eleven seconds (ten for the function)",
+        "work is bounded: at most three times the usual calls, and every response within eleven seconds (ten for the function)",
     ),
     ("I13", "after the fault everything recovers unattended"),
 ];
-/// A function's timeout is 10 s; the gateway answers for one that died.
-const MAX_ANSWER_TIME: Duration = Duration::from_secs(11);
+/// A function's timeout is 10 s; the gateway responds for a killed one.
+const MAX_RESPONSE_TIME: Duration = Duration::from_secs(11);
 /// For the mail of a user whom the fault does not concern.
 const MAX_MAIL_DELAY: Duration = Duration::from_mins(1);
-/// DynamoDB calls per answer: eight without faults, and three attempts of each.
+/// DynamoDB calls per response: eight without faults, and three attempts of each.
 const MAX_CALLS: u64 = 8 * 3;
 /// In seconds.
 const MAX_RETENTION: i64 = 400 * 86_400;
@@ -49,7 +49,7 @@ fn number(value: &Value) -> i64 {
 }
 
 impl FaultScenario {
-    /// Clears the fault, lets every request end, and checks all invariants.
+    /// Clears the fault, waits until every request has ended, and checks all invariants.
     ///
     /// # Panics
     /// If one does not hold.
@@ -57,20 +57,20 @@ impl FaultScenario {
         self.clear_faults();
         self.drain().await;
         self.reset_clock();
-        self.nothing_is_lost().await;
-        self.nothing_is_doubled().await;
-        self.links_lead_to_one_change_each().await;
-        self.changes_are_whole().await;
-        let find_leaks = self.portal.find_leaks();
-        assert!(find_leaks.is_empty(), "I6: {find_leaks:#?}");
-        self.expiries_are_of_their_kind().await;
+        self.requests_are_not_lost().await;
+        self.emails_are_not_duplicated().await;
+        self.links_are_redeemed_once().await;
+        self.changes_are_atomic().await;
+        let leaks = self.portal.find_leaks();
+        assert!(leaks.is_empty(), "I6: {leaks:#?}");
+        self.ttls_are_plausible().await;
         self.work_is_bounded().await;
-        let person = self.all_goes_on().await;
-        self.nobody_gets_in_who_should_not(&person).await;
+        let person = self.everything_recovers().await;
+        self.invalid_credentials_are_refused(&person).await;
     }
 
     /// I1.
-    async fn nothing_is_lost(&self) {
+    async fn requests_are_not_lost(&self) {
         for request in self.portal.items("MailRequests").await {
             let status = text(&request["status"]);
             assert!(
@@ -78,9 +78,9 @@ impl FaultScenario {
                 "I1: {request}"
             );
             assert!(status != "failed" || !text(&request["reason"]).is_empty(), "I1, without a reason: {request}");
-            let at_the_desk =
+            let needs_attention =
                 ["failed", "expired", "no-mailbox", "shared-mailbox", "suppressed", "bounced", "complained"];
-            assert_eq!(at_the_desk.contains(&status), text(&request["queue"]) == "desk", "I1: {request}");
+            assert_eq!(needs_attention.contains(&status), text(&request["queue"]) == "desk", "I1: {request}");
         }
         let log = |name| std::fs::read_to_string(self.portal.setup().data().join(name)).unwrap_or_default();
         let log = ["logs/mailer.log", "logs/mail-events.log"].map(log).concat();
@@ -100,25 +100,24 @@ impl FaultScenario {
         }
     }
 
-    /// I2. By the tags that each mail carries of its request.
-    async fn nothing_is_doubled(&self) {
+    /// I2. Counts emails by the tags that identify their request.
+    async fn emails_are_not_duplicated(&self) {
         let mails = std::fs::read_to_string(self.portal.setup().data().join("mail.jsonl")).unwrap_or_default();
-        let mut of_request: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+        let mut sent: BTreeMap<(String, String, String), usize> = BTreeMap::new();
         for mail in mails.lines().map(|line| serde_json::from_str::<Value>(line).expect("a mail")) {
             let part = |value: &Value| value.as_str().unwrap_or_default().to_owned();
             let key = (part(&mail["to"]), part(&mail["tags"]["account"]), part(&mail["tags"]["request"]));
-            *of_request.entry(key).or_default() += 1;
+            *sent.entry(key).or_default() += 1;
         }
         for asked in &self.asked {
             let person = &asked.person;
             let extra = self.ambiguous.get(&person.email).copied().unwrap_or_default();
-            for ((_, _, request), count) in of_request.iter().filter(|((to, ..), _)| *to == person.email) {
+            for ((_, _, request), count) in sent.iter().filter(|((to, ..), _)| *to == person.email) {
                 let most = if request.starts_with("notice") { 1 } else { (1 + extra).min(3) };
                 assert!(*count <= most, "I2: {count} mails to {} for {request}", person.account);
             }
-            // All copies work until one is used.
-            let answers = self.portal.mails_to(&person.email).await;
-            for mail in answers.iter().filter(|mail| mail.has_link()) {
+            let mails = self.portal.mails_to(&person.email).await;
+            for mail in mails.iter().filter(|mail| mail.has_link()) {
                 let answer = self.portal.visitor().check(mail.token()).await;
                 let expected = if self.users.contains_key(&person.account) { 410 } else { 200 };
                 assert!(
@@ -131,7 +130,7 @@ impl FaultScenario {
     }
 
     /// I3.
-    async fn links_lead_to_one_change_each(&self) {
+    async fn links_are_redeemed_once(&self) {
         let mut used: BTreeMap<(String, i64), usize> = BTreeMap::new();
         for token in self.portal.items("Tokens").await.iter().filter(|token| token.get("used_at").is_some()) {
             *used.entry((text(&token["account"]).to_owned(), number(&token["version"]))).or_default() += 1;
@@ -139,8 +138,8 @@ impl FaultScenario {
         assert!(used.values().all(|count| *count == 1), "I3: {used:?}");
     }
 
-    /// I4: hash, version, used link and notice.
-    async fn changes_are_whole(&self) {
+    /// I4.
+    async fn changes_are_atomic(&self) {
         let (requests, tokens) = (self.portal.items("MailRequests").await, self.portal.items("Tokens").await);
         for Person { account, .. } in self.asked.iter().map(|asked| &asked.person) {
             let credentials = self.portal.credentials(account).await;
@@ -156,8 +155,8 @@ impl FaultScenario {
         }
     }
 
-    /// I9: no item is kept for ever, or for no time at all, and what decides is a moment in seconds.
-    async fn expiries_are_of_their_kind(&self) {
+    /// I9: every item's TTL is a plausible Unix time in seconds.
+    async fn ttls_are_plausible(&self) {
         let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
         for table in self.portal.expiring_tables() {
             for item in self.portal.items(&table).await {
@@ -169,25 +168,25 @@ impl FaultScenario {
 
     /// I12.
     async fn work_is_bounded(&self) {
-        let (answers, slowest) = self.portal.met().answers();
-        assert!(slowest < MAX_ANSWER_TIME, "I12: an answer took {slowest:?}");
+        let (answers, slowest) = self.portal.secrets_used().responses();
+        assert!(slowest < MAX_RESPONSE_TIME, "I12: a response took {slowest:?}");
         let answers = answers - self.before.1;
         let (calls, earlier) = (self.portal.calls().await, &self.before.0);
-        let count = |is_meant: fn(&str) -> bool| -> u64 {
-            let meant = calls.iter().filter(|(call, _)| is_meant(call));
-            meant.map(|(call, count)| count - earlier.get(call).copied().unwrap_or_default()).sum()
+        let count = |matches: fn(&str) -> bool| -> u64 {
+            let matching = calls.iter().filter(|(call, _)| matches(call));
+            matching.map(|(call, count)| count - earlier.get(call).copied().unwrap_or_default()).sum()
         };
-        let of_doors = |call: &str| call.contains("Function dynamodb ") && !call.starts_with("Mail");
-        let asked = count(of_doors);
-        assert!(asked <= MAX_CALLS * answers, "I12: {asked} calls of DynamoDB for {answers} answers");
-        // What is held is tried once with each sweep, one of each lane and those beside it.
+        let is_api = |call: &str| call.contains("Function dynamodb ") && !call.starts_with("Mail");
+        let calls_of_api = count(is_api);
+        assert!(calls_of_api <= MAX_CALLS * answers, "I12: {calls_of_api} DynamoDB calls for {answers} responses");
+        // Each sweep attempts a batch of deferred requests from each queue.
         let (mailed, sweeps) = (count(|call| call == "MailerFunction ses SendEmail"), self.sweeps);
         let requests = self.portal.items("MailRequests").await.len() as u64;
-        assert!(mailed <= 3 * requests + 8 * sweeps, "I12: {mailed} calls of SES for {requests} requests");
+        assert!(mailed <= 3 * requests + 8 * sweeps, "I12: {mailed} SES calls for {requests} requests");
     }
 
-    /// I13, and with it I5, I7, I10 and I11: somebody who has nothing to do with the fault goes the whole way, at once.
-    async fn all_goes_on(&mut self) -> Person {
+    /// I13, and with it I5, I7, I10, and I11: a new person can register, reset, and sign in at once.
+    async fn everything_recovers(&mut self) -> Person {
         let (person, visitor, stranger) = (Person::new(), self.portal.visitor(), self.portal.untrusted_visitor());
         visitor.register(&person.account).await.expect(202, "");
         let asked = Instant::now();
@@ -215,15 +214,15 @@ impl FaultScenario {
         person
     }
 
-    /// I8, and I9: not with a wrong password, not with a session or a link that has expired and is still there.
-    async fn nobody_gets_in_who_should_not(&self, person: &Person) {
+    /// I8 and I9: wrong passwords, expired sessions, and expired links are refused although their items still exist.
+    async fn invalid_credentials_are_refused(&self, person: &Person) {
         let visitor = self.portal.visitor();
         visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
         visitor.sign_in(&person.account, "abc2").await.expect(200, "");
         self.portal.end_sessions(&person.account, "ends_at").await;
         visitor.get("/api/session").await.expect(401, "not-signed-in");
         let mails = async || self.portal.mails_to(&person.email).await;
-        // After a link, a notice, a link, a notice, and one that a stranger asked for.
+        // Two links, two notices, and one link that an untrusted client requested.
         let asked = Instant::now();
         while mails().await.len() < 5 {
             assert!(asked.elapsed() < MAX_MAIL_DELAY, "I13: {} mails to {}", mails().await.len(), person.account);

@@ -1,4 +1,4 @@
-//! The keys of a running stack, turned as somebody would who has Secrets Manager open.
+//! Key rotation on a running stack, as in Secrets Manager's console.
 
 use crate::portal::{Portal, signal};
 use crate::visitor::Visitor;
@@ -7,20 +7,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 impl Portal {
-    /// Somebody who goes straight to the gateway, without the edge, from the same address as this visitor.
+    /// A client that bypasses the edge and sends to the gateway, from the same address as `visitor`.
     #[must_use]
     pub fn bypassing_the_edge(&self, visitor: &Visitor) -> Visitor {
         visitor.at(self.stack()["api"].as_str().expect("the gateway's address"))
     }
 
-    /// A secret's present value: `id`, `key`, and `previous` while it is rotated.
+    /// A secret's current value: `id`, `key`, and `previous` during a rotation.
     #[must_use]
     pub fn secret(&self, name: &str) -> Value {
         let text = self.secrets()[name].as_str().expect("a value").to_owned();
         serde_json::from_str(&text).expect("a ring")
     }
 
-    /// Puts another key in the place of the present one, which is accepted for a while.
+    /// Rotates a key; the old one becomes `previous`.
     pub fn rotate(&self, name: &str) {
         let old = self.secret(name);
         let id: u32 = old["id"].as_str().and_then(|id| id.parse().ok()).expect("a number");
@@ -29,14 +29,14 @@ impl Portal {
         self.set_secret(name, Some(&new));
     }
 
-    /// Accepts the key before the present one no more.
+    /// Removes the previous key, so that it is no longer accepted.
     pub fn retire_previous(&self, name: &str) {
         let mut ring = self.secret(name);
         ring.as_object_mut().expect("a ring").remove("previous");
         self.set_secret(name, Some(&ring));
     }
 
-    /// Gives a secret this value, or none that can be had.
+    /// Sets a secret's value, or makes it unreadable.
     pub fn set_secret(&self, name: &str, ring: Option<&Value>) {
         let mut secrets = self.secrets();
         secrets[name] = ring.map_or(Value::Null, |ring| ring.to_string().into());
@@ -55,7 +55,7 @@ impl Portal {
         self.setup().data().join("secrets.json")
     }
 
-    /// Ends all instances of a function, and waits until new ones are there, which know nothing of before.
+    /// Kills all instances of a function, and waits for new ones, which have cached nothing.
     pub async fn renew(&self, function: &str) {
         let old = self.pids_of(function);
         for pid in &old {

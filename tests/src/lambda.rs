@@ -1,10 +1,10 @@
-//! Functions that no route calls, called through the local Lambda.
+//! Direct invocation of functions.
 
 use crate::portal::Portal;
 use serde_json::Value;
 
 impl Portal {
-    /// Calls a function with an event, as the gateway would. Its answer; `None` where it failed.
+    /// Invokes a function with an event. Returns its result, or `None` if it failed.
     pub async fn invoke(&self, function: &str, event: &Value) -> Option<Value> {
         let lambda = self.stack()["lambda"].as_str().expect("the address of Lambda").to_owned();
         let url = format!("{lambda}/2015-03-31/functions/{function}/invocations");

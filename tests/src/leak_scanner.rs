@@ -1,7 +1,7 @@
-//! Whether a copy of all that a stack keeps and says gives a secret away.
+//! Searches a stack's tables and logs for secrets.
 //!
-//! The harness writes down every secret that somebody meets on a stack: passwords typed, sessions and devices given out.
-//! When the stack stops, its tables and its logs are searched for each of them and for all links that were mailed.
+//! The harness records every secret that a test uses on a stack: passwords, sessions, and devices. When the stack
+//! stops, its tables and logs are searched for each of them and for all mailed links.
 
 use crate::mailbox::Mail;
 use aho_corasick::AhoCorasick;
@@ -15,68 +15,67 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Where the secrets are written down, in the stack's data folder.
-pub(crate) const MET: &str = "met.jsonl";
-/// What of the data folder is not searched: the record itself, the keys, and what belongs to the readers of the mails.
-/// Browsers' profiles are folders with names of their own.
-const NOT_SEARCHED: [&str; 4] = [MET, "secrets.json", MAILS, "directory.csv"];
+/// The record of secrets, in the stack's data folder.
+pub(crate) const RECORD: &str = "recorded-secrets.jsonl";
+/// Files that contain secrets legitimately: the record, the keys, and the recipients' mailboxes. Folders other than
+/// `logs` are browser profiles and not searched either.
+const NOT_SEARCHED: [&str; 4] = [RECORD, "secrets.json", MAILS, "directory.csv"];
 const MAILS: &str = "mail.jsonl";
-/// A shorter secret can stand somewhere by chance. It is searched as a whole field alone.
-const LONG: usize = 8;
+/// A shorter secret may occur by chance, so it is searched only as a complete field.
+const MIN_LENGTH: usize = 8;
 
-/// The secrets that were met on a stack.
+/// The secrets that tests used on a stack.
 #[derive(Clone)]
 pub(crate) struct Secrets {
-    record: PathBuf,
+    file: PathBuf,
     known: Arc<Mutex<BTreeSet<String>>>,
-    waited: Arc<Mutex<(u64, Duration)>>,
+    durations: Arc<Mutex<(u64, Duration)>>,
 }
 
 impl Secrets {
-    /// Those of the stack with this data folder.
     pub(crate) fn on(data: &Path) -> Self {
-        Self { record: data.join(MET), known: Arc::default(), waited: Arc::default() }
+        Self { file: data.join(RECORD), known: Arc::default(), durations: Arc::default() }
     }
 
-    /// Writes a secret down.
-    pub(crate) fn secret(&self, text: &str) {
+    /// Records a secret.
+    pub(crate) fn record(&self, text: &str) {
         if self.known.lock().expect("the secrets").insert(text.to_owned()) {
-            let record = OpenOptions::new().append(true).create(true).open(&self.record);
+            let file = OpenOptions::new().append(true).create(true).open(&self.file);
             let line = format!("{}\n", Value::from(text));
-            record.and_then(|mut record| record.write_all(line.as_bytes())).expect("the secret is written down");
+            file.and_then(|mut file| file.write_all(line.as_bytes())).expect("the secret is recorded");
         }
     }
 
-    /// Notes how long somebody waited for an answer.
-    pub(crate) fn waited(&self, time: Duration) {
-        let mut waited = self.waited.lock().expect("the times");
-        *waited = (waited.0 + 1, waited.1.max(time));
+    /// Records the duration of a request.
+    pub(crate) fn record_duration(&self, time: Duration) {
+        let mut durations = self.durations.lock().expect("the times");
+        *durations = (durations.0 + 1, durations.1.max(time));
     }
 
-    /// How many answers there were, and how long the slowest took.
-    pub(crate) fn answers(&self) -> (u64, Duration) {
-        *self.waited.lock().expect("the times")
+    /// The number of responses, and the duration of the slowest.
+    pub(crate) fn responses(&self) -> (u64, Duration) {
+        *self.durations.lock().expect("the times")
     }
 
-    /// Writes the secret of a session's ticket down.
-    pub(crate) fn ticket(&self, ticket: &str) {
-        self.secret(ticket.rsplit('.').next().unwrap_or(ticket));
+    /// Records the secret of a session token.
+    pub(crate) fn record_session_token(&self, token: &str) {
+        self.record(token.rsplit('.').next().unwrap_or(token));
     }
 
-    /// Writes the passwords in a request's body down.
-    pub(crate) fn passwords(&self, body: &[u8]) {
+    /// Records the passwords in a request's body.
+    pub(crate) fn record_passwords(&self, body: &[u8]) {
         let form: Value = serde_json::from_slice(body).unwrap_or_default();
         ["password", "current", "confirmation"]
             .iter()
             .filter_map(|name| form[name].as_str())
-            .for_each(|it| self.secret(it));
+            .for_each(|it| self.record(it));
     }
 }
 
-/// What is searched: where it comes from, and its bytes.
+/// Data to search: its origin and its bytes.
 pub(crate) type Copy = (String, Vec<u8>);
 
-/// All files of a data folder that are to be searched.
+/// The files of a data folder that are searched.
 pub(crate) fn files(data: &Path) -> Vec<Copy> {
     let mut copies = Vec::new();
     for entry in std::fs::read_dir(data).expect("the data folder").filter_map(Result::ok) {
@@ -87,18 +86,17 @@ pub(crate) fn files(data: &Path) -> Vec<Copy> {
             }
         } else if !NOT_SEARCHED.contains(&name.as_str()) {
             let kind = if entry.path().extension().is_some_and(|it| it == "log") { "log" } else { "file" };
-            // One that goes away meanwhile keeps nothing.
+            // A file may be deleted meanwhile.
             copies.extend(std::fs::read(entry.path()).map(|bytes| (format!("{kind} {name}"), bytes)));
         }
     }
     copies
 }
 
-/// Each secret of the data folder's record or mails that stands in a copy, and each mail address in a log. Empty: nothing
-/// does.
+/// One message for each recorded secret or mailed link found in the copies, and for each email address in a log.
 pub(crate) fn find_leaks(data: &Path, copies: &[Copy]) -> Vec<String> {
-    let kept = |file| std::fs::read_to_string(data.join(file)).unwrap_or_default();
-    let (record, mails) = (kept(MET), kept(MAILS));
+    let read = |file| std::fs::read_to_string(data.join(file)).unwrap_or_default();
+    let (record, mails) = (read(RECORD), read(MAILS));
     let mails = mails.lines().filter_map(|line| serde_json::from_str::<Mail>(line).ok());
     let tokens = mails.filter(Mail::has_link).map(|mail| mail.token().to_owned());
     let secrets = record.lines().filter_map(|line| serde_json::from_str(line).ok()).chain(tokens).collect();
@@ -107,7 +105,7 @@ pub(crate) fn find_leaks(data: &Path, copies: &[Copy]) -> Vec<String> {
     let addresses = logs.filter_map(|(name, bytes)| {
         let address = |at: &[u8]| at[1] == b'@' && at[0].is_ascii_alphanumeric() && at[2].is_ascii_alphanumeric();
         let at = bytes.windows(3).position(address);
-        at.map(|at| format!("a mail address stands in {name}: {}", around(bytes, at)))
+        at.map(|at| format!("an email address in {name}: {}", around(bytes, at)))
     });
     found.into_iter().chain(addresses).collect()
 }
@@ -118,11 +116,11 @@ fn find(secrets: &BTreeSet<String>, copies: &[Copy]) -> Vec<String> {
     let finder = AhoCorasick::new(needles.iter().map(|(_, spelling)| spelling)).expect("a search");
     let in_copy = |(name, bytes): &Copy| {
         let found: Vec<_> = finder.find_iter(bytes).collect();
-        let tell = |it: aho_corasick::Match| {
+        let describe = |it: aho_corasick::Match| {
             let secret = needles[it.pattern().as_usize()].0;
-            format!("the secret {secret} stands in {name}: {}", around(bytes, it.start()))
+            format!("the secret {secret} in {name}: {}", around(bytes, it.start()))
         };
-        found.into_iter().map(tell).collect::<Vec<_>>()
+        found.into_iter().map(describe).collect::<Vec<_>>()
     };
     copies.iter().flat_map(in_copy).collect()
 }
@@ -131,11 +129,11 @@ fn around(bytes: &[u8], at: usize) -> String {
     String::from_utf8_lossy(&bytes[at.saturating_sub(60)..bytes.len().min(at + 60)]).into_owned()
 }
 
-/// What a secret may look like: as it is, its bytes in hexadecimal, and in base64 at each place that it may have in a
-/// longer text. Where it is base64url itself, also what that stands for.
+/// The encodings of a secret: plain, hexadecimal, and base64 at each offset in a longer text. If it is base64url
+/// itself, also those of the decoded bytes.
 fn spellings(secret: &str) -> Vec<Vec<u8>> {
-    if secret.len() < LONG {
-        // A word or a number by itself may be anything; what has both is somebody's password.
+    if secret.len() < MIN_LENGTH {
+        // Only a mix of letters and digits is specific enough to be a password.
         let mixed = secret.bytes().any(|b| b.is_ascii_digit()) && secret.bytes().any(|b| b.is_ascii_alphabetic());
         let fields = [("\"", "\""), ("=", " "), ("=", "\n"), ("=", ","), ("=", "}"), ("=\"", "\""), ("\\\"", "\\\"")];
         return fields
@@ -144,14 +142,14 @@ fn spellings(secret: &str) -> Vec<Vec<u8>> {
             .map(|(before, after)| format!("{before}{secret}{after}").into_bytes())
             .collect();
     }
-    let decoded = URL_SAFE_NO_PAD.decode(secret).ok().filter(|bytes| bytes.len() >= LONG);
+    let decoded = URL_SAFE_NO_PAD.decode(secret).ok().filter(|bytes| bytes.len() >= MIN_LENGTH);
     let mut all = Vec::new();
     for bytes in [Some(secret.as_bytes().to_vec()), decoded].into_iter().flatten() {
         let hex = hex(&bytes);
         all.extend([hex.to_uppercase().into_bytes(), hex.into_bytes()]);
         for shift in 0..3 {
             let padded = [&vec![0; shift], &bytes[..]].concat();
-            // Characters that also carry bits of what stands before or after are not the secret's own.
+            // Skip characters that also encode bits of the surrounding text.
             let own = |text: String| text.as_bytes()[(shift * 8).div_ceil(6)..padded.len() * 8 / 6].to_vec();
             all.extend([own(STANDARD_NO_PAD.encode(&padded)), own(URL_SAFE_NO_PAD.encode(&padded))]);
         }
@@ -219,7 +217,7 @@ mod tests {
         for name in ["logs/login.log", "dynamodb.sqlite-wal", "permissions.log", "secrets.json", "mail.jsonl"] {
             std::fs::write(data.path().join(name), "Phrase de passe 7").unwrap();
         }
-        Secrets::on(data.path()).passwords(br#"{"account": "a", "password": "Phrase de passe 7"}"#);
+        Secrets::on(data.path()).record_passwords(br#"{"account": "a", "password": "Phrase de passe 7"}"#);
         assert_eq!(find_leaks(data.path(), &files(data.path())).len(), 3);
 
         let token = "YWJjZGVmZ2hpamtsbW5vcHFyc3R1dnd4eXoxMjM0NTY";

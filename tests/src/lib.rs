@@ -1,10 +1,9 @@
-//! The harness: brings the local stack up, and lets people do on it what people do.
+//! The test harness: starts local stacks and provides verbs for what people do on them.
 //!
-//! Everything under test is real: the function binaries, the SDKs up to the socket, a DynamoDB engine, the template's
-//! own routes, streams and schedule. Nothing here knows how the functions are made, but for the few stories that look
-//! into the tables.
+//! Everything under test is real: the function binaries, the SDKs, a DynamoDB engine, and the template's routes,
+//! streams, and schedule. Only the tests that read the tables depend on how the functions work.
 
-#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a harness that cannot go on stops its test")]
+#![expect(clippy::expect_used, clippy::missing_panics_doc, reason = "a failed expectation fails the test")]
 
 mod accessibility;
 mod browser;

@@ -1,30 +1,26 @@
-//! Mails, as their readers see them.
+//! Emails in the local mailbox.
 
 use serde::Deserialize;
 
-/// A mail in the local mailbox.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Mail {
-    /// SES's name for it.
+    /// SES's message id.
     pub id: String,
-    /// *Objet*.
     pub subject: String,
-    /// The plain text.
     pub text: String,
-    /// The HTML.
     pub html: String,
     /// RFC 3339.
     pub sent_at: String,
 }
 
 impl Mail {
-    /// The link in it, which stands on a line of its own.
+    /// The link, which has a line of its own.
     #[must_use]
     pub fn link(&self) -> &str {
-        self.link_if_any().unwrap_or_else(|| panic!("a link stands in\n{}", self.text))
+        self.link_if_any().unwrap_or_else(|| panic!("no link in\n{}", self.text))
     }
 
-    /// Whether there is one in it: there is none in a notice.
+    /// Whether the email contains a link. A notice does not.
     #[must_use]
     pub fn has_link(&self) -> bool {
         self.link_if_any().is_some()
@@ -34,7 +30,6 @@ impl Mail {
         self.text.lines().find(|line| line.contains("/changer-mon-mot-de-passe#"))
     }
 
-    /// The token in the link.
     #[must_use]
     pub fn token(&self) -> &str {
         self.link().rsplit('#').next().expect("a fragment")

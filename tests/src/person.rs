@@ -1,14 +1,11 @@
-//! The people of the tests' directory.
+//! The people in the tests' directory.
 
 use std::fmt::Write;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Somebody with an account.
 #[derive(Clone, Debug)]
 pub struct Person {
-    /// The account name.
     pub account: String,
-    /// Where their mail goes.
     pub email: String,
     /// *Prénom*.
     pub given_name: &'static str,
@@ -18,18 +15,18 @@ pub struct Person {
     pub language: &'static str,
 }
 
-/// How many people there are for tests to take.
+/// The number of French-speaking people available to tests.
 const PEOPLE: usize = 600;
 
-/// Accounts that are not as they should be: what follows `compte` in the directory's columns.
-const ODD: [&str; 4] = [
+/// Accounts to which no link can be mailed.
+const UNDELIVERABLE: [&str; 4] = [
     "inactif,inactif@sante.example,Ines,Actif,fr,non",
     "sanscourriel,,Sacha,Courriel,fr,oui",
     "partage1,partage@sante.example,Paul,Partage,fr,oui",
     "partage2,partage@sante.example,Paule,Partage,fr,oui",
 ];
 
-/// How many more there are who read English.
+/// The number of English-speaking people available to tests.
 const ENGLISH: usize = 60;
 
 static NEXT: AtomicUsize = AtomicUsize::new(0);
@@ -49,7 +46,7 @@ impl Person {
         }
     }
 
-    /// Somebody whom no other test of this run meets.
+    /// A person whom no other test of this run uses.
     #[must_use]
     pub fn new() -> Self {
         let n = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -57,7 +54,7 @@ impl Person {
         Self::number(n)
     }
 
-    /// Another, who reads English.
+    /// A person who prefers English and whom no other test of this run uses.
     #[must_use]
     pub fn english() -> Self {
         let n = NEXT_ENGLISH.fetch_add(1, Ordering::Relaxed);
@@ -65,7 +62,7 @@ impl Person {
         Self::number(n)
     }
 
-    /// Their line of the directory.
+    /// The person's line in the directory.
     #[must_use]
     pub fn line(&self, active: bool) -> String {
         let Self { account, email, given_name, family_name, language } = self;
@@ -80,17 +77,16 @@ impl Default for Person {
     }
 }
 
-/// The first line of a directory.
 pub(crate) const HEADER: &str = "compte,courriel,prenom,nom,langue,actif\n";
 
-/// The directory of the tests, as CSV.
+/// The tests' directory, as CSV.
 pub(crate) fn directory() -> String {
     let mut csv = HEADER.to_owned();
     for n in 0..PEOPLE + ENGLISH {
         csv.push_str(&Person::number(n).line(true));
     }
-    for line in ODD {
-        writeln!(csv, "{line}").expect("a string takes text");
+    for line in UNDELIVERABLE {
+        writeln!(csv, "{line}").expect("writing to a string");
     }
     csv
 }

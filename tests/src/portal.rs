@@ -1,4 +1,4 @@
-//! A local stack of its own, as `cargo dev` brings it up.
+//! A local stack, as `cargo dev` starts it.
 
 use crate::build::{binary, workspace};
 use crate::leak_scanner::{self, Secrets};
@@ -15,8 +15,8 @@ use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Duration;
 use tempfile::TempDir;
 
-/// Start-up takes a few seconds; on a busy machine, with several at once, longer.
-const START: Duration = Duration::from_mins(3);
+/// A start takes a few seconds, and longer when several stacks start at once on a busy machine.
+const START_TIMEOUT: Duration = Duration::from_mins(3);
 
 /// A running local stack. It stops when it is dropped, or when this process ends.
 pub struct Portal {
@@ -24,12 +24,12 @@ pub struct Portal {
     setup: Setup,
     process: Child,
     log: Arc<Mutex<String>>,
-    met: Secrets,
-    /// While it is open, the stack lives; it is closed by the end of this process however it ends.
+    secrets: Secrets,
+    /// The stack stops when this pipe closes, which happens however this process ends.
     _alive: ChildStdin,
 }
 
-/// How a stack is brought up.
+/// The configuration of a stack.
 #[derive(Clone)]
 pub struct Setup {
     data: Arc<TempDir>,
@@ -42,13 +42,13 @@ impl Setup {
     pub fn new() -> Self {
         let folder = workspace().join("target/tests");
         std::fs::create_dir_all(&folder).expect("a folder for the tests' data");
-        forget_old_runs(&folder);
+        delete_old_runs(&folder);
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
         std::fs::write(data.path().join("directory.csv"), person::directory()).expect("the directory is written");
         Self { data: Arc::new(data), arguments: Vec::new() }
     }
 
-    /// A stack on a copy of what an earlier run's stack left behind: see [`process_cleanup`].
+    /// A stack with a copy of the data folder of an earlier one.
     #[must_use]
     pub fn on_a_copy_of(folder: &Path) -> Self {
         let setup = Self::new();
@@ -57,20 +57,19 @@ impl Setup {
         setup
     }
 
-    /// With one more argument of `cargo dev`.
+    /// Adds an argument of `cargo dev`.
     #[must_use]
     pub fn with(mut self, argument: &str) -> Self {
         self.arguments.push(argument.to_owned());
         self
     }
 
-    /// The stack's data folder.
     #[must_use]
     pub fn data(&self) -> &Path {
         self.data.path()
     }
 
-    /// The command that brings the stack up.
+    /// The command that starts the stack.
     #[must_use]
     pub fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
@@ -92,7 +91,6 @@ impl Setup {
         command
     }
 
-    /// Brings the stack up.
     #[must_use]
     pub fn start(self) -> Portal {
         Portal::start(self)
@@ -106,11 +104,12 @@ impl Default for Setup {
 }
 
 impl Portal {
-    /// The stack that all stories share which need no other; each brings people of its own.
+    /// The stack shared by all tests that need no other. Each test uses people of its own.
     #[must_use]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Portal> = OnceLock::new();
-        // What all stories together fail must not pull the brake; the stories of the brake have portals of their own.
+        // The failures of all tests together must not open the circuit breaker. Tests of the breaker have their own
+        // stack.
         let setup = || {
             Setup::new()
                 .with("--concurrency=6")
@@ -131,7 +130,7 @@ impl Portal {
             .expect("guichet-local starts");
         let log = follow(process.stderr.take().expect("its messages"));
         let mut out = BufReader::new(process.stdout.take().expect("its output"));
-        let (ready, told) = mpsc::channel();
+        let (ready, url) = mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
             while out.read_line(&mut line).is_ok_and(|read| read > 0) {
@@ -142,11 +141,11 @@ impl Portal {
             }
         });
         let alive = process.stdin.take().expect("its input");
-        let url = told.recv_timeout(START).unwrap_or_else(|_| {
-            panic!("the stack did not come up:\n{}", log.lock().expect("the log"));
+        let url = url.recv_timeout(START_TIMEOUT).unwrap_or_else(|_| {
+            panic!("the stack did not start:\n{}", log.lock().expect("the log"));
         });
-        let met = Secrets::on(setup.data());
-        Self { url, setup, process, log, met, _alive: alive }
+        let secrets = Secrets::on(setup.data());
+        Self { url, setup, process, log, secrets, _alive: alive }
     }
 
     /// Its address, such as `http://localhost:3000`.
@@ -155,7 +154,7 @@ impl Portal {
         &self.url
     }
 
-    /// The end of what it told so far on its error output.
+    /// The last 30 lines of its standard error.
     #[must_use]
     pub fn log(&self) -> String {
         let log = self.log.lock().expect("the log");
@@ -168,14 +167,14 @@ impl Portal {
             .fold(String::new(), |all, line| all + line + "\n")
     }
 
-    /// What it says of itself in its data folder.
+    /// The content of `stack.json`, which describes the running stack.
     #[must_use]
     pub fn stack(&self) -> Value {
         let text = std::fs::read_to_string(self.setup.data().join("stack.json")).expect("stack.json");
         serde_json::from_str(&text).expect("stack.json is JSON")
     }
 
-    /// The process identifiers of a function's instances, or of any program that this stack runs.
+    /// The process ids of a function's instances, or of any program that this stack runs.
     #[must_use]
     pub fn pids_of(&self, program: &str) -> Vec<u32> {
         let (own, all) = (self.own_pid(), processes());
@@ -186,7 +185,7 @@ impl Portal {
         u32::try_from(self.stack()["pid"].as_u64().expect("pid")).expect("a pid")
     }
 
-    /// Ends the whole stack at once, as a power cut would, and brings it up again on the same data.
+    /// Kills the whole stack, as a power cut would, and starts it again with the same data.
     #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
         signal("KILL", self.own_pid());
@@ -196,62 +195,61 @@ impl Portal {
         Self::start(setup)
     }
 
-    /// Asks the stack to stop, as Ctrl-C does, and waits until it has. Its exit code.
+    /// Stops the stack with SIGINT, as Ctrl-C does, and returns its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         let own = self.own_pid();
         signal("INT", own);
         self.process.wait().expect("it ends").code()
     }
 
-    /// The setup, to look into the data folder.
     #[must_use]
     pub fn setup(&self) -> &Setup {
         &self.setup
     }
 
-    pub(crate) fn met(&self) -> &Secrets {
-        &self.met
+    pub(crate) fn secrets_used(&self) -> &Secrets {
+        &self.secrets
     }
 
-    /// Somebody at a managed workstation, without a browser.
+    /// A client on the managed network.
     #[must_use]
     pub fn visitor(&self) -> Visitor {
-        Visitor::new(&self.url, "127.0.0.1", self.met.clone())
+        Visitor::new(&self.url, "127.0.0.1", self.secrets.clone())
     }
 
-    /// Somebody elsewhere on the internet: an address of their own in 127.9.0.0/16.
+    /// An untrusted client with an address of its own in 127.9.0.0/16.
     #[must_use]
     pub fn untrusted_visitor(&self) -> Visitor {
         static NEXT: std::sync::atomic::AtomicU16 = std::sync::atomic::AtomicU16::new(1);
         let [high, low] = NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_be_bytes();
-        Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)), self.met.clone())
+        Visitor::new(&self.url, &format!("127.9.{high}.{}", low.max(1)), self.secrets.clone())
     }
 
-    /// The mails to an address so far, newest first.
+    /// The emails to an address so far, newest first.
     pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
         let mailbox = reqwest::Url::parse_with_params(&format!("{}/_local/mail", self.url), [("to", address)]);
         let answer = reqwest::get(mailbox.expect("an address")).await.expect("the mailbox");
         answer.json().await.expect("mails")
     }
 
-    /// Waits until a person has so many mails, and gives the newest.
+    /// Waits until a person has `count` emails, and returns the newest.
     pub async fn mail_number(&self, count: usize, person: &Person) -> Mail {
         let mails = async || Some(self.mails_to(&person.email).await).filter(|mails| mails.len() >= count);
         let mails = self.until(&format!("mail {count} to {}", person.account), mails).await;
-        assert_eq!(mails.len(), count, "no mail comes twice");
+        assert_eq!(mails.len(), count, "each email is sent once");
         mails.into_iter().next().expect("a mail")
     }
 
-    /// Runs a desk command on this stack. Its exit code and what it printed.
+    /// Runs `cargo admin` on this stack. Returns its exit code and output.
     #[must_use]
     pub fn admin(&self, arguments: &[&str]) -> (Option<i32>, String) {
         let mut command = Command::new(binary("guichet-admin"));
         let output = command.args(arguments).arg("--data").arg(self.setup.data()).output().expect("guichet-admin runs");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(said).expect("UTF-8"))
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).expect("UTF-8"))
     }
 
-    /// Imports a directory of just these lines. Its exit code and what it printed.
+    /// Imports a directory with these lines. Returns the exit code and output.
     #[must_use]
     pub fn import(&self, lines: &str) -> (Option<i32>, String) {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
@@ -264,18 +262,19 @@ impl Portal {
 }
 
 impl Portal {
-    /// What a copy of all tables, while the stack runs, and of all that it wrote gives away.
+    /// Searches the tables, while the stack runs, and everything that it wrote for secrets.
     pub(crate) fn find_leaks(&mut self) -> Vec<String> {
         let mut copies = leak_scanner::files(self.setup.data());
         copies.push(("log of the stack itself".into(), self.log.lock().expect("the log").clone().into_bytes()));
         if matches!(self.process.try_wait(), Ok(None)) {
-            copies.extend(self.tables_copied());
+            copies.extend(self.copy_tables());
         }
         leak_scanner::find_leaks(self.setup.data(), &copies)
     }
 
-    /// All items, each table as JSON. On a thread of its own: this one may be in the middle of a story.
-    fn tables_copied(&self) -> Vec<(String, Vec<u8>)> {
+    /// All items, as one JSON text per table. Runs on a thread of its own, because the current one may already run a
+    /// test's runtime.
+    fn copy_tables(&self) -> Vec<(String, Vec<u8>)> {
         let tables = self.stack()["tables"].as_object().expect("tables").clone();
         let copy = async || {
             let mut copies = Vec::new();
@@ -292,47 +291,47 @@ impl Portal {
 
 impl Drop for Portal {
     fn drop(&mut self) {
-        // A story that failed says why by itself.
-        let told = if std::thread::panicking() { Vec::new() } else { self.find_leaks() };
+        // A failed test has its own message.
+        let leaks = if std::thread::panicking() { Vec::new() } else { self.find_leaks() };
         let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
         let _ = self.process.wait();
-        assert!(told.is_empty(), "a copy of the tables and logs gives away: {told:#?}");
+        assert!(leaks.is_empty(), "tables or logs contain secrets: {leaks:#?}");
     }
 }
 
-/// The data folders of stacks that were not dropped: the one that stories share, and those of runs that were killed.
-/// Waits for the shared one's end, which follows that of the stories.
+/// The data folders of stacks that were not dropped: the shared one, and those of killed runs. Waits until the shared
+/// stack has stopped, which happens after its test process has ended.
 #[must_use]
 pub fn process_cleanup() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(workspace().join("target/tests")).into_iter().flatten().filter_map(Result::ok);
     let folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.join(leak_scanner::MET).exists()).collect();
+        entries.map(|entry| entry.path()).filter(|path| path.join(leak_scanner::RECORD).exists()).collect();
     for folder in &folders {
-        File::open(folder.join("lock")).and_then(|lock| lock.lock()).expect("nobody uses the folder any more");
+        File::open(folder.join("lock")).and_then(|lock| lock.lock()).expect("the stack has stopped");
     }
     folders
 }
 
-/// The shared stack's folder is never dropped; a later run takes it away.
-fn forget_old_runs(folder: &Path) {
+/// Deletes folders of earlier runs, because the shared stack's is never dropped.
+fn delete_old_runs(folder: &Path) {
     let entries = std::fs::read_dir(folder).expect("the tests' folder");
     for entry in entries.filter_map(Result::ok) {
         let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
         if age.is_some_and(|age| age > Duration::from_hours(1)) {
-            // Another test of this run may have been faster.
+            // Another test of this run may have deleted it.
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// How the stories are run: `GUICHET_TEST_DYNAMODB` is the address of another engine than the embedded one, and with
-/// `GUICHET_TEST_PACKAGED` the functions are those that `cargo admin package` built.
+/// Settings of a test run: `GUICHET_TEST_DYNAMODB` is the address of a DynamoDB engine other than the embedded one.
+/// With `GUICHET_TEST_PACKAGED`, the functions are those that `cargo admin package` built.
 fn setting(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of what they test")]
+    #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the product")]
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Sends a signal to a process. One that has ended by itself meanwhile needs none.
+/// Sends a signal to a process. A process that has ended meanwhile is no error.
 pub fn signal(name: &str, pid: u32) {
     Command::new("kill")
         .args([&format!("-{name}"), &pid.to_string()])
@@ -343,11 +342,11 @@ pub fn signal(name: &str, pid: u32) {
 
 fn follow(mut messages: ChildStderr) -> Arc<Mutex<String>> {
     let log = Arc::new(Mutex::new(String::new()));
-    let kept = Arc::clone(&log);
+    let writer = Arc::clone(&log);
     std::thread::spawn(move || {
         let mut buffer = [0; 4096];
         while let Ok(read @ 1..) = messages.read(&mut buffer) {
-            kept.lock().expect("the log").push_str(&String::from_utf8_lossy(&buffer[..read]));
+            writer.lock().expect("the log").push_str(&String::from_utf8_lossy(&buffer[..read]));
         }
     });
     log
@@ -372,7 +371,7 @@ impl Process {
     }
 }
 
-/// The processes that run now, as `ps` tells.
+/// The running processes, as `ps` lists them.
 fn processes() -> Vec<Process> {
     let output = Command::new("ps").args(["-A", "-o", "pid=,ppid=,comm=,args="]).output().expect("ps runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

@@ -1,10 +1,10 @@
-//! A look into the tables, for the stories that are about them.
+//! Direct access to the tables, for tests that are about them.
 
 use crate::portal::Portal;
 use serde_json::{Value, json};
 
-/// The tables whose items have no end of their own: a person's go when the person is forgotten.
-const KEPT: [&str; 2] = ["Credentials", "Directory"];
+/// Tables whose items do not expire; `cargo admin forget` deletes them.
+const NON_EXPIRING: [&str; 2] = ["Credentials", "Directory"];
 
 impl Portal {
     /// The logical names of the template's tables.
@@ -13,21 +13,20 @@ impl Portal {
         self.stack()["tables"].as_object().expect("tables").keys().cloned().collect()
     }
 
-    /// Those whose items expire.
     #[must_use]
     pub fn expiring_tables(&self) -> Vec<String> {
         let mut tables = self.tables();
-        tables.retain(|table| !KEPT.contains(&table.as_str()));
+        tables.retain(|table| !NON_EXPIRING.contains(&table.as_str()));
         tables
     }
 
-    /// Calls DynamoDB as the desk does, with the wire's own JSON. `table` is the template's logical name.
+    /// Calls DynamoDB with the permissions of the desk. `table` is the template's logical name.
     pub async fn dynamodb(&self, operation: &str, table: &str, mut request: Value) -> Value {
         request["TableName"] = self.stack()["tables"][table].clone();
-        self.dynamodb_as_it_is(operation, request).await
+        self.dynamodb_raw(operation, request).await
     }
 
-    async fn dynamodb_as_it_is(&self, operation: &str, request: Value) -> Value {
+    async fn dynamodb_raw(&self, operation: &str, request: Value) -> Value {
         let stack = self.stack();
         let answer = reqwest::Client::new()
             .post(stack["aws"].as_str().expect("the address of the AWS services"))
@@ -62,7 +61,7 @@ impl Portal {
         }
     }
 
-    /// A new table with the items of this one, as a restore makes one. Its name.
+    /// Creates a table with the items of this one, as a restore does. Returns its name.
     pub async fn copy_of_table(&self, table: &str) -> String {
         let described = self.dynamodb("DescribeTable", table, json!({})).await["Table"].clone();
         let name = format!("{}-restored", self.stack()["tables"][table].as_str().expect("a table"));
@@ -70,16 +69,16 @@ impl Portal {
             "TableName": name, "BillingMode": "PAY_PER_REQUEST",
             "KeySchema": described["KeySchema"], "AttributeDefinitions": described["AttributeDefinitions"],
         });
-        self.dynamodb_as_it_is("CreateTable", create).await;
+        self.dynamodb_raw("CreateTable", create).await;
         for item in self.items(table).await {
-            self.dynamodb_as_it_is("PutItem", json!({ "TableName": name, "Item": item })).await;
+            self.dynamodb_raw("PutItem", json!({ "TableName": name, "Item": item })).await;
         }
         name
     }
 
-    /// Takes such a table away again.
+    /// Deletes a table, by its physical name.
     pub async fn drop_table(&self, name: &str) {
-        self.dynamodb_as_it_is("DeleteTable", json!({ "TableName": name })).await;
+        self.dynamodb_raw("DeleteTable", json!({ "TableName": name })).await;
     }
 
     /// The credentials of an account.
@@ -93,7 +92,7 @@ impl Portal {
             .clone()
     }
 
-    /// Lets the time of every link of an account run out, as an hour would.
+    /// Expires every link of an account.
     pub async fn expire_links(&self, account: &str) {
         for link in self.items("Tokens").await.iter().filter(|link| link["account"]["S"] == account) {
             let update = json!({
@@ -105,7 +104,7 @@ impl Portal {
         }
     }
 
-    /// Lets the sessions of an account rest for some minutes.
+    /// Moves the last use of an account's sessions five minutes back.
     pub async fn idle_sessions(&self, account: &str) {
         for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
             let update = json!({
@@ -117,7 +116,7 @@ impl Portal {
         }
     }
 
-    /// Lets one end of each session of an account be past: `idle_ends_at` or `ends_at`.
+    /// Sets an end of every session of an account to the past: `idle_ends_at` or `ends_at`.
     pub async fn end_sessions(&self, account: &str, end: &str) {
         for session in self.items("Sessions").await.iter().filter(|session| session["account"]["S"] == account) {
             let update = json!({
@@ -130,12 +129,12 @@ impl Portal {
         }
     }
 
-    /// Lets so much time pass for all counters that no window counts what they hold; what adds up stays.
+    /// Moves all counters past every window, so that only totals remain.
     pub async fn advance_days(&self) {
         self.advance_minutes(31 * 24 * 60).await;
     }
 
-    /// Lets time pass for all counters of failures: what they hold happened earlier than they thought.
+    /// Moves the times in all failure counters back.
     pub async fn advance_minutes(&self, minutes: i64) {
         let earlier = |number: &mut Value| {
             if let Some(text) = number["N"].as_str() {
@@ -159,13 +158,13 @@ impl Portal {
         }
     }
 
-    /// Makes as if nobody had tried or asked for anything before.
+    /// Deletes all counters and mail requests.
     pub async fn clear_limits(&self) {
         self.delete_counters("").await;
         self.leave_dedup_window().await;
     }
 
-    /// Forgets what was counted under this prefix, as if its time had run out.
+    /// Deletes the counters with this prefix, as if their windows had ended.
     pub async fn delete_counters(&self, prefix: &str) {
         for counter in self.items("Throttles").await {
             if counter["counter"]["S"].as_str().is_some_and(|name| name.starts_with(prefix)) {
@@ -175,7 +174,7 @@ impl Portal {
         }
     }
 
-    /// Lets so much time pass that the next request for a mail is a new one.
+    /// Deletes all mail requests, so that the next one is not a duplicate.
     pub async fn leave_dedup_window(&self) {
         for request in self.items("MailRequests").await {
             let key = json!({ "Key": { "account_key": request["account_key"], "request": request["request"] } });

@@ -1,4 +1,4 @@
-//! Somebody who uses the portal, over HTTP.
+//! An HTTP client of the portal.
 
 use crate::leak_scanner::Secrets;
 use crate::person::Person;
@@ -10,85 +10,81 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// Somebody at a machine of their own, who keeps their cookies.
+/// An HTTP client with its own address and cookies.
 pub struct Visitor {
     url: String,
     address: String,
     client: Client,
     cookies: Mutex<BTreeMap<String, String>>,
     patient: bool,
-    met: Secrets,
+    secrets: Secrets,
 }
 
-/// An answer, whole.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// What was asked: method, path and the headers that were given, without cookies.
+    /// The request: method, path, and headers, without cookies.
     pub asked: String,
-    /// The status.
     pub status: StatusCode,
-    /// The headers.
     pub headers: HeaderMap,
-    /// The body, as text.
     pub text: String,
 }
 
 impl Answer {
-    /// The body as JSON; null where there is none.
+    /// The body as JSON; null if it is none.
     #[must_use]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_default()
     }
 
-    /// The `code` of a refusal; empty where it is none.
+    /// The `code` of an error; empty if there is none.
     #[must_use]
     pub fn code(&self) -> String {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// A header's text; empty where it is not there.
+    /// A header's value; empty if it is missing.
     #[must_use]
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// Holds the answer to a status, and to a code where it is a refusal (else `""`).
+    /// Asserts the status and the error code (`""` for none).
     #[track_caller]
-    #[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "it is called for what it holds")]
+    #[expect(clippy::must_use_candidate, clippy::return_self_not_must_use, reason = "called for its assertion")]
     pub fn expect(self, status: u16, code: &str) -> Self {
-        assert!(self.status == status && self.code() == code, "{status} {code:?} is expected: {self:#?}");
+        assert!(self.status == status && self.code() == code, "expected {status} {code:?}: {self:#?}");
         self
     }
 }
 
 impl Visitor {
-    pub(crate) fn new(url: &str, address: &str, met: Secrets) -> Self {
+    pub(crate) fn new(url: &str, address: &str, secrets: Secrets) -> Self {
         let client = Client::builder().local_address(address.parse::<std::net::IpAddr>().ok()).no_proxy();
-        // Cookies are kept here: a jar that follows the letter would not send a Secure one to http://localhost.
+        // Cookies are stored here, because a standard cookie jar does not send Secure cookies to http://localhost.
         let client = client.redirect(reqwest::redirect::Policy::none()).build().expect("an HTTP client");
-        // By number, since the client's own address is of IPv4.
+        // `localhost` may resolve to IPv6, but the client's own address is IPv4.
         let url = url.replace("localhost", "127.0.0.1");
-        Self { url, address: address.to_owned(), client, cookies: Mutex::default(), patient: false, met }
+        Self { url, address: address.to_owned(), client, cookies: Mutex::default(), patient: false, secrets }
     }
 
-    /// Somebody who comes back where the portal is too busy.
+    /// Makes the client retry after a 503.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { patient: true, ..self }
     }
 
-    /// Somebody at another machine behind the same address.
+    /// Another client at the same address, without cookies.
     #[must_use]
     pub fn beside(&self) -> Self {
         self.at(&self.url)
     }
 
-    /// The same address before another door.
+    /// A client at the same address that sends to another URL.
     pub(crate) fn at(&self, url: &str) -> Self {
-        Self::new(url, &self.address, self.met.clone())
+        Self::new(url, &self.address, self.secrets.clone())
     }
 
-    /// Sends a request as it is, with the cookies kept so far, and keeps those it sets.
+    /// Sends a request with the stored cookies, and stores those that the response sets.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
         let body = body.into();
         let mut answer = self.send_once(method, path, headers, body.clone()).await;
@@ -96,7 +92,7 @@ impl Visitor {
             if !self.patient || answer.status != 503 {
                 break;
             }
-            // The gateway's own says no time: too many wait for a function.
+            // The gateway's own 503 has no `Retry-After`.
             tokio::time::sleep(Duration::from_secs(answer.header("retry-after").parse().unwrap_or(5))).await;
             answer = self.send_once(method, path, headers, body.clone()).await;
         }
@@ -105,7 +101,7 @@ impl Visitor {
 
     async fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
         let method: Method = method.parse().expect("a method");
-        self.met.passwords(&body);
+        self.secrets.record_passwords(&body);
         let asked = format!("{method} {path} {headers:?}");
         let mut request = self.client.request(method, format!("{}{path}", self.url)).body(body);
         let cookies: Vec<_> = self.cookies.lock().expect("cookies").iter().map(|(k, v)| format!("{k}={v}")).collect();
@@ -118,12 +114,12 @@ impl Visitor {
         }
         let start = Instant::now();
         let answer = request.send().await.expect("the portal answers");
-        self.met.waited(start.elapsed());
+        self.secrets.record_duration(start.elapsed());
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.keep_cookies(&headers);
         let answer = Answer { asked, status, headers, text: answer.text().await.expect("a body") };
         if let Some(bearer) = answer.json()["token"].as_str() {
-            self.met.ticket(bearer);
+            self.secrets.record_session_token(bearer);
         }
         answer
     }
@@ -135,48 +131,44 @@ impl Visitor {
             if set.contains("Max-Age=0") {
                 cookies.remove(name);
             } else {
-                self.met.ticket(value);
+                self.secrets.record_session_token(value);
                 cookies.insert(name.to_owned(), value.to_owned());
             }
         }
     }
 
-    /// A cookie that is kept.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<String> {
         self.cookies.lock().expect("cookies").get(name).cloned()
     }
 
-    /// The device cookies that are kept, as pairs of name and value.
+    /// The stored device cookies, as pairs of name and value.
     #[must_use]
     pub fn devices(&self) -> Vec<(String, String)> {
         let cookies = self.cookies.lock().expect("cookies").clone();
         cookies.into_iter().filter(|(name, _)| name.starts_with("__Host-device-")).collect()
     }
 
-    /// Takes the machine elsewhere: the same cookies, from there.
+    /// Copies the cookies to a client at another address, as if the machine had moved.
     #[must_use]
     pub fn with_cookies_of(&self, elsewhere: Self) -> Self {
         elsewhere.cookies.lock().expect("cookies").clone_from(&self.cookies.lock().expect("cookies"));
         elsewhere
     }
 
-    /// Puts a cookie there, as a thief would.
+    /// Sets a cookie, as a thief would.
     pub fn set_cookie(&self, name: &str, value: &str) {
         self.cookies.lock().expect("cookies").insert(name.to_owned(), value.to_owned());
     }
 
-    /// Reads a page or a route.
     pub async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
 
-    /// Deletes.
     pub async fn delete(&self, path: &str) -> Answer {
         self.send("DELETE", path, &[], "").await
     }
 
-    /// Posts JSON.
     pub async fn post(&self, path: &str, body: Value) -> Answer {
         self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
     }
@@ -191,28 +183,28 @@ impl Visitor {
         self.post("/api/request-reset", json!({ "account": account })).await
     }
 
-    /// Opens the page behind a link, which asks what it is good for.
+    /// Checks a link, as its page does.
     pub async fn check(&self, token: &str) -> Answer {
         self.post("/api/reset/check", json!({ "token": token })).await
     }
 
-    /// *Changer mon mot de passe*, twice the same.
+    /// *Changer mon mot de passe*, with an equal confirmation.
     pub async fn reset(&self, token: &str, password: &str) -> Answer {
         self.post("/api/reset", json!({ "token": token, "password": password, "confirmation": password })).await
     }
 
-    /// Signs in, not to be remembered.
+    /// Signs in without a remember option.
     pub async fn sign_in(&self, account: &str, password: &str) -> Answer {
         self.post("/api/login", json!({ "account": account, "password": password })).await
     }
 
-    /// Goes the whole way of somebody who is new: asks, reads the mail, sets this password, gets the notice. The mail's
+    /// Registers a new person: requests a link, sets the password with it, and waits for the notice. Returns the link's
     /// token.
     pub async fn become_a_user(&self, portal: &Portal, person: &Person, password: &str) -> String {
         self.register(&person.account).await.expect(202, "");
         let mail = portal.mail_number(1, person).await;
         self.reset(mail.token(), password).await.expect(204, "");
-        // Mails overtake each other: what is asked for next comes after this one only if this one is there.
+        // Emails may overtake each other, so later ones are only in order once this one has arrived.
         portal.mail_number(2, person).await;
         mail.token().to_owned()
     }

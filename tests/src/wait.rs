@@ -1,27 +1,25 @@
-//! Waiting for what comes.
+//! Polling.
 
 use crate::Portal;
 use std::time::{Duration, Instant};
 
-/// A mail takes less than a second by the bell, a minute by the sweep, and three where a fault came in between (promise
-/// 6 of `.github/ASSURANCE.md`). All else that is waited for takes less.
-const PATIENCE: Duration = Duration::from_mins(3);
-/// Between two looks.
-const PAUSE: Duration = Duration::from_millis(50);
+/// The longest wait is for an email after a fault, which takes up to three minutes (promise 6 of `.github/ASSURANCE.md`).
+const TIMEOUT: Duration = Duration::from_mins(3);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 impl Portal {
-    /// Looks until there is what is looked for, and gives it; `what` says what that is, where it does not come.
-    pub async fn until<T, Looking>(&self, what: &str, mut look: impl FnMut() -> Looking) -> T
+    /// Polls until `poll` returns a value. `description` names the expected event in the message of a timeout.
+    pub async fn until<T, Polling>(&self, description: &str, mut poll: impl FnMut() -> Polling) -> T
     where
-        Looking: Future<Output = Option<T>>,
+        Polling: Future<Output = Option<T>>,
     {
         let start = Instant::now();
         loop {
-            if let Some(found) = look().await {
-                return found;
+            if let Some(value) = poll().await {
+                return value;
             }
-            assert!(start.elapsed() < PATIENCE, "{what}: not within {PATIENCE:?}\n{}", self.log());
-            tokio::time::sleep(PAUSE).await;
+            assert!(start.elapsed() < TIMEOUT, "{description}: not within {TIMEOUT:?}\n{}", self.log());
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
