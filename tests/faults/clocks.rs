@@ -1,4 +1,4 @@
-//! Clocks that are wrong, and instances that slept.
+//! Clock skew and frozen instances.
 
 use crate::faults;
 use futures_util::future::join_all;
@@ -10,8 +10,8 @@ faults! {
     "F-42" "an instance is frozen for an hour while keys rotate" "I8" frozen_during_rotation;
 }
 
-/// A link that nobody was mailed.
-const FORGED: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+/// A well-formed token that was never issued.
+const UNISSUED_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 const FUNCTIONS: [&str; 7] = ["register", "request-reset", "mailer", "reset", "login", "session", "password"];
 
 async fn clock_skew(scenario: &mut FaultScenario) {
@@ -29,21 +29,21 @@ async fn clock_skew(scenario: &mut FaultScenario) {
     ] {
         scenario.portal.move_clock(function, seconds);
         let (person, visitor) = scenario.user().await;
-        // Who is not to be remembered is asked anew after an hour, by whichever clock.
+        // A session without a remember option would expire within the hour of skew.
         let form = json!({ "account": person.account, "password": "oie7", "remember": "me" });
         visitor.post("/api/login", form).await.expect(200, "");
         visitor.get("/api/session").await.expect(200, "");
         scenario.portal.move_clock(function, 0);
         visitor.get("/api/session").await.expect(200, "");
     }
-    // What was asked for an hour ago is not mailed any more, and that is told.
+    // An hour-old request expires.
     scenario.portal.move_clock("register", -3600);
     let person = scenario.asks().await;
     scenario.ends(&person, "expired");
     scenario.portal.move_clock("register", 0);
     scenario.drain().await;
 
-    // All of them on the other side of 2^31 seconds.
+    // All clocks after 2^31 seconds.
     let now = i64::try_from(std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs()).expect("seconds");
     for function in FUNCTIONS {
         scenario.portal.move_clock(function, (1 << 31) - now + 100);
@@ -57,30 +57,30 @@ async fn clock_skew(scenario: &mut FaultScenario) {
     }
     scenario.forget(&person);
     scenario.delete_items_expired_before(1 << 31).await;
-    // A key that an instance read by such a clock is not kept until then.
+    // An instance does not cache a key that it read in 2038 until then.
     scenario.portal.rotate("EdgeSecret");
     let visitors: Vec<_> = (0..6).map(|_| scenario.portal.visitor()).collect();
-    for told in join_all(visitors.iter().map(|visitor| visitor.check(FORGED))).await {
-        told.expect(404, "link-unknown");
+    for response in join_all(visitors.iter().map(|visitor| visitor.check(UNISSUED_TOKEN))).await {
+        response.expect(404, "link-unknown");
     }
 
-    let refused =
+    let rejection =
         json!({ "error": { "status": 400, "kind": "InvalidSignatureException", "message": "Signature expired" } });
-    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": refused }]));
-    let told = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
-    told.expect(503, "unavailable");
+    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": rejection }]));
+    let response = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    response.expect(503, "unavailable");
     scenario.clear_faults();
 }
 
 async fn frozen_during_rotation(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    let asleep = scenario.portal.pids_of("login");
-    for pid in &asleep {
+    let frozen = scenario.portal.pids_of("login");
+    for pid in &frozen {
         signal("STOP", *pid);
     }
     scenario.portal.rotate("PepperSecret");
-    // Somebody signed in elsewhere meanwhile: the hash is of the new key, and the old one is retired.
+    // Meanwhile a password is hashed with the new key, and the old key is retired.
     scenario.portal.renew("reset").await;
     let other = scenario.asks().await;
     let link = scenario.link(&other).await;
@@ -88,11 +88,11 @@ async fn frozen_during_rotation(scenario: &mut FaultScenario) {
     scenario.set_password(&other);
     scenario.portal.retire_previous("PepperSecret");
     scenario.portal.move_clock("login", 3600);
-    for pid in &asleep {
+    for pid in &frozen {
         signal("CONT", *pid);
     }
     scenario.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
-    // With a hash of the retired key nobody is in, and nobody is told to be wrong.
+    // A hash with the retired key is neither accepted nor called wrong.
     scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
     scenario.portal.move_clock("login", 0);
 }

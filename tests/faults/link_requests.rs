@@ -1,4 +1,4 @@
-//! The doors at which links are asked for.
+//! Requests for a link.
 
 use crate::faults;
 use guichet_tests::{FaultScenario, Person};
@@ -52,7 +52,7 @@ async fn hot_partition(scenario: &mut FaultScenario) {
     for password in ["faux1", "oie7"] {
         scenario.portal.untrusted_visitor().sign_in(&person.account, password).await.expect(503, "unavailable");
     }
-    // On a known device and on a managed network they are in all the same.
+    // Known devices and managed networks can still sign in.
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
@@ -73,14 +73,14 @@ async fn queue_flood(scenario: &mut FaultScenario) {
         let items: Vec<_> = batch.iter().copied().map(junk).collect();
         scenario.portal.dynamodb("BatchWriteItem", "MailRequests", json!({ "RequestItems": { &table: items } })).await;
     }
-    let asked = std::time::Instant::now();
+    let start = std::time::Instant::now();
     let person = Person::new();
     scenario.portal.untrusted_visitor().register(&person.account).await.expect(202, "");
     scenario.expects(&person);
     scenario.portal.mail_number(1, &person).await;
-    assert!(asked.elapsed().as_secs() < 60, "the mail took {:?}", asked.elapsed());
+    assert!(start.elapsed().as_secs() < 60, "the mail took {:?}", start.elapsed());
     while !scenario.in_progress().await.is_empty() {
-        assert!(asked.elapsed().as_secs() < 180, "the flood takes too long");
+        assert!(start.elapsed().as_secs() < 180, "the flood takes too long");
         scenario.portal.sweep().await;
     }
 }

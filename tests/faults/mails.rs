@@ -1,12 +1,12 @@
-//! SES: slow, silent, refusing, or telling late.
+//! Failures of SES.
 
 use crate::faults;
 use guichet_tests::{FaultScenario, Person};
 use serde_json::json;
 use std::time::Duration;
 
-/// The local stack closes SES's port, and opens it again, within so long of being told.
-const SES_CLOSES: Duration = Duration::from_millis(300);
+/// The local stack closes and reopens SES's port within this time.
+const PORT_SWITCH_TIME: Duration = Duration::from_millis(300);
 
 faults! {
     "F-01" "SES throttles (429, sending rate exceeded) for a while" "I1 I2 I11 I12" ses_rate_throttling;
@@ -29,9 +29,9 @@ async fn ses_rate_throttling(scenario: &mut FaultScenario) {
         scenario.advance_clock(65).await;
     }
     for person in people {
-        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "SES took nothing");
+        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "nothing was sent");
         let request = scenario.request_of(&person).await;
-        assert_eq!(request["attempts"]["N"], "0", "what was not taken, for sure, costs no attempt: {request}");
+        assert_eq!(request["attempts"]["N"], "0", "a certain refusal costs no attempt: {request}");
     }
 }
 
@@ -41,7 +41,7 @@ async fn ses_quota_until_expiry(scenario: &mut FaultScenario) {
     let early = scenario.asks().await;
     scenario.alike(&early, async |visitor, account| visitor.register(account).await).await.expect(202, "");
     scenario.advance_clock(3700).await;
-    // The mailer's clock is an hour ahead of the door's, so that what is asked for now is as old at once.
+    // The mailer's clock is an hour ahead, so a new request is an hour old for it.
     let late = scenario.asks().await;
     scenario.ends(&early, "expired");
     scenario.ends(&late, "expired");
@@ -70,7 +70,7 @@ async fn ses_server_errors_backoff(scenario: &mut FaultScenario) {
 
 async fn ses_unreachable(scenario: &mut FaultScenario) {
     scenario.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
-    tokio::time::sleep(SES_CLOSES).await;
+    tokio::time::sleep(PORT_SWITCH_TIME).await;
     let person = scenario.asks().await;
     for _ in 0..5 {
         scenario.advance_clock(65).await;
@@ -78,15 +78,15 @@ async fn ses_unreachable(scenario: &mut FaultScenario) {
     let request = scenario.request_of(&person).await;
     assert_eq!((&request["status"]["S"], &request["attempts"]["N"]), (&json!("pending"), &json!("0")), "{request}");
     scenario.clear_faults();
-    tokio::time::sleep(SES_CLOSES).await;
+    tokio::time::sleep(PORT_SWITCH_TIME).await;
 }
 
-fn silent(mode: &str, nth: &[u32]) -> serde_json::Value {
+fn without_response(mode: &str, nth: &[u32]) -> serde_json::Value {
     json!([{ "service": "ses", "nth": nth, "mode": mode }, { "service": "events", "mode": "drop" }])
 }
 
 async fn ses_answer_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&silent("drop-after", &[1]));
+    scenario.portal.fail(&without_response("drop-after", &[1]));
     let person = scenario.asks().await;
     scenario.ambiguous(&person, 1);
     scenario.drain().await;
@@ -94,7 +94,7 @@ async fn ses_answer_lost(scenario: &mut FaultScenario) {
 }
 
 async fn ses_every_answer_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&silent("drop-after", &[]));
+    scenario.portal.fail(&without_response("drop-after", &[]));
     let person = scenario.asks().await;
     scenario.ambiguous(&person, 2);
     scenario.ends(&person, "failed");
@@ -109,7 +109,7 @@ async fn ses_timeout(scenario: &mut FaultScenario) {
     scenario.ambiguous(&person, 1);
     scenario.drain().await;
     let log = std::fs::read_to_string(scenario.portal.setup().data().join("logs/mailer.log")).expect("a log");
-    assert!(log.contains("imeout"), "the mailer does not wait for it");
+    assert!(log.contains("imeout"), "the mailer gave up waiting");
 }
 
 async fn ses_permanent_rejection(scenario: &mut FaultScenario) {
@@ -157,20 +157,20 @@ async fn bounce_and_complaint(scenario: &mut FaultScenario) {
 }
 
 async fn delivery_events_lost_and_reordered(scenario: &mut FaultScenario) {
-    // Lost: what SES took is `sent`, and stays so.
+    // Lost events: the status stays `sent`.
     scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
     let lost = scenario.asks().await;
     scenario.drain().await;
     assert_eq!(scenario.request_of(&lost).await["status"]["S"], "sent");
-    // Doubled; and the first told after the second.
+    // Duplicated events, and events out of order.
     scenario.portal.fail(&json!([{ "service": "events", "mode": { "duplicate": 4 } }]));
-    let doubled = scenario.asks().await;
-    scenario.wait_for_status(&doubled, "delivered").await;
+    let duplicated = scenario.asks().await;
+    scenario.wait_for_status(&duplicated, "delivered").await;
     scenario.portal.fail(&json!([{ "service": "events", "operation": "Send", "mode": { "delay": 700 } }]));
     let late = scenario.asks().await;
     scenario.wait_for_status(&late, "delivered").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
-    for person in [&doubled, &late] {
+    for person in [&duplicated, &late] {
         assert_eq!(scenario.request_of(person).await["status"]["S"], "delivered");
     }
 }

@@ -1,7 +1,7 @@
-//! The faults that the portal survives. Each is played at the wire before the real functions; then all invariants are
-//! checked (`tests/src/invariants.rs`), and what was seen is written to `tests/FAULTS.md`.
+//! Fault injection: each fault is injected into a running stack, then all invariants are checked
+//! (`tests/src/invariants.rs`). The results are written to `tests/FAULTS.md`.
 
-#![expect(clippy::expect_used, reason = "what is unwrapped here is held by the test")]
+#![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
 
 mod clocks;
 mod link_requests;
@@ -22,18 +22,18 @@ use std::sync::Mutex;
 struct Fault {
     id: &'static str,
     title: &'static str,
-    /// The invariants that the fault strains most.
+    /// The invariants that the fault endangers most.
     invariants: &'static str,
     name: &'static str,
     run: for<'a> fn(&'a mut FaultScenario) -> BoxFuture<'a, ()>,
 }
 
-/// Asserts the gateway's answer for a function that died.
+/// Asserts the gateway's response for a killed function.
 fn assert_gateway_500(answer: &Answer) {
     assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (500, ""), "{answer:?}");
 }
 
-/// The list of a file's faults.
+/// Defines the faults of a module.
 macro_rules! faults {
     ($($id:literal $title:literal $invariants:literal $run:ident;)*) => {
         pub(crate) const FAULTS: &[crate::Fault] = &[$(crate::Fault {
@@ -45,8 +45,7 @@ macro_rules! faults {
 }
 use faults;
 
-/// Idle stacks.
-static FREE: Mutex<Vec<Portal>> = Mutex::new(Vec::new());
+static IDLE_STACKS: Mutex<Vec<Portal>> = Mutex::new(Vec::new());
 /// Whether each fault passed.
 static RESULTS: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
 
@@ -71,14 +70,14 @@ fn run(fault: &Fault) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let free = FREE.lock().expect("the stacks").pop();
-            let mut scenario = match free {
+            let idle = IDLE_STACKS.lock().expect("the stacks").pop();
+            let mut scenario = match idle {
                 Some(portal) => FaultScenario::on(portal).await,
                 None => FaultScenario::new().await,
             };
             (fault.run)(&mut scenario).await;
             scenario.assert_invariants().await;
-            FREE.lock().expect("the stacks").extend(scenario.leave().await);
+            IDLE_STACKS.lock().expect("the stacks").extend(scenario.leave().await);
         });
     }));
     RESULTS.lock().expect("results").insert(fault.id, result.is_ok());
@@ -88,7 +87,7 @@ fn run(fault: &Fault) -> Result<(), Failed> {
 fn table() -> String {
     let mut table = "# Faults\n\nWritten by `cargo test --test faults`. Each fault is injected between the real functions and what they call; after it ends, all\n\
         thirteen invariants are checked through the tables, the mailbox, and the API (`tests/src/invariants.rs`). The column names\n\
-        those that the fault strains most.\n\n| fault | what happens | result | invariants | test |\n|---|---|---|---|---|\n".to_owned();
+        those that the fault endangers most.\n\n| fault | what happens | result | invariants | test |\n|---|---|---|---|---|\n".to_owned();
     let results = RESULTS.lock().expect("results");
     for fault in all() {
         let result = match results.get(fault.id) {
@@ -121,10 +120,10 @@ fn main() {
     let is_complete = arguments.filter.is_none() && arguments.skip.is_empty() && !arguments.list;
     let conclusion = libtest_mimic::run(&arguments, trials.collect());
     // Dropping a stack searches its files for leaked secrets.
-    let ended = catch_unwind(|| FREE.lock().expect("the stacks").clear()).is_ok();
+    let has_no_leak = catch_unwind(|| IDLE_STACKS.lock().expect("the stacks").clear()).is_ok();
     if is_complete {
         std::fs::write(workspace().join("tests/FAULTS.md"), table()).expect("the table is written");
     }
-    assert!(ended, "a stack leaks a secret");
+    assert!(has_no_leak, "a stack leaks a secret");
     conclusion.exit();
 }

@@ -1,4 +1,4 @@
-//! The way from the link to the new password.
+//! Setting a password with a link.
 
 use crate::{assert_gateway_500, faults};
 use guichet_tests::{FaultScenario, Person};
@@ -15,14 +15,14 @@ faults! {
 }
 
 async fn token_write_answer_lost(scenario: &mut FaultScenario) {
-    let tokens = scenario.portal.stack()["tables"]["Tokens"].clone();
+    let table = scenario.portal.stack()["tables"]["Tokens"].clone();
     for (nth, links) in [(json!([1]), 1), (json!([1, 2, 3]), 2)] {
-        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": tokens, "nth": nth, "mode": "drop-after" }]));
+        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": table, "nth": nth, "mode": "drop-after" }]));
         let person = scenario.asks().await;
         scenario.drain().await;
-        let made = scenario.portal.items("Tokens").await;
-        let made = made.iter().filter(|link| link["account"]["S"] == person.account.as_str());
-        assert_eq!(made.count(), links, "one for each attempt, not for each try");
+        let tokens = scenario.portal.items("Tokens").await;
+        let of_person = tokens.iter().filter(|link| link["account"]["S"] == person.account.as_str());
+        assert_eq!(of_person.count(), links, "one per attempt of the mailer, not per retry of the SDK");
         assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1);
     }
 }
@@ -113,7 +113,7 @@ async fn ttl_deletes_early(scenario: &mut FaultScenario) {
     owner.post("/api/password", change).await.expect(401, "not-signed-in");
 }
 
-/// Takes away what a table has of a person.
+/// Deletes a person's items from a table.
 async fn delete(scenario: &FaultScenario, table: &str, person: &Person, keys: &[&str]) {
     for item in scenario.portal.items(table).await.iter().filter(|item| item["account"]["S"] == person.account.as_str())
     {

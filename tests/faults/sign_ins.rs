@@ -1,4 +1,4 @@
-//! Signing in while what counts, keeps or proves fails.
+//! Sign-ins while counters, sessions, or keys are unavailable.
 
 use crate::{assert_gateway_500, faults};
 use guichet_tests::{FaultScenario, Person, Visitor};
@@ -20,22 +20,22 @@ async fn attempt_not_counted_fails_closed(scenario: &mut FaultScenario) {
     for mode in ["throttle", "500", "drop-before"] {
         let rule = |operation: &str| json!({ "service": "dynamodb", "operation": operation, "match": throttles, "mode": mode });
         scenario.portal.fail(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
-        // Whoever looked at a password would not come back from it.
+        // The function would panic after verifying a password.
         scenario.portal.set_failpoint("login.after_verify", "panic");
         let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
         answer.expect(503, "unavailable");
         scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
-        assert!(!scenario.portal.has_failpoint("login.after_verify"), "{mode}: no password is looked at");
+        assert!(!scenario.portal.has_failpoint("login.after_verify"), "{mode}: no password is verified");
     }
     scenario.portal.clear_failpoints();
 }
 
 async fn failures_of(scenario: &FaultScenario, visitor: &Visitor, person: &Person) -> usize {
-    // What is left of the five tells what was counted.
+    // The remaining attempts of the five show how many were counted.
     let mut left = 0;
     while visitor.sign_in(&person.account, "faux1").await.status == 401 {
         left += 1;
-        assert!(left <= 5, "no more than five attempts are looked at: {}", scenario.portal.log());
+        assert!(left <= 5, "no more than five attempts are verified: {}", scenario.portal.log());
     }
     5 - left
 }
@@ -77,7 +77,7 @@ async fn session_answer_lost(scenario: &mut FaultScenario) {
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let open = visitor.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().map_or(0, Vec::len);
-    assert!(open >= 2, "the one that nobody holds can be seen, and ended");
+    assert!(open >= 2, "the session whose token was lost is listed and can be ended");
     visitor.delete("/api/sessions").await.expect(204, "");
 }
 
@@ -107,13 +107,13 @@ async fn pepper_unavailable(scenario: &mut FaultScenario) {
         if cold {
             scenario.portal.renew("login").await;
         } else {
-            // A ring is read again after five minutes.
+            // A key is fetched again after five minutes.
             scenario.clear_faults();
             scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
             scenario.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
             scenario.portal.move_clock("login", 301);
         }
-        // What it holds may be a retired key, or none at all: nobody is let in by less than the pepper.
+        // The cached key may be retired, so it must not be used.
         let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
         answer.expect(503, "unavailable");
         owner.get("/api/session").await.expect(200, "");
@@ -131,7 +131,7 @@ async fn rotation_in_flight(scenario: &mut FaultScenario) {
     let link = scenario.link(&other).await;
     scenario.portal.rotate("PepperSecret");
     scenario.portal.rotate("EdgeSecret");
-    // Some instances know the new keys, others the old.
+    // Some instances have cached the new keys, others the old.
     scenario.portal.renew("login").await;
     owner.get("/api/session").await.expect(200, "");
     owner.sign_in(&person.account, "oie7").await.expect(200, "");

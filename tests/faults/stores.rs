@@ -1,4 +1,4 @@
-//! The tables: failing under the mailer, swept late, restored, and half imported.
+//! Table outages, TTL, restores, and interrupted imports.
 
 use crate::faults;
 use guichet_tests::{FaultScenario, Person};
@@ -24,8 +24,8 @@ async fn directory_unreadable(scenario: &mut FaultScenario) {
             scenario.advance_clock(65).await;
         }
         let request = scenario.request_of(&person).await;
-        let stands = (&request["status"]["S"], &request["attempts"]["N"]);
-        assert_eq!(stands, (&json!("pending"), &json!("0")), "an error is not nobody: {request}");
+        let state = (&request["status"]["S"], &request["attempts"]["N"]);
+        assert_eq!(state, (&json!("pending"), &json!("0")), "an error does not end the request: {request}");
     }
 }
 
@@ -40,24 +40,24 @@ async fn ttl_deletes_late(scenario: &mut FaultScenario) {
     scenario.ends(&other, "delivered");
     scenario.portal.end_sessions(&person.account, "idle_ends_at").await;
     visitor.get("/api/session").await.expect(401, "not-signed-in");
-    // A device of half a year ago is a stranger's.
+    // An expired device is unknown.
     for device in scenario.portal.items("Devices").await {
         let key = json!({ "account": device["account"], "cookie_hash": device["cookie_hash"] });
         let update = json!({ "Key": key, "UpdateExpression": "SET issued_at = :then", "ExpressionAttributeValues": { ":then": { "N": "1000000000" } } });
         scenario.portal.dynamodb("UpdateItem", "Devices", update).await;
     }
-    let outside = visitor.with_cookies_of(scenario.portal.untrusted_visitor());
+    let elsewhere = visitor.with_cookies_of(scenario.portal.untrusted_visitor());
     for _ in 0..5 {
-        outside.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        elsewhere.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
-    outside.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
-    // What was counted days ago counts no more, though it is there.
+    elsewhere.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
+    // Failures outside every window no longer count, although the item exists.
     scenario.portal.advance_days().await;
-    outside.sign_in(&person.account, "oie7").await.expect(200, "");
+    elsewhere.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
 async fn expiry_in_wrong_unit(scenario: &mut FaultScenario) {
-    // The checker looks at the expiry of every item; here every kind of item has just been written.
+    // The invariants check the TTL of every item; here an item of every kind has just been written.
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -80,18 +80,18 @@ async fn credentials_restored(scenario: &mut FaultScenario) {
     let mail = scenario.portal.mail_number(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
     scenario.portal.mail_number(4, &person).await;
-    let since = scenario.portal.visitor();
-    since.sign_in(&person.account, "abc2").await.expect(200, "");
-    let (code, said) = scenario.portal.admin(&["restore", "Credentials", "--from", &restored]);
-    assert_eq!(code, Some(0), "{said}");
+    let later_session = scenario.portal.visitor();
+    later_session.sign_in(&person.account, "abc2").await.expect(200, "");
+    let (code, output) = scenario.portal.admin(&["restore", "Credentials", "--from", &restored]);
+    assert_eq!(code, Some(0), "{output}");
     scenario.portal.drop_table(&restored).await;
-    for visitor in [&visitor, &since] {
+    for visitor in [&visitor, &later_session] {
         visitor.get("/api/session").await.expect(401, "not-signed-in");
     }
     visitor.check(mail.token()).await.expect(404, "link-unknown");
     scenario.portal.visitor().sign_in(&person.account, "abc2").await.expect(401, "invalid-credentials");
     scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-    // The versions of before are not those of now: that is what a restore is.
+    // A restore changes the versions, so the invariants do not apply to this account.
     scenario.forget(&person);
     scenario.spoil();
 }
@@ -101,10 +101,10 @@ async fn ses_and_dynamodb_down(scenario: &mut FaultScenario) {
     let early = scenario.asks().await;
     scenario.portal.fail(&json!([{ "service": "ses", "mode": "503" }, { "service": "dynamodb", "mode": "throttle" }]));
     let late = Person::new();
-    let told = scenario.alike(&late, async |visitor, account| visitor.register(account).await).await;
-    told.expect(503, "unavailable");
-    let told = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
-    told.expect(503, "unavailable");
+    let response = scenario.alike(&late, async |visitor, account| visitor.register(account).await).await;
+    response.expect(503, "unavailable");
+    let response = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    response.expect(503, "unavailable");
     for _ in 0..3 {
         scenario.advance_clock(65).await;
     }
@@ -115,28 +115,28 @@ async fn ses_and_dynamodb_down(scenario: &mut FaultScenario) {
 }
 
 async fn import_interrupted(scenario: &mut FaultScenario) {
-    // Of 60 newcomers the second batch of entries cannot be written; the credentials are there already.
+    // The second batch of 60 new entries cannot be written; their credentials exist already.
     let lines: String = (0..60).map(|n| format!("moitie{n},moitie{n}@sante.example,Zoé,Moitié,fr,oui\n")).collect();
     let directory = scenario.portal.stack()["tables"]["Directory"].clone();
     scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "BatchWriteItem", "match": directory, "nth": [2, 3, 4, 5, 6, 7, 8, 9], "mode": "500" }]));
-    let (code, said) = scenario.portal.import(&lines);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, output) = scenario.portal.import(&lines);
+    assert_eq!(code, Some(1), "{output}");
     scenario.clear_faults();
-    let (code, said) = scenario.portal.import(&lines);
-    assert_eq!(code, Some(0), "{said}");
-    let (_, said) = scenario.portal.import(&lines);
-    assert!(said.contains("0 added, 0 changed, 60 unchanged"), "{said}");
+    let (code, output) = scenario.portal.import(&lines);
+    assert_eq!(code, Some(0), "{output}");
+    let (_, output) = scenario.portal.import(&lines);
+    assert!(output.contains("0 added, 0 changed, 60 unchanged"), "{output}");
 
-    // In the middle of a flow the account goes, and another takes over the mailbox.
+    // During a reset the account is deactivated and another one takes over the mailbox.
     let person = scenario.asks().await;
     let link = scenario.link(&person).await;
     let renamed = Person { account: format!("neuf-{}", person.account), ..person.clone() };
-    let (_, said) = scenario.portal.import(&renamed.line(true));
-    assert!(said.contains("1 added"), "{said}");
+    let (_, output) = scenario.portal.import(&renamed.line(true));
+    assert!(output.contains("1 added"), "{output}");
     scenario.portal.visitor().request_reset(&renamed.account).await.expect(202, "");
     scenario.wait_for_status(&renamed, "shared-mailbox").await;
-    let (_, said) = scenario.portal.import(&(person.line(false) + &renamed.line(true)));
-    assert!(said.contains("2 changed"), "{said}");
+    let (_, output) = scenario.portal.import(&(person.line(false) + &renamed.line(true)));
+    assert!(output.contains("2 changed"), "{output}");
     scenario.portal.visitor().check(&link).await.expect(410, "link-used");
     scenario.portal.visitor().reset(&link, "oie7").await.expect(410, "link-used");
     scenario.forget(&person);

@@ -1,4 +1,4 @@
-//! The bell: doubled, lost, late, out of order; and mailers that die at their work.
+//! Stream events that are duplicated, lost, late, or malformed, and mailers that are killed.
 
 use crate::faults;
 use guichet_tests::{FaultScenario, Person};
@@ -21,25 +21,29 @@ faults! {
     "F-48" "Lambda starts no mailer" "I1 I13" no_mailer;
 }
 
-fn bell(mode: &Value) -> Value {
+fn stream_fault(mode: &Value) -> Value {
     json!([{ "service": "event-source-mapping", "mode": mode }])
 }
 
-/// The event that rings for a request.
+/// The stream event of a request.
 fn record(request: &Value, name: &str) -> Value {
     let keys = json!({ "account_key": request["account_key"], "request": request["request"] });
     json!({ "Records": [{ "eventName": name, "eventSource": "aws:dynamodb", "dynamodb": { "Keys": keys } }] })
 }
 
 async fn stream_event_duplicated(scenario: &mut FaultScenario) {
-    for more in [1, 9] {
-        scenario.portal.fail(&bell(&json!({ "duplicate": more })));
+    for duplicates in [1, 9] {
+        scenario.portal.fail(&stream_fault(&json!({ "duplicate": duplicates })));
         let person = scenario.asks().await;
         scenario.link(&person).await;
         scenario.drain().await;
         let event = record(&scenario.request_of(&person).await, "INSERT");
         scenario.portal.invoke("mailer", &event).await.expect("an answer");
-        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "however often the bell rings, one mail");
+        assert_eq!(
+            scenario.portal.mails_to(&person.email).await.len(),
+            1,
+            "one email, however often the event is delivered"
+        );
     }
     scenario.advance_clock(3600).await;
     for request in scenario.portal.items("MailRequests").await {
@@ -48,26 +52,26 @@ async fn stream_event_duplicated(scenario: &mut FaultScenario) {
 }
 
 async fn lease_held_by_one_mailer(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&bell(&json!("drop")));
+    scenario.portal.fail(&stream_fault(&json!("drop")));
     for _ in 0..5 {
         let person = scenario.asks().await;
         let event = record(&scenario.request_of(&person).await, "INSERT");
-        let ring = || scenario.portal.invoke("mailer", &event);
-        let (one, other) = futures_util::future::join(ring(), ring()).await;
+        let invoke = || scenario.portal.invoke("mailer", &event);
+        let (one, other) = futures_util::future::join(invoke(), invoke()).await;
         assert!(one.is_some() && other.is_some());
-        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "two at once mail one link");
+        assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "two concurrent mailers send one email");
     }
 }
 
 async fn stream_events_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&bell(&json!("drop")));
-    let (young, old) = (scenario.asks().await, scenario.asks().await);
-    // The sweep takes one that is young, and ends one that is old.
+    scenario.portal.fail(&stream_fault(&json!("drop")));
+    let (recent, old) = (scenario.asks().await, scenario.asks().await);
+    // The sweep mails the recent request and expires the old one.
     scenario.portal.fail(
         &json!([{ "service": "event-source-mapping", "mode": "drop" }, { "service": "ses", "match": old.email, "mode": "throttle" }]),
     );
     scenario.advance_clock(65).await;
-    scenario.link(&young).await;
+    scenario.link(&recent).await;
     scenario.ends(&old, "expired");
     scenario.advance_clock(25 * 3600).await;
     assert_eq!(scenario.request_of(&old).await["status"]["S"], "expired");
@@ -75,13 +79,13 @@ async fn stream_events_lost(scenario: &mut FaultScenario) {
 
 async fn poison_requests(scenario: &mut FaultScenario) {
     let template = {
-        scenario.portal.fail(&bell(&json!({ "delay": 1500 })));
+        scenario.portal.fail(&stream_fault(&json!({ "delay": 1500 })));
         let person = scenario.asks().await;
         let request = scenario.request_of(&person).await;
         scenario.clear_faults();
         request
     };
-    let spoil = |n: usize, field: &str, value: Option<Value>| {
+    let malformed = |n: usize, field: &str, value: Option<Value>| {
         let mut item = template.clone();
         item["account_key"] = json!({ "S": format!("{n:043}") });
         match value {
@@ -93,25 +97,25 @@ async fn poison_requests(scenario: &mut FaultScenario) {
         item
     };
     let items = [
-        spoil(1, "kind", None),
-        spoil(2, "created_at", Some(json!({ "S": "hier" }))),
-        spoil(3, "attempts", Some(json!({ "S": "zéro" }))),
-        spoil(4, "attempts", None),
-        spoil(5, "kind", Some(json!({ "S": "lettre" }))),
-        spoil(6, "device", Some(json!({ "N": "1" }))),
-        spoil(7, "requested_account", Some(json!({ "S": "x".repeat(100_000) }))),
+        malformed(1, "kind", None),
+        malformed(2, "created_at", Some(json!({ "S": "hier" }))),
+        malformed(3, "attempts", Some(json!({ "S": "zéro" }))),
+        malformed(4, "attempts", None),
+        malformed(5, "kind", Some(json!({ "S": "lettre" }))),
+        malformed(6, "device", Some(json!({ "N": "1" }))),
+        malformed(7, "requested_account", Some(json!({ "S": "x".repeat(100_000) }))),
     ];
     for item in &items {
         scenario.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": item })).await;
     }
-    let asked = std::time::Instant::now();
+    let start = std::time::Instant::now();
     let person = scenario.asks().await;
     scenario.link(&person).await;
-    assert!(asked.elapsed() < Duration::from_secs(20), "{:?}", asked.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     scenario.drain().await;
     for item in &items {
         let requests = scenario.portal.items("MailRequests").await;
-        let now = requests.iter().find(|request| request["account_key"] == item["account_key"]).expect("it is there");
+        let now = requests.iter().find(|request| request["account_key"] == item["account_key"]).expect("the request");
         assert_eq!((&now["status"]["S"], &now["reason"]["S"]), (&json!("failed"), &json!("unreadable")), "{now}");
     }
 }
@@ -127,7 +131,7 @@ async fn panic_in_batch(scenario: &mut FaultScenario) {
     scenario.portal.until("a mailer panics", panicked).await;
     scenario.drain().await;
     for person in &people {
-        // One that was in SES's hands as its neighbour panicked is one of those that nobody can know of.
+        // The panic ends the whole invocation, so sends of the same batch are ambiguous.
         scenario.ambiguous(person, 1);
         assert!(!scenario.portal.mails_to(&person.email).await.is_empty());
     }
@@ -144,7 +148,7 @@ async fn panic_in_batch(scenario: &mut FaultScenario) {
 }
 
 async fn batch_redelivered(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&bell(&json!("drop")));
+    scenario.portal.fail(&stream_fault(&json!("drop")));
     let mut people = Vec::new();
     for _ in 0..6 {
         people.push(scenario.asks().await);
@@ -165,14 +169,14 @@ async fn batch_redelivered(scenario: &mut FaultScenario) {
 const POINTS: [&str; 5] =
     ["mailer.after_lease", "mailer.after_token_put", "mailer.before_ses", "mailer.after_ses", "mailer.before_finish"];
 
-/// Lets a mailer be killed at a point; the person whose request it had.
+/// Kills a mailer at a failpoint, and returns the person whose request it had.
 async fn killed_at(scenario: &mut FaultScenario, point: &str) -> Person {
-    // The next to come there is to be the mailer of this one's request.
+    // The next mailer to reach the failpoint must be that of the new request.
     scenario.drain().await;
     scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
     scenario.portal.set_failpoint(point, "kill");
     let person = scenario.asks().await;
-    // The bell may wait for one that was killed before.
+    // The stream may still retry for a mailer that was killed before.
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(500)).await;
         if scenario.portal.has_failpoint(point) {
@@ -180,7 +184,7 @@ async fn killed_at(scenario: &mut FaultScenario, point: &str) -> Person {
         }
         scenario.portal.sweep().await;
     }
-    assert!(scenario.portal.has_failpoint(point), "{point} is come to");
+    assert!(scenario.portal.has_failpoint(point), "{point} was not reached");
     if ["mailer.after_ses", "mailer.before_finish"].contains(&point) {
         scenario.ambiguous(&person, 1);
     }
@@ -205,7 +209,7 @@ async fn killed_before_ses(scenario: &mut FaultScenario) {
         assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "only the second link was mailed");
         let links = scenario.portal.items("Tokens").await;
         let links = links.iter().filter(|link| link["account"]["S"] == person.account.as_str());
-        assert_eq!(links.count(), 2, "the first, which nobody was mailed, runs out by itself");
+        assert_eq!(links.count(), 2, "the first link was never mailed and expires");
     }
 }
 
@@ -224,19 +228,19 @@ async fn killed_after_ses(scenario: &mut FaultScenario) {
 }
 
 async fn stream_updates_ignored(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&bell(&json!("drop")));
+    scenario.portal.fail(&stream_fault(&json!("drop")));
     let person = scenario.asks().await;
     let request = scenario.request_of(&person).await;
     let before = scenario.portal.calls().await;
     for name in ["MODIFY", "REMOVE"] {
         scenario.portal.invoke("mailer", &record(&request, name)).await.expect("an answer");
     }
-    let claims = "MailerFunction dynamodb UpdateItem";
-    assert_eq!(scenario.portal.calls().await.get(claims), before.get(claims), "they ring for nothing");
+    let leases = "MailerFunction dynamodb UpdateItem";
+    assert_eq!(scenario.portal.calls().await.get(leases), before.get(leases), "updates and removals lease nothing");
 }
 
 async fn newer_schema_version(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&bell(&json!("drop")));
+    scenario.portal.fail(&stream_fault(&json!("drop")));
     let person = scenario.asks().await;
     let mut newer = scenario.request_of(&person).await;
     newer["account_key"] = json!({ "S": "n".repeat(43) });
@@ -250,21 +254,21 @@ async fn newer_schema_version(scenario: &mut FaultScenario) {
     let left = scenario.in_progress().await;
     assert_eq!(left.len(), 1, "{left:#?}");
     assert_eq!((&left[0]["status"]["S"], &left[0]["attempts"]["N"]), (&json!("pending"), &json!("0")), "{left:#?}");
-    // One that no mailer knows, even after an hour, is no secret.
+    // A request of an unknown schema ends as failed after an hour, visibly.
     scenario.advance_clock(3600).await;
     let requests = scenario.portal.items("MailRequests").await;
-    let now = requests.iter().find(|request| request["account_key"] == newer["account_key"]).expect("it is there");
+    let now = requests.iter().find(|request| request["account_key"] == newer["account_key"]).expect("the request");
     assert_eq!(now["status"]["S"], "failed", "{now}");
 }
 
 async fn no_mailer(scenario: &mut FaultScenario) {
     scenario.portal.fail(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
-    // A sweep that is under way would still look for what is due.
+    // A running sweep would still process due requests.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let people = [scenario.asks().await, scenario.asks().await];
     tokio::time::sleep(Duration::from_secs(3)).await;
     for person in &people {
-        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "no mailer is there to send it");
+        assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "no mailer runs");
     }
     scenario.clear_faults();
     scenario.advance_clock(1).await;
