@@ -1,16 +1,16 @@
-//! What Lighthouse says of every page, on a telephone.
+//! Lighthouse scores of every page on a phone.
 
 use guichet_tests::{Person, Setup, lighthouse, pages};
 use serde_json::Value;
 
-/// Where there is no page.
-const NOWHERE: &str = "/nulle-part";
-/// Bytes on the line, all told.
-const WEIGHT: f64 = 50_000.0;
-/// How fast it was is told by a machine that does other things as well: the best of so many counts.
-const TRIES: usize = 4;
+/// A path without a page.
+const MISSING_PAGE: &str = "/nulle-part";
+/// Maximum transfer size of a page in bytes.
+const MAX_BYTES: f64 = 50_000.0;
+/// The machine is shared, so the best of this many performance scores counts.
+const ATTEMPTS: usize = 4;
 
-fn hundred(report: &Value, category: &str) -> bool {
+fn has_full_score(report: &Value, category: &str) -> bool {
     report["categories"][category]["score"] == 1.0
 }
 
@@ -20,33 +20,33 @@ async fn lighthouse_scores_are_100() {
     let (person, visitor) = (Person::english(), portal.visitor());
     visitor.become_a_user(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    let ticket = visitor.cookie("__Host-session").unwrap();
+    let session_token = visitor.cookie("__Host-session").unwrap();
     let invited = Person::english();
     visitor.register(&invited.account).await.expect(202, "");
     let link = format!("/changer-mon-mot-de-passe#{}", portal.mail_number(1, &invited).await.token());
-    for path in pages().into_iter().chain([NOWHERE.to_owned(), link]) {
+    for path in pages().into_iter().chain([MISSING_PAGE.to_owned(), link]) {
         let url = format!("{}{path}", portal.url());
-        let ticket = (path == "/mon-compte").then_some(ticket.as_str());
-        let mut tries = 0;
+        let session_token = (path == "/mon-compte").then_some(session_token.as_str());
+        let mut attempts = 0;
         let report = loop {
-            let Some(report) = lighthouse(&url, ticket) else { return };
-            tries += 1;
-            if hundred(&report, "performance") || tries == TRIES {
+            let Some(report) = lighthouse(&url, session_token) else { return };
+            attempts += 1;
+            if has_full_score(&report, "performance") || attempts == ATTEMPTS {
                 break report;
             }
         };
         let audit = |name: &str| report["audits"][name]["numericValue"].as_f64().unwrap();
-        assert_eq!(report["finalDisplayedUrl"].as_str(), url.split('#').next(), "it stayed on the page");
+        assert_eq!(report["finalDisplayedUrl"].as_str(), url.split('#').next(), "no redirect");
         for category in ["performance", "accessibility", "best-practices"] {
-            // That a page is not there is an error in the console, and that costs a page points.
-            let counts = (path.as_str(), category) != (NOWHERE, "best-practices");
+            // The 404 is an error in the console, which lowers this score.
+            let is_required = (path.as_str(), category) != (MISSING_PAGE, "best-practices");
             assert!(
-                hundred(&report, category) || !counts,
+                has_full_score(&report, category) || !is_required,
                 "{path}: {category}: {:#}",
                 report["categories"][category]["score"]
             );
         }
-        assert!(audit("total-byte-weight") < WEIGHT, "{path}: {} bytes", audit("total-byte-weight"));
-        assert!(audit("cumulative-layout-shift") == 0.0, "{path}: the page moves while it loads");
+        assert!(audit("total-byte-weight") < MAX_BYTES, "{path}: {} bytes", audit("total-byte-weight"));
+        assert!(audit("cumulative-layout-shift") == 0.0, "{path}: the layout shifts");
     }
 }

@@ -77,7 +77,8 @@ fn run(fault: &Fault) -> Result<(), Failed> {
             };
             (fault.run)(&mut scenario).await;
             scenario.assert_invariants().await;
-            IDLE_STACKS.lock().expect("the stacks").extend(scenario.leave().await);
+            let idle = scenario.leave().await;
+            IDLE_STACKS.lock().expect("the stacks").extend(idle);
         });
     }));
     RESULTS.lock().expect("results").insert(fault.id, result.is_ok());

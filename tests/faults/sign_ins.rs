@@ -35,7 +35,7 @@ async fn failures_of(scenario: &FaultScenario, visitor: &Visitor, person: &Perso
     let mut left = 0;
     while visitor.sign_in(&person.account, "faux1").await.status == 401 {
         left += 1;
-        assert!(left <= 5, "no more than five attempts are verified: {}", scenario.portal.log());
+        assert!(left <= 5, "no more than five attempts are verified: {}", scenario.portal.log_tail());
     }
     5 - left
 }

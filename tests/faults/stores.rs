@@ -116,7 +116,8 @@ async fn ses_and_dynamodb_down(scenario: &mut FaultScenario) {
 
 async fn import_interrupted(scenario: &mut FaultScenario) {
     // The second batch of 60 new entries cannot be written; their credentials exist already.
-    let lines: String = (0..60).map(|n| format!("moitie{n},moitie{n}@sante.example,Zoé,Moitié,fr,oui\n")).collect();
+    let lines = (0..60).map(|n| format!("moitie{n},moitie{n}@sante.example,Zoé,Moitié,fr,oui\n"));
+    let lines = lines.collect::<Vec<_>>().concat();
     let directory = scenario.portal.stack()["tables"]["Directory"].clone();
     scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "BatchWriteItem", "match": directory, "nth": [2, 3, 4, 5, 6, 7, 8, 9], "mode": "500" }]));
     let (code, output) = scenario.portal.import(&lines);

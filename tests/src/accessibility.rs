@@ -156,7 +156,7 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", media).await;
     }
 
-    /// Sends a command of the Chrome DevTools Protocol (<https://chromedevtools.github.io/devtools-protocol>).
+    /// Sends a command of the Chrome `DevTools` Protocol (<https://chromedevtools.github.io/devtools-protocol>).
     pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
         let result = self.client.issue_cmd(DevTools { command, parameters }).await;
         self.held(result, command).await

@@ -162,7 +162,7 @@ impl FaultScenario {
             }
             self.advance_clock(STEP_SECONDS).await;
         }
-        panic!("requests are still in progress: {:#?}\n{}", self.in_progress().await, self.portal.log());
+        panic!("requests are still in progress: {:#?}\n{}", self.in_progress().await, self.portal.log_tail());
     }
 
     /// Waits until a person's request has this status.

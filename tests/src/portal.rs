@@ -154,17 +154,18 @@ impl Portal {
         &self.url
     }
 
-    /// The last 30 lines of its standard error.
+    /// Its standard error.
     #[must_use]
     pub fn log(&self) -> String {
-        let log = self.log.lock().expect("the log");
-        log.lines()
-            .rev()
-            .take(30)
-            .collect::<Vec<_>>()
-            .into_iter()
-            .rev()
-            .fold(String::new(), |all, line| all + line + "\n")
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// The last 30 lines of its standard error.
+    #[must_use]
+    pub fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
     }
 
     /// The content of `stack.json`, which describes the running stack.

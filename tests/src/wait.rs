@@ -18,7 +18,7 @@ impl Portal {
             if let Some(value) = poll().await {
                 return value;
             }
-            assert!(start.elapsed() < TIMEOUT, "{description}: not within {TIMEOUT:?}\n{}", self.log());
+            assert!(start.elapsed() < TIMEOUT, "{description}: not within {TIMEOUT:?}\n{}", self.log_tail());
             tokio::time::sleep(POLL_INTERVAL).await;
         }
     }

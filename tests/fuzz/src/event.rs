@@ -8,14 +8,13 @@ use lambda_http::request::LambdaRequest;
 use serde_json::{Map, Value, json};
 
 const ROUTE: &str = "DELETE /api/sessions/{id}";
-/// What functions read of a request's headers; `cookie` comes to them from a place of its own.
-const READ: [&str; 5] = ["authorization", "content-type", "origin", "sec-fetch-site", "user-agent"];
+/// The headers that functions read. The event has cookies in a separate list.
+const HEADERS: [&str; 5] = ["authorization", "content-type", "origin", "sec-fetch-site", "user-agent"];
 
-/// No event that the gateway makes of what a client sends keeps the request from its handler, and nothing gets there
-/// but what functions read, unchanged.
+/// Every event that the gateway can build from a client's request reaches the handler, with exactly the parts that
+/// functions read, unchanged.
 ///
-/// The data is a request as it comes over the wire, with as little syntax as can be: a path, header lines, an empty
-/// line, a body.
+/// The input is a simplified HTTP request: a path, header lines, an empty line, and a body.
 pub fn event(data: &[u8]) {
     let end = data.windows(2).position(|pair| pair == b"\n\n").unwrap_or(data.len());
     let body = data.get(end + 2..).unwrap_or_default();
@@ -61,12 +60,12 @@ pub fn event(data: &[u8]) {
     assert_eq!(path_parameter(&request, "id"), path);
     let read: &[u8] = request.body();
     assert_eq!(read, body);
-    for name in READ {
+    for name in HEADERS {
         let sent = headers.get(name).and_then(Value::as_str).filter(|value| HeaderValue::from_str(value).is_ok());
         let got = request.headers().get(name).map(HeaderValue::as_bytes);
         assert_eq!(got, sent.map(str::as_bytes), "{name}");
     }
     let cookie = request.headers().get("cookie").map(HeaderValue::as_bytes);
     assert!(cookie.is_none_or(|cookie| cookie == cookies.join("; ").as_bytes()));
-    assert!(request.headers().keys().all(|name| name == "cookie" || READ.contains(&name.as_str())));
+    assert!(request.headers().keys().all(|name| name == "cookie" || HEADERS.contains(&name.as_str())));
 }

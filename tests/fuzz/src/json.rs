@@ -5,7 +5,7 @@ use serde::Deserialize;
 use std::iter::Peekable;
 use std::str::Chars;
 
-/// The form of the sign-in: every kind of field that a form has.
+/// The sign-in form, which has every kind of field.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Form {
@@ -17,8 +17,8 @@ struct Form {
     transport: Transport,
 }
 
-/// A body is read just where it is one flat object of strings with the form's fields, each at most once, and nothing
-/// around it; and it is read as what it says.
+/// A body is accepted exactly if it is one flat object of strings with the form's fields, each at most once, and
+/// nothing else. The values are those in the body.
 pub fn json(data: &[u8]) {
     let request = Request::new(Body::Binary(data.to_vec()));
     let read = json_body::<Form>(&request).ok();
@@ -32,8 +32,8 @@ pub fn json(data: &[u8]) {
 
 fn form(fields: &[(String, String)]) -> Option<Form> {
     let known = ["account", "password", "remember", "transport"];
-    let sound = |at: usize, name: &str| known.contains(&name) && fields[..at].iter().all(|(other, _)| other != name);
-    if !fields.iter().enumerate().all(|(at, (name, _))| sound(at, name)) {
+    let is_valid = |at: usize, name: &str| known.contains(&name) && fields[..at].iter().all(|(other, _)| other != name);
+    if !fields.iter().enumerate().all(|(at, (name, _))| is_valid(at, name)) {
         return None;
     }
     let field = |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.as_str());
@@ -54,18 +54,18 @@ fn form(fields: &[(String, String)]) -> Option<Form> {
     })
 }
 
-/// RFC 8259, as far as a flat object of strings goes.
+/// Parses the subset of RFC 8259 that flat objects of strings need.
 fn object(text: &str) -> Option<Vec<(String, String)>> {
     let mut chars = text.chars().peekable();
     let mut fields = Vec::new();
-    sign(&mut chars, '{')?;
-    if sign(&mut chars, '}').is_none() {
+    punctuation(&mut chars, '{')?;
+    if punctuation(&mut chars, '}').is_none() {
         loop {
             let name = string(&mut chars)?;
-            sign(&mut chars, ':')?;
+            punctuation(&mut chars, ':')?;
             fields.push((name, string(&mut chars)?));
-            if sign(&mut chars, ',').is_none() {
-                break sign(&mut chars, '}')?;
+            if punctuation(&mut chars, ',').is_none() {
+                break punctuation(&mut chars, '}')?;
             }
         }
     }
@@ -77,14 +77,14 @@ fn space(chars: &mut Peekable<Chars<'_>>) {
     while chars.next_if(|c| " \t\r\n".contains(*c)).is_some() {}
 }
 
-fn sign(chars: &mut Peekable<Chars<'_>>, wanted: char) -> Option<()> {
+fn punctuation(chars: &mut Peekable<Chars<'_>>, expected: char) -> Option<()> {
     space(chars);
-    chars.next_if_eq(&wanted).map(drop)
+    chars.next_if_eq(&expected).map(drop)
 }
 
-/// A string, gathered in UTF-16 as its escapes are; a surrogate without its other half is no text.
+/// Parses a string as UTF-16, because escapes are; fails on an unpaired surrogate.
 fn string(chars: &mut Peekable<Chars<'_>>) -> Option<String> {
-    sign(chars, '"')?;
+    punctuation(chars, '"')?;
     let mut units = Vec::new();
     loop {
         let plain = match chars.next()? {

@@ -25,7 +25,7 @@ const READ_HEADERS: [&str; 8] = [
 
 /// Handles events until the process ends. An error becomes its response and is logged here, once, with its chain if the
 /// client did not cause it.
-pub async fn serve<Context, Handler, Handled>(context: Context, handler: Handler) -> Result<(), Error>
+pub async fn serve<Context, Handler, Handled>(context: Context, handle: Handler) -> Result<(), Error>
 where
     Context: Send + Sync + 'static,
     Handler: Fn(Arc<Context>, Request) -> Handled,
@@ -35,13 +35,13 @@ where
     let context = Arc::new(context);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         let request = serde_json::from_value::<LambdaRequest>(sanitize_event(&event.payload)).map(Request::from);
-        let handled = request.map(|request| {
+        let response = request.map(|request| {
             let route = crate::route(&request).to_owned();
-            (handler(Arc::clone(&context), request).boxed(), route)
+            (handle(Arc::clone(&context), request).boxed(), route)
         });
         async move {
-            let (handled, route) = handled?;
-            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, handled).await))
+            let (response, route) = response?;
+            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, response).await))
         }
     }))
     .await
