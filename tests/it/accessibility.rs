@@ -1,4 +1,4 @@
-//! Every state of every page, in both languages, as all of the staff may see it: [`Browser::look`] says on what screens.
+//! Accessibility of every state of every page, in both languages, on the screens of [`Browser::assert_accessible`].
 
 use crate::rate_limits::until_refused;
 use guichet_tests::{Browser, Person, Portal, Setup, has_axe};
@@ -6,7 +6,6 @@ use serde_json::json;
 
 const NOBODY: &str = "personne-ne-porte-ce-nom";
 
-/// A browser on its way through the pages.
 struct Tour {
     browser: Browser,
     language: &'static str,
@@ -26,7 +25,7 @@ impl Tour {
         self.browser.assert_accessible(&format!("{}-{state}", self.language)).await;
     }
 
-    /// Goes to a page, and waits until its form may be sent.
+    /// Opens a page, and waits until its form is enabled.
     async fn go(&self, path: &str) {
         self.browser.go(path).await;
         self.browser.wait_for("[type=submit]:enabled").await;
@@ -36,7 +35,7 @@ impl Tour {
         self.browser.click_on("[type=submit]:enabled:not([aria-busy])").await;
     }
 
-    /// Sends a page's form, and looks at what it refuses.
+    /// Submits a page's form, and checks the error state.
     async fn is_refused(&self, state: &str) {
         self.submit().await;
         self.browser.wait_for("#errors").await;
@@ -241,7 +240,7 @@ async fn the_rest(tour: &Tour) {
     tour.assert_accessible("sign-in-no-scripts").await;
 }
 
-/// Where less is allowed, and the desk has a portal of its own.
+/// With stricter limits, and a portal to return to.
 async fn from_outside(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     tour.go("/trouver-mon-compte").await;
@@ -261,7 +260,7 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     }
     let unknown = "A".repeat(43);
     browser.go("/changer-mon-mot-de-passe").await;
-    // The browser may have another address of this machine than whoever else is here.
+    // The browser's address may differ from that of the other clients.
     for _ in 0..50 {
         browser.type_into("#token", &unknown).await;
         browser.click_on("#paste-code [type=submit]").await;
@@ -284,7 +283,7 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     browser.wait_for("#errors").await;
     tour.assert_accessible("sign-in-only-a-link").await;
     portal.clear_limits().await;
-    // Without leaving for the desk's portal, which is nowhere.
+    // Do not follow the redirect to the desk's portal, which does not exist.
     let form = json!({ "account": person.account, "password": "oie7" });
     let sign_in = format!(
         "fetch('/api/login', {{ method: 'POST', headers: {{ 'Content-Type': 'application/json' }}, body: '{form}' }})

@@ -1,4 +1,4 @@
-//! Guessing passwords.
+//! Lockout after failed sign-ins.
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup};
@@ -36,12 +36,12 @@ async fn parallel_guesses_do_not_lock_known_devices() {
         stranger.sign_in(&person.account, "faux1").await;
     }
 
-    // Now even the right password is refused from outside, but for the owner's own device, at home or elsewhere.
+    // Now the right password is refused for untrusted clients, but not on the owner's known device, wherever it is.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     at_home.sign_in(&person.account, "oie7").await.expect(200, "");
-    // That success gave the strangers nothing back.
+    // That success did not reset the limit of untrusted clients.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     at_home.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
@@ -65,7 +65,7 @@ async fn permanent_lockout_after_20_untrusted_failures() {
         at_home.sign_in(&person.account, "oie7").await.expect(200, "");
     }
     let refused = portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
-    assert_eq!(refused.header("retry-after"), "86400", "only a mailed link helps");
+    assert_eq!(refused.header("retry-after"), "86400", "only a mailed link ends the lockout");
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     portal.untrusted_visitor().reset(mail.token(), "abc2").await.expect(204, "");
@@ -99,14 +99,14 @@ async fn known_device_has_own_attempt_limits_until_a_reset() {
         at_home.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
     at_home.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
-    // The stranger's budget is untouched by it.
+    // The limit of untrusted clients is unaffected.
     portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     let elsewhere = portal.untrusted_visitor();
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
-    // Elsewhere is known now; the old device counts as anybody, at anybody's limit.
+    // The other device is known now. The old one is untrusted and at the limit.
     let anybody = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..5 {
         anybody.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -121,10 +121,10 @@ async fn device_cookie_authenticates_nobody() {
     let (person, colleague, owner) = (Person::new(), Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "oie7").await;
     owner.become_a_user(portal, &colleague, "oie7").await;
-    assert_eq!(owner.devices().len(), 2, "one for each colleague of a shared workstation");
+    assert_eq!(owner.devices().len(), 2, "one device per colleague on a shared workstation");
     let answer = owner.sign_in(&person.account, "oie7").await.expect(200, "");
     let set: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
-    let device = set.iter().find(|cookie| cookie.starts_with("__Host-device-")).expect("it is renewed");
+    let device = set.iter().find(|cookie| cookie.starts_with("__Host-device-")).expect("a renewed device cookie");
     for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=15552000"] {
         assert!(device.split("; ").any(|part| part == attribute), "{attribute}: {device}");
     }
@@ -142,7 +142,7 @@ async fn success_clears_failures_and_reset_ends_lockout() {
     let (person, owner) = (Person::new(), portal.visitor());
     owner.become_a_user(portal, &person, "oie7").await;
     for place in [Portal::visitor, Portal::untrusted_visitor] {
-        // On a new machine each time, so that none is known.
+        // A new client each time, so that none is a known device.
         for _ in 0..2 {
             for _ in 0..4 {
                 place(portal).sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");

@@ -1,9 +1,9 @@
-//! Other routes behind the gateway ask the authorizer who is signed in.
+//! The Lambda authorizer for the organization's own routes.
 
 use guichet_tests::{Person, Portal, Setup, Visitor};
 use serde_json::{Value, json};
 
-/// What the gateway asks before a route with this `Authorization` header (payload format 2.0).
+/// Invokes the authorizer as the gateway does for a request with this `Authorization` header (payload format 2.0).
 fn event(authorization: Option<&str>) -> Value {
     let mut event = json!({
         "version": "2.0",
@@ -30,7 +30,7 @@ fn nobody() -> Value {
     json!({ "isAuthorized": false })
 }
 
-/// Signs in without cookies; what goes into the `Authorization` header.
+/// Signs in without cookies; returns the `Authorization` header.
 async fn bearer(visitor: &Visitor, person: &Person, password: &str) -> String {
     let form = json!({ "account": person.account, "password": password, "transport": "bearer" });
     let answer = visitor.post("/api/login", form).await.expect(200, "").json();
@@ -110,7 +110,7 @@ async fn authorizer_fails_closed() {
     let good = bearer(&visitor, &person, "oie7").await;
     for table in ["Sessions", "Credentials"] {
         portal.fail_table(table, &[]);
-        // The gateway makes a 500 of that.
+        // The gateway responds with 500.
         assert_eq!(portal.invoke("authorizer", &event(Some(&good))).await, None, "{table}");
         portal.clear_faults();
         assert_eq!(ask(&portal, &good).await["isAuthorized"], true, "{table}");

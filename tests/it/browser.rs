@@ -1,4 +1,4 @@
-//! The way of the staff's how-to, in a browser.
+//! The main flows in a browser, as the staff's guide describes them.
 
 use guichet_tests::{Browser, Person, Portal, Setup, pages};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn choose_a_password(browser: &Browser, password: &str) {
 
 async fn is_quiet(browser: &Browser) {
     let said = browser.console().await;
-    assert!(said.is_empty(), "the console says {said:#?}");
+    assert!(said.is_empty(), "console messages: {said:#?}");
 }
 
 #[tokio::test]
@@ -91,7 +91,7 @@ async fn reset_can_be_cancelled() {
     browser.click("Soumettre").await;
     browser.wait_for_text(ASKED).await;
 
-    // The first mail, the notice, and this one.
+    // After the first email and the notice.
     portal.mail_number(3, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     browser.fill("Nouveau mot de passe", "nouveau2").await;
@@ -111,12 +111,12 @@ async fn remembered_name_is_filled_in_until_forgotten() {
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().become_a_user(portal, &person, "oie7").await;
-    assert!(browser.is_chosen(NONE).await, "it is the default");
+    assert!(browser.is_chosen(NONE).await, "the default");
 
     sign_in(&browser, &person, "oie7", NAME).await;
     browser.close_and_reopen().await;
     assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
-    assert!(browser.is_chosen(NAME).await, "or the next sign-in would wipe the name");
+    assert!(browser.is_chosen(NAME).await, "otherwise the next sign-in would delete the name");
 
     sign_in(&browser, &person, "oie7", NONE).await;
     browser.close_and_reopen().await;
@@ -152,7 +152,7 @@ async fn only_remember_me_survives_browser_restart() {
 
 #[tokio::test]
 async fn sign_in_redirects_to_desk_portal() {
-    // Somewhere else, as the desk's portal is: another origin.
+    // Another origin, like the desk's portal.
     let elsewhere = format!("{}/trouver-mon-compte", Portal::shared().url());
     let portal = Setup::new().with(&format!("--set=DeskPortalUrl={elsewhere}")).start();
     let Some(browser) = Browser::open(&portal).await else { return };
@@ -181,7 +181,7 @@ async fn pages_log_no_console_errors() {
     for signed_in in [false, true] {
         for path in pages().into_iter().chain(["/_local/inbox".to_owned()]) {
             browser.go(&path).await;
-            // What its scripts show at the end: until then they could still complain.
+            // The last thing that the scripts display; errors come before it.
             match path.as_str() {
                 "/changer-mon-mot-de-passe" => browser.wait_for_text("Code du courriel").await,
                 "/mon-compte" if signed_in => browser.wait_for_text(&name_of(&person)).await,
@@ -196,7 +196,7 @@ async fn pages_log_no_console_errors() {
         is_quiet(&browser).await;
     }
 
-    // It would be heard: a page that is not there, and what the policy forbids.
+    // The console reports a missing page and violations of the content security policy.
     browser.go("/nulle-part").await;
     let said = browser.console().await;
     assert!(said.len() == 1 && said[0].contains("status of 404"), "{said:#?}");
@@ -232,7 +232,7 @@ async fn lockout_page_shows_wait_and_offers_reset() {
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
     browser.wait_for_text(ASKED).await;
-    // The first mail, the notice, and this one.
+    // After the first email and the notice.
     portal.mail_number(3, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "nouveau2").await;
@@ -271,7 +271,7 @@ async fn edge_js_rewrites_match_shared_cases() {
             assert_eq!((&told["file"], &told["status"]), (&json!("/404.html"), &case["status"]), "{case}");
         }
     }
-    // The API is passed on as it is, and from where a client is, is what the edge sees.
+    // The edge forwards the API unchanged and sets the client's address.
     let api = &told[cases.len()];
     assert_eq!(
         (&api["file"], &api["status"], &api["from"]),

@@ -1,4 +1,4 @@
-//! A shift begins.
+//! Many users at once, as at the start of a shift.
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal};

@@ -1,4 +1,4 @@
-//! Kill -9 at any moment: nothing that got a 202 or a 204 is lost.
+//! `kill -9` at any moment loses no request that got a 202 or 204.
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup, signal};
@@ -14,7 +14,7 @@ async fn killed_function_is_restarted() {
         for pid in &before {
             signal("KILL", *pid);
         }
-        // What an instance had in its hands as it died is the gateway's own 500, at once; the next one is answered.
+        // The request of a killed instance gets the gateway's 500 at once; the next request succeeds.
         let mut answer = visitor.sign_in(&person.account, "oie7").await;
         if answer.status == 500 {
             answer = visitor.sign_in(&person.account, "oie7").await;
@@ -22,7 +22,7 @@ async fn killed_function_is_restarted() {
         answer.expect(200, "");
         assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
     }
-    assert!(portal.log().contains("login"), "the log names it: {}", portal.log());
+    assert!(portal.log().contains("login"), "the log names the function: {}", portal.log());
 }
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn queued_email_survives_killed_mailer() {
         }
     }
     for person in &people {
-        // A mailer that was killed between SES and its mark mails a second time: both links work until one is used.
+        // A mailer that was killed between SES and the final write sends again. Both links work until one is used.
         let mail = first_mail(&portal, person).await;
         visitor.reset(&mail, "oie7").await.expect(204, "");
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -55,7 +55,7 @@ async fn outbox_survives_killed_stack() {
     let settled = Person::new();
     portal.visitor().become_a_user(&portal, &settled, "oie7").await;
 
-    // Cut while requests are being accepted and passwords set.
+    // Kill the stack while it accepts requests and sets passwords.
     let asking: Vec<_> = (0..6).map(|_| Person::new()).collect();
     let visitor = portal.visitor();
     join_all(asking.iter().map(|person| async {

@@ -1,4 +1,4 @@
-//! Tickets that were planted, kept or carried over, and acts that another site's page would have done.
+//! Session fixation, revoked sessions, and CSRF.
 
 use crate::openapi;
 use futures_util::future::join_all;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 const SESSION: &str = "__Host-session";
 const JSON: (&str, &str) = ("content-type", "application/json");
-/// Every route that changes something, or takes something in.
+/// Every route that changes something or accepts a body.
 fn changes() -> impl Iterator<Item = (String, String)> {
     openapi::routes().into_iter().filter(|(method, _)| method != "GET")
 }
@@ -38,13 +38,13 @@ async fn sign_in_prevents_session_fixation() {
         visitor.set_cookie(SESSION, &cookie);
         let answer = visitor.sign_in(&victim.account, "oie7").await.expect(200, "");
         let own = visitor.cookie(SESSION).unwrap();
-        assert!(own != cookie && !own.contains(secret), "the session is a new one");
+        assert!(own != cookie && !own.contains(secret), "a new session");
         assert!(own.starts_with(&format!("{}.", victim.account)) && !answer.text.contains(secret));
         theirs.set_cookie(SESSION, &cookie);
         let session = theirs.get("/api/session").await;
         assert_ne!(session.json()["account"], victim.account.as_str(), "{cookie}");
     }
-    // The attacker's own was presented, so it is over.
+    // The attacker's session was presented, so it ended.
     theirs.set_cookie(SESSION, &planted);
     theirs.get("/api/session").await.expect(401, "not-signed-in");
 }
@@ -63,7 +63,7 @@ async fn two_session_cookies_are_not_mixed() {
     }
     let bad_first = format!("{SESSION}=x; {SESSION}={}", first.cookie(SESSION).unwrap());
     portal.visitor().send("GET", "/api/session", &[("cookie", &bad_first)], "").await.expect(401, "not-signed-in");
-    // Other spellings of the name are other cookies.
+    // Cookie names are case-sensitive.
     for name in ["__host-session", "__Host-Session", "session", "__Host-session ", "$__Host-session"] {
         let header = format!("{name}={}", first.cookie(SESSION).unwrap());
         let answer = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await;
@@ -124,13 +124,13 @@ async fn session_token_is_bound_to_its_transport() {
         let headers = [("authorization", &*as_bearer)];
         portal.visitor().send(method, path, &headers, "").await.expect(401, "not-signed-in");
     }
-    // A sign-out in the wrong way ends nothing.
+    // A sign-out with the wrong transport ends nothing.
     as_cookie.delete("/api/session").await.expect(204, "");
     portal.visitor().send("DELETE", "/api/session", &[("authorization", &as_bearer)], "").await.expect(204, "");
     visitor.get("/api/session").await.expect(200, "");
     let right = format!("Bearer {token}");
     portal.visitor().send("GET", "/api/session", &[("authorization", &right)], "").await.expect(200, "");
-    // Where both are sent the header counts.
+    // If both are sent, the header counts.
     visitor.send("GET", "/api/session", &[("authorization", "Bearer x")], "").await.expect(401, "not-signed-in");
 }
 
@@ -165,7 +165,7 @@ async fn csrf_is_rejected_on_every_route() {
             assert_eq!(answer.header("set-cookie"), "");
         }
     }
-    // What a form or a script sends without asking first is refused by its type, wherever it comes from.
+    // Content types that need no CORS preflight are refused.
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
         for (method, path) in changes().filter(|(method, _)| *method == "POST") {
             let answer = visitor.send(&method, &path, &[("content-type", content_type)], body.to_string()).await;
@@ -226,9 +226,9 @@ async fn revocation_wins_over_concurrent_use() {
         let visitor = signed_in_again(portal, &person, "oie7").await;
         let thief = portal.visitor();
         thief.set_cookie(SESSION, &visitor.cookie(SESSION).unwrap());
-        // It was last used over a minute ago, so that each use would write that down.
+        // The last use is over a minute ago, so each use writes to the session.
         portal.idle_sessions(&person.account).await;
-        // Not more at once than there are instances, or the end waits for its turn until all uses are over.
+        // At most as many as instances; otherwise the revocation would wait until all uses are done.
         let uses = join_all((0..4).map(|_| thief.get("/api/session")));
         let (uses, ended) = futures_util::future::join(uses, visitor.delete("/api/session")).await;
         ended.expect(204, "");
@@ -237,5 +237,5 @@ async fn revocation_wins_over_concurrent_use() {
     }
     owner.get("/api/session").await.expect(200, "");
     let sessions = owner.get("/api/sessions").await.expect(200, "").json();
-    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "no use brought one back: {sessions}");
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 1, "no concurrent use restored a session: {sessions}");
 }

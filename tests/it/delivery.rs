@@ -1,16 +1,16 @@
-//! What SES tells of a mail is joined to the request that it was for, and an address from which mails come back gets no more.
+//! SES delivery events are recorded on the mail request, and bounced addresses get no more email.
 
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
 
-/// Waits until the only request of a kind stands so.
+/// Waits until the only request of a kind has this status.
 async fn wait_for_status(portal: &Portal, kind: &str, status: &str) -> Value {
     let stands_so = |it: &Value| it["kind"]["S"] == kind && it["status"]["S"] == status;
     let found = async || portal.items("MailRequests").await.into_iter().find(stands_so);
     portal.until(&format!("a {kind} comes to {status}"), found).await
 }
 
-/// Lets SES tell something and waits until the function has heard it.
+/// Sends an SES event and waits until `mail-events` has processed it.
 async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
     let heard = || std::fs::read_to_string(portal.setup().data().join("logs/mail-events.log")).unwrap_or_default();
     let count = |log: &str| log.matches("delivery event recorded").count();
@@ -50,7 +50,7 @@ async fn delivery_events_only_move_status_forward() {
         let for_the_desk = ["bounced", "complained"].contains(&status);
         assert_eq!(requests[0].get("queue").is_some(), for_the_desk, "after {event}: {requests:#?}");
     }
-    // The link is as good as ever.
+    // The link still works.
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
 }
 
@@ -67,12 +67,12 @@ async fn permanent_bounce_suppresses_until_address_changes() {
     portal.mail_number(2, &person).await;
     wait_for_status(&portal, "request-reset", "delivered").await;
 
-    // Another mailbox that was full may be emptied; one that is not there does not come.
+    // A transient bounce (a full mailbox) does not suppress the address; a permanent one does.
     told(&portal, &portal.mails_to(&person.email).await[0], "bounce").await;
     assert_eq!(wait_for_status(&portal, "request-reset", "bounced").await["reason"]["S"], "NoEmail");
     portal.leave_dedup_window().await;
     let (_, said) = portal.import(&person.line(true));
-    assert!(said.contains("0 changed, 1 unchanged"), "the mark is not the directory's to change: {said}");
+    assert!(said.contains("0 changed, 1 unchanged"), "the import keeps the bounce: {said}");
     visitor.register(&person.account).await.expect(202, "");
     let suppressed = wait_for_status(&portal, "register", "suppressed").await;
     assert_eq!((&suppressed["account"]["S"], &suppressed["queue"]["S"]), (&json!(person.account), &json!("desk")));
@@ -93,12 +93,12 @@ async fn delivery_event_ends_request_of_killed_mailer() {
     visitor.register(&person.account).await.expect(202, "");
     portal.mail_number(1, &person).await;
     let delivered = wait_for_status(&portal, "register", "delivered").await;
-    assert!(portal.has_failpoint("mailer.after_ses"), "the mailer ended where it was to");
+    assert!(portal.has_failpoint("mailer.after_ses"), "the mailer was killed at the failpoint");
     assert_eq!((&delivered["account"]["S"], delivered.get("requested_account")), (&json!(person.account), None));
-    // Later, nobody takes it for one that was not sent.
+    // The sweep does not take it for unsent.
     portal.move_clock("mailer", 120);
     assert!(portal.sweep().await);
-    assert_eq!(portal.mails_to(&person.email).await.len(), 1, "it is mailed once");
+    assert_eq!(portal.mails_to(&person.email).await.len(), 1, "sent once");
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! Somebody calls the desk.
+//! The desk's commands.
 
 use crate::rate_limits::until_refused;
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// What the desk is told of an account: the cause, and the first line.
+/// The cause and the first line of `explain`.
 fn explained(portal: &Portal, account: &str) -> (String, String) {
     let (_, told) = portal.admin(&["explain", account, "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
@@ -13,7 +13,7 @@ fn explained(portal: &Portal, account: &str) -> (String, String) {
     (text("cause"), text("message"))
 }
 
-/// What a call is about, and what has to stand in the first line.
+/// Asserts the cause and a part of the first line.
 fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
     let told = explained(portal, account);
     assert!(told.0 == cause && told.1.replace('\u{a0}', " ").contains(said), "{cause}, {said:?}: {told:?}");
@@ -29,13 +29,13 @@ async fn until(portal: &Portal, account: &str, cause: &str) {
 async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     let portal = Setup::new().start();
     let visitor = portal.visitor();
-    // Because nobody asked; because the name is another.
+    // No request, or another name.
     let person = Person::new();
     is(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel");
     visitor.register("jtremblai").await.expect(202, "");
     is(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire");
 
-    // Because of the mailbox.
+    // Mailbox problems.
     for account in ["sanscourriel", "partage1", "inactif"] {
         visitor.register(account).await.expect(202, "");
     }
@@ -44,18 +44,18 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     is(&portal, "partage1", "shared-mailbox", "aussi celle de partage2");
     is(&portal, "inactif", "inactive", "désactivé");
 
-    // Because it is in another folder.
+    // Delivered, perhaps to another folder.
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     until(&portal, &person.account, "link-good").await;
     portal.send_ses_event(&mail, "delivery").await;
     is(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
-    // Because it came back.
+    // Bounced.
     portal.send_ses_event(&mail, "bounce").await;
     until(&portal, &person.account, "bounced").await;
     is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email));
 
-    // Because the mailbox does not take it yet.
+    // Delayed.
     let late = Person::new();
     portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
     visitor.register(&late.account).await.expect(202, "");
@@ -65,7 +65,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     portal.send_ses_event(&mail, "delivery-delay").await;
     until(&portal, &late.account, "delayed").await;
 
-    // Because no mail goes out, or this one could not.
+    // SES is down, or rejected this email.
     let (held, refused) = (Person::new(), Person::new());
     let kind = json!({ "error": { "status": 400, "kind": "MessageRejected" } });
     portal.fail(&json!([
@@ -79,7 +79,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     until(&portal, &held.account, "deferred").await;
     portal.clear_faults();
 
-    // What needs a hand stands on the list, and goes out again.
+    // Requests that need attention are listed and can be retried.
     let (code, said) = portal.admin(&["failed"]);
     assert_eq!(code, Some(0), "{said}");
     for account in [&refused.account, &person.account, "sanscourriel", "partage1"] {
@@ -92,14 +92,14 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     assert_eq!(code, Some(0), "{said}");
     portal.mail_number(1, &refused).await;
     until(&portal, &refused.account, "link-good").await;
-    assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "once is enough");
+    assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "already retried");
     assert!(!portal.admin(&["failed"]).1.contains(&refused.account));
 }
 
 #[tokio::test]
 async fn explain_shows_link_state_and_unblock_ends_lockout() {
     let portal = Setup::new().start();
-    // The link was used.
+    // Used.
     let (used, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(&portal, &used, "oie7").await;
     is(&portal, &used.account, "link-used", "Le lien a servi à");
@@ -118,7 +118,7 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     is(&portal, &used.account, "signed-in", "Rien ne bloque");
     assert!(explained(&portal, &used.account).1.contains("Le dernier lien a servi"));
 
-    // It expired.
+    // Expired.
     let expired = Person::new();
     portal.visitor().register(&expired.account).await.expect(202, "");
     portal.mail_number(1, &expired).await;
@@ -126,7 +126,7 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     portal.expire_links(&expired.account).await;
     is(&portal, &expired.account, "link-expired", "Le lien a expiré");
 
-    // Too many passwords were refused.
+    // Locked out.
     let blocked = Person::new();
     portal.visitor().become_a_user(&portal, &blocked, "oie7").await;
     let elsewhere = portal.untrusted_visitor();
@@ -149,8 +149,7 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
 async fn explain_shows_request_rate_limit() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    // The fourth is of now, so that the hour that is used up is the one in which the desk looks. Six at most: a new hour may
-    // begin between them.
+    // The limit must be reached in the current hour. Up to six requests, because a new hour may begin between them.
     let (mails, _) = until_refused(6, async |n| {
         portal.move_clock("register", 3 * 60 * (i64::try_from(n).expect("a number") - 3));
         visitor.register(&person.account).await
@@ -175,7 +174,7 @@ async fn desk_acts_are_done_and_audited() {
     let said = portal.admin(&["end-sessions", &person.account, "--dry-run"]);
     assert_eq!(said.0, Some(0), "{said:?}");
     visitor.get("/api/session").await.expect(200, "");
-    // Of what happens in one second nobody can tell what came first.
+    // Events of the same second have no order.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let said = portal.admin(&["end-sessions", &person.account]);
     assert_eq!(said.0, Some(0), "{said:?}");
@@ -193,7 +192,7 @@ async fn desk_acts_are_done_and_audited() {
     assert!(said.contains("1 changed"), "{said}");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
-    // People are found by what they say of themselves.
+    // People are found by parts of account, name, or email address.
     for text in [person.account.as_str(), person.email.as_str(), &format!("{} marie-eve", person.family_name)] {
         let (code, said) = portal.admin(&["find", text]);
         assert!(code == Some(0) && said.contains(&person.email), "{text}: {said}");
@@ -212,7 +211,7 @@ async fn desk_acts_are_done_and_audited() {
     let lines: Vec<Value> = audit.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let of = |line: &&Value| line["account"] == person.account.as_str();
     let acts: Vec<_> = lines.iter().filter(of).filter_map(|line| line["action"].as_str()).collect();
-    assert_eq!(acts, ["end-sessions", "deactivate"], "what was only tried is not among them");
+    assert_eq!(acts, ["end-sessions", "deactivate"], "dry runs are not recorded");
     assert!(lines.iter().filter(of).any(|line| line["what"] == "signed-in"), "{audit}");
     let by = lines.iter().filter_map(|line| line["by"].as_str());
     assert!(by.clone().count() > 0 && by.clone().all(|by| by.starts_with("local:")), "{audit}");
@@ -256,9 +255,9 @@ async fn erasure_leaves_no_trace_of_the_account() {
     let said = portal.admin(&["forget", &person.account]);
     assert_eq!(said.0, Some(0), "{said:?}");
     let left = traces(&person.account, &mine).await;
-    assert_eq!(left.len(), 1, "but that it was forgotten: {left:#?}");
+    assert_eq!(left.len(), 1, "only the record of the erasure: {left:#?}");
     assert!(left[0].starts_with("Events: ") && left[0].contains("forget"), "{left:#?}");
-    assert_eq!(traces(&other.account, &others).await.len(), before.len(), "nobody else is forgotten");
+    assert_eq!(traces(&other.account, &others).await.len(), before.len(), "other accounts keep their data");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
     is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire");
 }

@@ -1,4 +1,4 @@
-//! The edge: who says where a client is, and the headers of every answer.
+//! The edge: the client's address, the origin secret, and response headers.
 
 use crate::openapi;
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
@@ -8,7 +8,7 @@ const JSON: (&str, &str) = ("content-type", "application/json");
 const PROOF: &str = "x-guichet-origin-secret";
 const SAYS: &str = "x-viewer-address";
 
-/// Asks what only a managed network is answered, with these headers besides.
+/// Sends a request that only managed networks may send, with extra headers.
 async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> Answer {
     let body = json!({ "email": "personne@sante.example" }).to_string();
     visitor.send("POST", "/api/find-account", &[&[JSON], headers].concat(), body).await
@@ -42,7 +42,7 @@ async fn client_cannot_spoof_its_address() {
             search(visitor, &[(name, "203.0.113.9")]).await.expect(200, "");
         }
     }
-    // What claims to be the edge and cannot prove it is dropped by the edge, and refused behind it.
+    // The edge drops a client's origin secret; the functions refuse a wrong one.
     search(&inside, &[(PROOF, "x"), (SAYS, "203.0.113.9")]).await.expect(200, "");
     search(&outside, &[(PROOF, "x"), (SAYS, "127.0.0.1")]).await.expect(403, "network-not-managed");
 }
@@ -61,7 +61,7 @@ async fn edge_secret_authenticates_client_address() {
         search(&inside, &headers).await.expect(403, "network-not-managed");
     }
     search(&inside, &[(PROOF, &proof)]).await.expect(403, "network-not-managed");
-    // Counted is where the edge says that the client is, too.
+    // Rate limits also use the address that the edge reports.
     let guess = async |address: &str| {
         let body = json!({ "account": Person::new().account, "password": "faux1" }).to_string();
         outside.send("POST", "/api/login", &[JSON, (PROOF, &proof), (SAYS, address)], body).await
@@ -89,7 +89,7 @@ async fn wrong_edge_secret_is_refused_and_alarmed() {
     let logs = std::fs::read_dir(portal.setup().data().join("logs")).unwrap();
     let told = logs.filter_map(|log| std::fs::read_to_string(log.unwrap().path()).ok());
     let told: Vec<_> = told.filter(|log| log.contains("edge secret wrong")).collect();
-    assert_eq!(told.len(), 7, "each function tells");
+    assert_eq!(told.len(), 7, "each function logs it");
     assert!(told.iter().all(|log| !log.contains(&proof) && !log.contains(&close[1])));
 }
 
@@ -100,7 +100,7 @@ async fn edge_secret_rotation_does_not_interrupt_users() {
     let key = |portal: &Portal| portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let old = key(&portal);
     search(&visitor, &[]).await.expect(200, "");
-    // The edge may have the new key before a function has seen it, or still the old one.
+    // During a rotation the edge may send the new key before a function has fetched it, or still the old one.
     portal.rotate("EdgeSecret");
     let new = key(&portal);
     for _ in 0..6 {
@@ -156,7 +156,7 @@ async fn every_answer_has_security_headers() {
         assert!(answer.headers.keys().all(|name| !["server", "x-powered-by"].contains(&name.as_str())), "{about}");
         assert!(answer.headers.iter().all(|(_, value)| answer.headers.len() < 40 && !value.is_empty()), "{about}");
     }
-    // A function's own answer has them also where no edge adds any.
+    // The functions set these headers themselves, without an edge.
     let straight = portal.bypassing_the_edge(&visitor);
     let answer = straight.get("/api/session").await.expect(401, "not-signed-in");
     for name in ["x-content-type-options", "strict-transport-security", "content-security-policy", "referrer-policy"] {

@@ -1,11 +1,11 @@
-//! How many mails go out, to one mailbox and over all; and what waits is neither lost nor doubled.
+//! Email rate limits per mailbox and over all mail, and deferral.
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::json;
 use std::time::Duration;
 
-/// The words for where the requests stand, in no order; waits until none is in a mailer's hands.
+/// The statuses of all requests, in no order, once they satisfy the condition.
 async fn states(portal: &Portal, settled: impl Fn(&[String]) -> bool) -> Vec<String> {
     let states = async || {
         let requests = portal.items("MailRequests").await;
@@ -19,7 +19,7 @@ fn count(states: &[String], word: &str) -> usize {
     states.iter().filter(|state| *state == word).count()
 }
 
-/// What was sent is delivered in a moment.
+/// Whether every request has ended. `sent` becomes `delivered` shortly after.
 fn none_is_under_way(states: &[String]) -> bool {
     count(states, "pending") + count(states, "sending") + count(states, "sent") == 0
 }
@@ -38,7 +38,7 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     assert_eq!((count(&ends, "delivered"), count(&ends, "capped")), (4, 2), "{ends:?}");
     assert_eq!(portal.mails_to(&person.email).await.len(), 4);
 
-    // Two are kept for who asks from where they are known, and notices are not counted at all.
+    // Two links are reserved for trusted clients, and notices do not count.
     owner.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(5, &person).await;
     owner.reset(mail.token(), "oie7").await.expect(204, "");
@@ -50,7 +50,7 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     owner.request_reset(&person.account).await.expect(202, "");
     assert_eq!(count(&states(&portal, none_is_under_way).await, "capped"), 1);
 
-    // Tomorrow is another day.
+    // The limit resets the next day.
     portal.delete_counters("mailer#mailbox#").await;
     portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
@@ -68,7 +68,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
             portal.mail_number(1, person).await;
         }
         if n == 11 {
-            // Four go out at once: those after them are to be of a later second.
+            // Four are sent concurrently; later requests must have a later timestamp.
             tokio::time::sleep(Duration::from_millis(1010)).await;
         }
     }
@@ -76,7 +76,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     let held = states(&portal, eight_are_out).await;
     assert_eq!(count(&held, "pending") + count(&held, "sending"), 7, "{held:?}");
 
-    // A fifth is kept for who is known, and for notices.
+    // A fifth is reserved for trusted clients and notices.
     let known = Person::new();
     portal.visitor().register(&known.account).await.expect(202, "");
     portal.mail_number(1, &known).await;
@@ -86,14 +86,14 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     let late = Person::new();
     portal.visitor().register(&late.account).await.expect(202, "");
     states(&portal, |states| count(states, "sending") == 0).await;
-    assert!(portal.mails_to(&late.email).await.is_empty(), "the hour's ten are out");
+    assert!(portal.mails_to(&late.email).await.is_empty(), "the limit of ten per hour is reached");
 
     portal.delete_counters("mailer#all-emails").await;
     portal.sweep().await;
     portal.mail_number(1, &late).await;
     let held = &strangers[8..];
     let sent = join_all(held.iter().map(|person| portal.mail_number(1, person))).await;
-    // Four at once, so of these the order is not told.
+    // Four are sent concurrently, so their order is undefined.
     let moments: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
     assert!(moments[..4].iter().max() < moments[4..].iter().min(), "oldest first: {moments:?}");
     for person in &strangers[1..] {
@@ -113,9 +113,9 @@ async fn ses_throttling_defers_and_resumes_each_email_once() {
         let visitor = if n % 2 == 0 { portal.untrusted_visitor() } else { portal.visitor() };
         visitor.register(&person.account).await.expect(202, "");
     }
-    // More refusals than the attempts that one request has.
+    // More refusals than a request has attempts.
     let refused = async || {
-        assert!(portal.sweep().await, "a mailer that SES refuses comes to its end");
+        assert!(portal.sweep().await, "the sweep succeeds although SES refuses");
         (portal.log().matches("injected fault: ses SendEmail").count() >= 7).then_some(())
     };
     portal.until("SES refuses", refused).await;
@@ -137,7 +137,7 @@ async fn email_is_limited_to_allowed_domains() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register("ailleurs").await.expect(202, "");
     assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);
-    assert!(portal.mails_to("ailleurs@evil.example").await.is_empty(), "nothing leaves for another domain");
+    assert!(portal.mails_to("ailleurs@evil.example").await.is_empty(), "no email to another domain");
     visitor.register(&person.account).await.expect(202, "");
     portal.mail_number(1, &person).await;
 }

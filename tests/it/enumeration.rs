@@ -1,4 +1,5 @@
-//! Whether an account exists is told by nothing: not by words, status, headers, cookies, brakes or time.
+//! Account enumeration: nothing reveals whether an account exists, neither bodies, statuses, headers, cookies, limits,
+//! nor timing.
 
 use futures_util::future::join_all;
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
@@ -14,7 +15,7 @@ async fn ask(visitor: &Visitor, route: &str, account: &str) -> Answer {
     }
 }
 
-/// All of an answer but its moment. `Retry-After` counts down, so it is as good as equal within a minute.
+/// A response without its date. `Retry-After` counts down, so it is rounded to minutes.
 fn seen(answer: &Answer) -> String {
     let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| *name != "date").collect();
     headers.sort_by_key(|(name, _)| name.as_str());
@@ -34,11 +35,11 @@ async fn enumeration_by_answers_and_limits_is_impossible() {
     let names = [&known.account, &unset.account, "inactif", "sanscourriel", "partage1", "personne-ne-porte-ce-nom"];
     for route in ROUTES {
         let mut last = String::new();
-        // One more than either budget has.
+        // One more than either limit allows.
         for round in 0..6 {
             let mut answers = Vec::new();
             for name in names {
-                // However it is spelled, it is one name and one budget.
+                // All spellings of a name share one limit.
                 let typed = if round % 2 == 0 { name.to_owned() } else { format!(" RESEAU\\{} ", name.to_uppercase()) };
                 answers.push(seen(&ask(&asking, route, &typed).await));
             }
@@ -57,8 +58,8 @@ async fn enumeration_by_answers_and_limits_is_impossible() {
     }
 }
 
-/// Times each kind of name, in an order that is shuffled anew for each round, so that what the machine does meanwhile
-/// falls on all kinds alike.
+/// Measures each kind of name, in an order that is shuffled in each round, so that background load affects all kinds
+/// alike.
 async fn times<const KINDS: usize>(
     portal: &Portal,
     visitor: &Visitor,
@@ -67,7 +68,7 @@ async fn times<const KINDS: usize>(
     shuffle: &mut Shuffle,
 ) -> [Vec<Duration>; KINDS] {
     let mut times = [const { Vec::new() }; KINDS];
-    // The first answers still open connections.
+    // The first requests open connections.
     for round in 0..=ROUNDS {
         let mut order: Vec<_> = (0..KINDS).flat_map(|kind| kinds[kind].iter().map(move |name| (kind, name))).collect();
         shuffle.shuffle(&mut order);
@@ -83,16 +84,15 @@ async fn times<const KINDS: usize>(
     times
 }
 
-/// Names of each kind, and how often each is asked for: 200 samples of each kind.
+/// Names of each kind, and requests per name: 200 samples of each kind.
 const NAMES: usize = 10;
 const ROUNDS: usize = 20;
-/// How often a route is timed at most: on a busy machine, once or twice is for nothing.
+/// Maximum measurements of a route; on a busy machine the first ones may be too noisy.
 const ATTEMPTS: usize = 3;
-/// The chance that noise alone is taken for a difference is one in so many.
+/// The inverse probability that noise alone counts as a difference.
 const SHUFFLES: usize = 1000;
 
-/// Whether two lots of times differ by more than noise: whether the difference of their medians is greater than any
-/// that comes of dealing the same times out at random.
+/// A permutation test: whether the difference of the medians exceeds that of every random reassignment of the samples.
 fn differ(one: &[Duration], other: &[Duration], shuffle: &mut Shuffle) -> bool {
     let apart = |one: &[Duration], other: &[Duration]| median(one).abs_diff(median(other));
     let mut all = [one, other].concat();
@@ -109,7 +109,7 @@ fn median(times: &[Duration]) -> Duration {
     *times.select_nth_unstable(middle).1
 }
 
-/// Shuffles, the same way in every run (xorshift; Fisher and Yates).
+/// A deterministic shuffle (xorshift, Fisher–Yates).
 struct Shuffle(u64);
 
 impl Shuffle {
@@ -136,8 +136,8 @@ async fn enumeration_by_timing_is_impossible() {
     let visitor = portal.visitor();
     join_all(people.iter().map(|person| visitor.become_a_user(&portal, person, "oie7"))).await;
     drop(portal);
-    // From here on no bell rings the mailer, which would share the machine with the answers that come after; and hashes
-    // are dearer, so that some are of before and some of today.
+    // Without streams, so that the mailer does not run between measurements. The hash cost is raised, so that hashes of
+    // both costs exist.
     let dearer = ["--no-streams", "--set=HashPasses=3", "--set=PreviousHashParams=19456,2"];
     let portal = dearer.into_iter().fold(setup, Setup::with).start();
     portal.clear_limits().await;
@@ -145,7 +145,7 @@ async fn enumeration_by_timing_is_impossible() {
     let visitor = portal.visitor();
     let (of_before, of_today) = people.split_at(NAMES);
     for person in of_today {
-        // In a browser of their own, or the one that is timed would be known to them.
+        // With another client, or the measured one would become a known device.
         portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     }
     let accounts = |people: &[Person]| people.iter().map(|person| person.account.clone()).collect();
@@ -154,7 +154,7 @@ async fn enumeration_by_timing_is_impossible() {
     let shuffle = &mut Shuffle(0x9e37_79b9_7f4a_7c15);
     let mut typical = Vec::new();
     for (at, route) in ROUTES.into_iter().enumerate() {
-        // What is a difference is one each time; noise is not, and noise in which one would be lost proves nothing.
+        // A real difference appears in every measurement. A measurement too noisy to detect one does not count.
         let mut said = Vec::new();
         for _ in 0..ATTEMPTS {
             let times = times(&portal, &visitor, route, &kinds, shuffle).await;
@@ -173,5 +173,5 @@ async fn enumeration_by_timing_is_impossible() {
             "{route}: known (hash of before, of today), unknown, inactive; half more is seen; which differ: {said:?}"
         );
     }
-    assert!(differ(&typical[0][0], &typical[2][0], shuffle), "what costs a password hash is told from what does not");
+    assert!(differ(&typical[0][0], &typical[2][0], shuffle), "the test detects the time of a password hash");
 }

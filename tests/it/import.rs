@@ -1,4 +1,4 @@
-//! `cargo admin`: the directory follows its export, and a restored table comes back.
+//! `cargo admin import` and `restore`.
 
 use guichet_tests::{Person, Portal, Setup};
 use serde_json::{Value, json};
@@ -42,7 +42,7 @@ async fn deactivation_revokes_sessions_and_links() {
     visitor.reset(mail.token(), "abc2").await.expect(410, "link-used");
     visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
 
-    // Back again: the password is still theirs, but nothing that was open before comes back.
+    // After reactivation the password still works, but earlier sessions and links stay revoked.
     let (_, said) = portal.import(&person.line(true));
     assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
@@ -71,7 +71,7 @@ async fn shared_mailbox_gets_no_link() {
     portal.until("neither gets a mail", both_are_refused).await;
     assert!(portal.mails_to(&person.email).await.is_empty(), "a shared mailbox gets no link");
 
-    // Once the other has an address of their own, both get mail again.
+    // Once the addresses differ, both get links again.
     let (_, said) = portal.import("intrus,igor@sante.example,Igor,Intrus,fr,oui\n");
     assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.request_reset(&person.account).await.expect(202, "");
@@ -93,7 +93,7 @@ fn import_refuses_missing_file_with_clear_error() {
     assert_eq!(output.status.code(), Some(1));
 }
 
-/// What the import keeps, by table and account, without when it was.
+/// The directory and the credentials by table and account, without the time of the import.
 async fn kept(portal: &Portal) -> BTreeMap<String, Value> {
     let mut kept = BTreeMap::new();
     for table in ["Directory", "Credentials"] {
@@ -105,7 +105,7 @@ async fn kept(portal: &Portal) -> BTreeMap<String, Value> {
     kept
 }
 
-/// Imports these bytes with these words; its exit code and what it said.
+/// Imports these bytes with these arguments; returns the exit code and the output.
 fn import(portal: &Portal, bytes: &[u8], words: &[&str]) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("personnel.csv");
@@ -136,7 +136,7 @@ async fn import_accepts_spreadsheets_and_dry_run() {
     ] {
         assert!(said.contains(&line), "{line}: {said}");
     }
-    assert!(kept(&portal).await == before, "it was only tried");
+    assert!(kept(&portal).await == before, "a dry run writes nothing");
     let (_, told) = import(&portal, &bytes, &["--dry-run", "--json"]);
     let told: Value = serde_json::from_str(&told).unwrap();
     assert_eq!((&told["added"], &told["differences"][0]["account"]), (&json!(1), &json!(person.account)), "{told}");
@@ -165,7 +165,7 @@ async fn import_stops_before_mass_deactivation() {
     let many = active.len() / 20 + 1;
     let all_but = |left: usize| active.iter().skip(left).map(|item| line(item, true)).collect::<String>();
 
-    // More than a twentieth, by what it says or by what it does not say.
+    // More than 5 % deactivated, explicitly or by omission.
     let said_to_leave: String = active.iter().take(many).map(|item| line(item, false)).collect();
     for (text, words) in
         [(format!("{header}{said_to_leave}"), &[][..]), (format!("{header}{}", all_but(many)), &["--complete"])]
@@ -176,12 +176,12 @@ async fn import_stops_before_mass_deactivation() {
         assert!(code == Some(4) && said.contains(&format!("{many} of {} active", active.len())), "{code:?}: {said}");
         assert!(kept(&portal).await == before, "nothing is written");
     }
-    // A line that was refused may be that of who is not there.
+    // A refused line may belong to a missing account.
     let (code, said) = import(&portal, format!("{header}{},x\n", all_but(2)).as_bytes(), &["--complete"]);
     assert!(code == Some(2) && said.contains("2 accounts missing from the file were not deactivated"), "{said}");
     assert!(kept(&portal).await == before, "nothing is written");
 
-    // Two have left, and one of them is back under another name.
+    // Two accounts are missing, and one person has a new account.
     let text = |name: &str| active[0][name]["S"].as_str().unwrap().to_owned();
     let renamed = format!("autrenom,{},{},{},fr,oui\n", text("email"), text("given_name"), text("family_name"));
     let (code, said) = import(&portal, format!("{header}{}{renamed}", all_but(2)).as_bytes(), &["--complete"]);
@@ -194,7 +194,7 @@ async fn import_stops_before_mass_deactivation() {
         assert_eq!((&credentials["active"]["BOOL"], &credentials["version"]["N"]), (&json!(false), &json!("1")));
     }
     let autre = &after["Directory \"autrenom\""];
-    assert_eq!(autre["shared_mailbox"]["BOOL"], false, "who has left shares no mailbox: {autre}");
+    assert_eq!(autre["shared_mailbox"]["BOOL"], false, "an inactive account does not make a mailbox shared: {autre}");
 
     let (code, said) = import(&portal, format!("{header}{said_to_leave}").as_bytes(), &["--allow-deactivations"]);
     assert_eq!(code, Some(0), "{said}");
@@ -203,7 +203,8 @@ async fn import_stops_before_mass_deactivation() {
 #[tokio::test]
 async fn interrupted_import_is_completed_by_the_next() {
     let people: Vec<_> = (0..5).map(|_| Person::new()).collect();
-    // Beyond the file, somebody shares the address that one of the file gives up, and another has the one that it takes.
+    // Accounts outside the file: one shares an address that the file releases, another has an address that the file
+    // takes.
     let first = format!("{},{},Léo,Autre,fr,oui\n", people[4].account, people[2].email);
     let lines = format!(
         "{},{},Autre,Prenom,fr,oui\n{}{},{},Jo,Partage,en,oui\nnouveau,nouveau@sante.example,Zoé,Neuve,fr,oui\n",
@@ -229,7 +230,7 @@ async fn interrupted_import_is_completed_by_the_next() {
     };
     let mut interrupted = 0;
     for nth in 1.. {
-        // Each time as it was before.
+        // Restore the initial state.
         for (table, item) in back(&before) {
             portal.dynamodb("PutItem", &table, json!({ "Item": item })).await;
         }
@@ -250,11 +251,11 @@ async fn interrupted_import_is_completed_by_the_next() {
         assert!(code == Some(1) && said.contains("ValidationException"), "{code:?}: {said}");
         let (code, said) = portal.import(&lines);
         assert_eq!(code, Some(0), "{said}");
-        assert!(kept(&portal).await == expected, "after an end at {rule}");
+        assert!(kept(&portal).await == expected, "after an interruption at {rule}");
         let (_, said) = portal.import(&lines);
         assert!(said.contains("0 added, 0 changed, 4 unchanged"), "{said}");
     }
-    // Three accounts that change, the newcomer's, their entries, that of whose address is shared, and when it was.
+    // Writes: three changed and one new account, their entries, the entry that shares an address, and the import time.
     assert_eq!(interrupted, 7);
 }
 
@@ -267,7 +268,7 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
     let link = portal.mail_number(3, &person).await;
-    // What DynamoDB would make of a backup: another table, with the items of then.
+    // A restore from a backup creates another table with the old items.
     let restored = portal.copy_of_table("Credentials").await;
 
     let since = portal.visitor();
@@ -286,7 +287,7 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     assert_eq!(portal.visitor().sign_in("personne", "oie7").await.status, 401);
 
-    // Once more, after the table was lost: nothing is there that would tell what the first restore gave.
+    // Again, after the table was lost, so that no item shows the versions of the first restore.
     let between = portal.visitor();
     between.sign_in(&person.account, "oie7").await.expect(200, "");
     for item in portal.items("Credentials").await {
@@ -294,7 +295,7 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     }
     between.get("/api/session").await.expect(401, "not-signed-in");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    // The versions that a restore gives begin at the second it is made in: the next is to be of a later one.
+    // A restore derives versions from the time in seconds, so the next one must be in a later second.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
     assert_eq!(code, Some(0), "{said}");

@@ -1,4 +1,4 @@
-//! What bad input gets: a clear refusal with its code, never a 500.
+//! Invalid input gets an error with its code, never a 500.
 
 use guichet_tests::{Answer, Person, Portal, Visitor};
 
@@ -125,7 +125,7 @@ async fn unknown_routes_and_methods_are_404() {
         ("GET", "/api/../api/session"),
     ] {
         let answer = visitor.send(method, path, &[JSON], r#"{"account": "a", "password": "b"}"#).await;
-        // The client itself resolves dot segments, so that one asks for the real route.
+        // The HTTP client resolves dot segments, so this is the real route.
         if path.contains("..") {
             answer.expect(401, "not-signed-in");
         } else {

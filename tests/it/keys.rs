@@ -1,9 +1,9 @@
-//! Keys that are turned, or cannot be had, while people use the portal.
+//! Rotated, lost, and unavailable keys.
 
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
-/// One instance of each function, so that it is known what it knows.
+/// One instance per function, so that its cached keys are known.
 fn portal() -> Portal {
     Setup::new().with("--concurrency=1").start()
 }
@@ -25,7 +25,7 @@ async fn pepper_rotation_rehashes_at_sign_in() {
     visitor.become_a_user(&portal, &early, "oie7").await;
     visitor.become_a_user(&portal, &absent, "oie7").await;
     portal.rotate("PepperSecret");
-    // A new instance hashes with the new key, which the sign-in has not seen yet.
+    // A new instance hashes with the new key, which `login` has not fetched yet.
     portal.renew("reset").await;
     visitor.become_a_user(&portal, &late, "oie7").await;
     assert_eq!((key_of(&portal, &early).await, key_of(&portal, &late).await), ("1".into(), "2".into()));
@@ -39,7 +39,7 @@ async fn pepper_rotation_rehashes_at_sign_in() {
     let after = portal.credentials(&early.account).await;
     assert_eq!(after["key_id"]["S"], "2");
     assert_ne!(after["phc"], before["phc"]);
-    // It is the same password: nothing of before is dead.
+    // The password is the same, so sessions and links remain valid.
     assert_eq!(after["version"], before["version"]);
     visitor.get("/api/session").await.expect(200, "");
 
@@ -49,7 +49,7 @@ async fn pepper_rotation_rehashes_at_sign_in() {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
-    // Who did not sign in during the rotation needs the retired key, or a link.
+    // A user who did not sign in during the rotation needs a link.
     for password in ["oie7", "faux1"] {
         unavailable(visitor.sign_in(&absent.account, password).await);
     }
@@ -67,11 +67,11 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
     let (visitor, elsewhere) = (portal.visitor(), portal.visitor());
     visitor.become_a_user(&portal, &user, "oie7").await;
     visitor.sign_in(&user.account, "oie7").await.expect(200, "");
-    // Somebody has asked and has not used the link yet.
+    // A link that is not used yet.
     elsewhere.register(&newcomer.account).await.expect(202, "");
     let waiting = portal.mail_number(1, &newcomer).await;
 
-    // The secrets are gone, and Secrets Manager makes new ones; nobody has the old ones any more.
+    // The keys are lost and replaced by new ones.
     for (name, key) in [("PepperSecret", "another pepper"), ("PseudonymSecret", "another key for names")] {
         portal.set_secret(name, Some(&json!({ "id": "9", "key": key })));
     }
@@ -81,7 +81,7 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
     visitor.get("/api/session").await.expect(200, "");
     elsewhere.reset(waiting.token(), "oie7").await.expect(204, "");
     elsewhere.sign_in(&newcomer.account, "oie7").await.expect(200, "");
-    // A hash of the lost pepper lets nobody in, with whatever password, until its owner takes a link.
+    // A hash with the lost pepper accepts no password until a link sets a new one.
     for password in ["oie7", "faux1"] {
         unavailable(elsewhere.sign_in(&user.account, password).await);
     }
@@ -124,7 +124,7 @@ async fn missing_pepper_fails_closed() {
     stranger.check(&"A".repeat(43)).await.expect(404, "link-unknown");
     unavailable(stranger.reset(mail.token(), "abc2").await);
 
-    // It comes back without hands, and nothing was counted or lost.
+    // It recovers unattended, and no failure was counted.
     portal.set_secret("PepperSecret", Some(&pepper));
     somebody_else.sign_in(&person.account, "oie7").await.expect(200, "");
     stranger.reset(mail.token(), "abc2").await.expect(204, "");

@@ -1,17 +1,18 @@
-//! French of Québec first, English second: whose language a page speaks, and that it speaks no other.
+//! The language of pages: Québec French by default, English on request, and never a mix.
 
 use guichet_tests::{Browser, Person, Portal, pages};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Every text of the markup by its key, every key of both catalogues with its text, and what stands outside of them; `PAGES` is the site's.
+/// Collects the markup's texts by key, the texts of both catalogs, and text outside of them. `PAGES` are the site's
+/// pages.
 const TEXTS: &str = r"
     const done = arguments[0];
     (async () => {
         const markup = [], outside = [];
         const read = (root, page) => {
             for (const element of root.querySelectorAll('[data-text]')) {
-                // Children are numbered, as in the catalogues.
+                // Child elements are numbered, as in the catalogs.
                 const number = (node) => [...node.childNodes].map((child) => child.nodeType === Node.TEXT_NODE
                     ? child.data : `<${[...node.children].indexOf(child)}>${number(child)}</>`).join('');
                 markup.push([element.dataset.text, number(element)]);
@@ -31,7 +32,7 @@ const TEXTS: &str = r"
             for (const template of root.querySelectorAll('template')) read(template.content, page);
         };
         for (const file of [...PAGES, '/nulle-part']) {
-            // As it is served: no script runs in it.
+            // As served, without running scripts.
             const page = await new Promise((given) => {
                 const request = new XMLHttpRequest();
                 request.open('GET', file);
@@ -49,11 +50,11 @@ fn catalogue(value: &Value) -> BTreeMap<String, String> {
     serde_json::from_value(value.clone()).expect("keys and texts")
 }
 
-/// The places of a text that something is put into, sorted.
+/// The placeholders of a text, sorted.
 fn places(text: &str) -> Vec<String> {
     let mut found: Vec<String> =
         text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0.to_owned())).collect();
-    // `<0>words</0>`, `<0></>` and `<0/>` are all the child of that number.
+    // `<0>words</0>`, `<0></>`, and `<0/>` all refer to child 0.
     found.extend(text.split('<').skip(1).filter(|part| !part.starts_with('/')).map(|part| part[..1].to_owned()));
     found.sort();
     found
@@ -63,7 +64,7 @@ fn places(text: &str) -> Vec<String> {
 async fn every_text_exists_in_both_languages() {
     let Some(browser) = Browser::open(Portal::shared()).await else { return };
     let told = browser.evaluate_later(&format!("const PAGES = {};{TEXTS}", json!(pages()))).await;
-    assert_eq!(told["outside"], json!([]), "no page has words outside of the catalogues");
+    assert_eq!(told["outside"], json!([]), "no text outside the catalogs");
     let (scripts, english) = (catalogue(&told["fr"]), catalogue(&told["en"]));
     let mut markup = BTreeMap::new();
     for pair in told["markup"].as_array().unwrap() {
@@ -71,15 +72,15 @@ async fn every_text_exists_in_both_languages() {
         let before = markup.insert(key.to_owned(), text.to_owned());
         assert!(before.is_none_or(|it| it == text), "{key} says two things");
     }
-    assert!(markup.keys().all(|key| !scripts.contains_key(key)), "what the markup says the scripts do not say again");
+    assert!(markup.keys().all(|key| !scripts.contains_key(key)), "texts in the markup are not in the scripts' catalog");
     let french: BTreeMap<_, _> = markup.into_iter().chain(scripts).collect();
     let keys = |catalogue: &BTreeMap<String, String>| catalogue.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(keys(&french), keys(&english));
     assert!(french.len() > 150, "{}", french.len());
     for (key, text) in &french {
         assert_eq!(places(text), places(&english[key]), "{key}");
-        // French has a space that does not break inside « » and before a colon; none before ? and !, but in the desk's
-        // own name of a page.
+        // French has a no-break space inside « » and before a colon, and none before ? and !, except in the desk's own
+        // page title.
         let spaced = text.replace("oublié ?", "");
         for wrong in [" :", " !", " ?", " ;", "« ", " »"] {
             assert!(!spaced.contains(wrong), "{key}: {text}");
@@ -119,7 +120,7 @@ async fn preferred_language_applies_from_the_link_on() {
     browser.click("M'inscrire au service").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
-    // Whose account it is, is not told: nor is the language.
+    // An error response does not reveal the account's language.
     browser.wait_for_text("Votre demande est reçue").await;
     portal.mail_number(1, &person).await;
     browser.follow_in_mail("Password change", &person).await;
@@ -134,13 +135,13 @@ async fn preferred_language_applies_from_the_link_on() {
     browser.wait_for_text("My open sessions").await;
     let hours =
         "return /\\d{1,2}:\\d{2}\\u00a0[ap]\\.m\\./.test(document.querySelector('[data-slot=since]').textContent)";
-    assert_eq!(browser.evaluate(hours).await, true, "as Canadians write them");
+    assert_eq!(browser.evaluate(hours).await, true, "Canadian English format");
 
-    // But who switches by hand is not switched back.
+    // An explicit choice of language is kept.
     browser.click("Français").await;
     browser.wait_for_text("Mes sessions ouvertes").await;
     let hours = "return /\\d{1,2}\\u00a0h\\u00a0\\d{2}/.test(document.querySelector('[data-slot=since]').textContent)";
-    assert_eq!(browser.evaluate(hours).await, true, "as Québec writes them");
+    assert_eq!(browser.evaluate(hours).await, true, "Québec format");
     browser.run("location.reload()").await;
     browser.wait_for_text("Mes sessions ouvertes").await;
     let said = browser.console().await;

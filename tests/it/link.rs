@@ -1,4 +1,4 @@
-//! The mailed link.
+//! Mailed links: expiry, single use, replay.
 
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup};
@@ -148,7 +148,7 @@ async fn link_expiry_follows_the_setting() {
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
     let expires_at = visitor.check(mail.token()).await.expect(200, "").json()["expires_at"].clone();
-    // Both are RFC 3339 in UTC; the link was made at most a minute before the mail.
+    // Both times are RFC 3339 in UTC. The link was created at most a minute before the email.
     let minutes = |text: &str| {
         let (hour, minute) = (&text[11..13], &text[14..16]);
         hour.parse::<i32>().unwrap() * 60 + minute.parse::<i32>().unwrap()

@@ -1,4 +1,4 @@
-//! The mails, as people read them.
+//! Email content, and delivery without the stream.
 
 use guichet_tests::{Person, Portal, Setup};
 
@@ -22,14 +22,14 @@ async fn link_email_states_purpose_expiry_and_sender() {
         assert!(mail.text.contains(&text), "{text}: {}", mail.text);
         assert!(mail.html.contains(&text), "{text}: {}", mail.html);
     }
-    assert!(mail.text.lines().any(|line| line == mail.token()), "the code stands on a line of its own");
+    assert!(mail.text.lines().any(|line| line == mail.token()), "the code has its own line");
     assert!(mail.html.contains(&format!("<a href=\"{}\"", mail.link())), "{}", mail.html);
-    assert!(!mail.html.contains("src="), "nothing is fetched from anywhere");
+    assert!(!mail.html.contains("src="), "no remote content");
 
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
     let notice = portal.mail_number(2, &person).await;
     assert_eq!(notice.subject, "Votre mot de passe a été changé");
-    assert!(!notice.text.contains('#'), "a notice has no link to a password: {}", notice.text);
+    assert!(!notice.text.contains('#'), "a notice contains no link to set a password: {}", notice.text);
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn email_uses_preferred_language_and_escapes_names() {
     assert!(mail.html.contains("Hello Jane O&#39;Hara "), "{}", mail.html);
 }
 
-/// The bell is switched off: the stream delivers nothing, as when its record was lost. The sweep takes the request.
+/// Without streams, as if the record were lost, the sweep sends the email.
 #[tokio::test]
 async fn sweep_sends_email_without_stream() {
     let portal = Setup::new().with("--no-streams").start();

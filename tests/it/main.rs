@@ -1,4 +1,4 @@
-//! End-to-end tests: people and programs on the running stack.
+//! End-to-end tests on a running stack.
 
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 

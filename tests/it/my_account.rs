@@ -1,4 +1,4 @@
-//! *Mon compte*: sessions, events, and changing the password while signed in.
+//! *Mon compte*: sessions, security events, and the password change of a signed-in user.
 
 use guichet_tests::{Person, Portal};
 use serde_json::json;
@@ -20,7 +20,8 @@ async fn sessions_are_listed_and_revoked() {
     let sessions = here.get("/api/sessions").await.expect(200, "").json()["sessions"].as_array().unwrap().clone();
     assert_eq!(sessions.len(), 3, "{sessions:#?}");
     assert_eq!(sessions.iter().filter(|session| session["current"] == true).count(), 1);
-    let windows = sessions.iter().find(|session| session["device"] == "Firefox · Windows").expect("the one at Windows");
+    let windows =
+        sessions.iter().find(|session| session["device"] == "Firefox · Windows").expect("the session on Windows");
     for field in ["id", "remember", "signed_in_at", "last_seen_at", "expires_at"] {
         assert!(windows[field].is_string(), "{field}: {windows}");
     }
@@ -59,7 +60,7 @@ async fn eleventh_session_ends_the_oldest() {
     visitors[0].become_a_user(portal, &person, "oie7").await;
     for visitor in &visitors {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-        // Sessions are told apart by the second in which they were opened.
+        // Sessions are ordered by their start in seconds.
         tokio::time::sleep(std::time::Duration::from_millis(1001)).await;
     }
     let sessions = visitors[11].get("/api/sessions").await.expect(200, "").json();
@@ -91,7 +92,7 @@ async fn password_change_revokes_other_sessions() {
     let fresh = portal.visitor();
     fresh.sign_in(&person.account, "ancien1").await.expect(401, "invalid-credentials");
     fresh.sign_in(&person.account, "nouveau2").await.expect(200, "");
-    // The link, the notice of the first password, and the one of this.
+    // After the link and the notice of the first password.
     let notice = portal.mail_number(3, &person).await;
     assert_eq!(notice.subject, "Votre mot de passe a été changé");
 }
@@ -102,7 +103,7 @@ async fn password_change_shares_lockout_with_sign_in() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    // This machine is known by now, so it has the budget of a known device.
+    // This client is a known device by now, with that class's limits.
     for n in 0..10 {
         let form = json!({ "current": format!("faux{n}"), "password": "nouveau2", "confirmation": "nouveau2" });
         visitor.post("/api/password", form).await.expect(401, "invalid-credentials");
@@ -120,7 +121,7 @@ async fn security_events_are_listed() {
     visitor.become_a_user(portal, &person, "oie7").await;
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    // A known device at a managed workstation is still at a managed workstation.
+    // A known device on the managed network is reported as managed.
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(3, &person).await;
     let events = async || {

@@ -1,5 +1,4 @@
-//! `infra/openapi.yaml` says what the functions do: no route more or less, and each answer that it describes is one that
-//! somebody gets, as it is described.
+//! `infra/openapi.yaml` describes exactly the routes of the template, and every described response occurs as described.
 
 mod interface;
 
@@ -13,17 +12,17 @@ use std::collections::BTreeSet;
 /// The password of the examples.
 const PASSWORD: &str = "ruisseau-42";
 
-/// The methods and paths of all routes, those of one session with one that there is none of.
+/// The methods and paths of all routes; `{id}` is a session that does not exist.
 pub(crate) fn routes() -> Vec<(String, String)> {
     Interface::new().operations().map(|it| (it.method, it.path.replace("{id}", NOBODYS))).collect()
 }
 
-/// An example with somebody who is there in the place of its fictitious person.
+/// An example with an existing account instead of the fictitious one.
 fn alive(example: &Value, person: &Person, token: &str) -> Value {
     let mut example = example.clone();
     for (field, value) in example.as_object_mut().into_iter().flatten() {
         match field.as_str() {
-            // As it is typed: with a domain, in capitals.
+            // As a user may enter it: with a domain, in capitals.
             "account" => {
                 let typed = value.as_str().expect("a text").to_owned();
                 let domain = typed.split_once('\\').map(|(domain, _)| format!("{domain}\\")).unwrap_or_default();
@@ -40,20 +39,20 @@ fn alive(example: &Value, person: &Person, token: &str) -> Value {
     example
 }
 
-/// Somebody new whose password is that of the examples, and their browser.
+/// A new user with the examples' password, and the client that set it.
 async fn somebody(portal: &Portal) -> (Person, Visitor) {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.become_a_user(portal, &person, PASSWORD).await;
     (person, visitor)
 }
 
-/// A further link of theirs.
+/// Another link of the user.
 async fn link(portal: &Portal, person: &Person, visitor: &Visitor) -> String {
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(3, person).await.token().to_owned()
 }
 
-/// Posts it until the budget or quota is spent; sixty are the most, twice where a stretch of the clock ends meanwhile.
+/// Posts until a limit is reached: at most sixty times, or twice that if a window ends meanwhile.
 async fn until_refused(interface: &Interface, portal: &Portal, visitor: &Visitor, id: &str, body: &Value) {
     for _ in 0..=120 {
         let path = interface.operation(id).path;
@@ -68,7 +67,7 @@ async fn until_refused(interface: &Interface, portal: &Portal, visitor: &Visitor
     panic!("{id} is never refused");
 }
 
-/// Each example of a request is a request that is taken.
+/// Every example of a request is accepted.
 async fn examples_are_taken(interface: &Interface, portal: &Portal) {
     let each = interface.operations().flat_map(|operation| {
         let examples = interface.examples(&operation);
@@ -94,7 +93,7 @@ async fn examples_are_taken(interface: &Interface, portal: &Portal) {
     join_all(sent).await;
 }
 
-/// What every route refuses in the same way.
+/// Errors common to all routes.
 async fn refusals_of_all(interface: &Interface, portal: &Portal) {
     let visitor = portal.visitor();
     let straight = portal.bypassing_the_edge(&visitor);
@@ -142,7 +141,7 @@ async fn refusals_of_links(interface: &Interface, portal: &Portal) {
     let (other, visitor) = somebody(portal).await;
     let token = link(portal, &other, &visitor).await;
     interface.post(&visitor, "reset", reset(&token, "nouveau2", "nouveau2"), (204, "")).await;
-    // Its answer lost, and asked for again.
+    // A replay after a lost response.
     interface.post(&visitor, "reset", reset(&token, "nouveau2", "nouveau2"), (204, "")).await;
     interface.post(&visitor, "check-link", json!({ "token": token }), (410, "link-used")).await;
     interface.post(&visitor, "reset", reset(&token, "nouveau4", "nouveau4"), (410, "link-used")).await;
@@ -208,7 +207,7 @@ async fn every_described_answer_conforms() {
     refusals_at_the_doors(&interface, &portal).await;
     nothing_answers(&interface, &portal).await;
     let (described, met) = (interface.described(), interface.met.into_inner().unwrap());
-    assert_eq!(described.difference(&met).collect::<Vec<_>>(), [] as [&Described; 0], "described, and never given");
+    assert_eq!(described.difference(&met).collect::<Vec<_>>(), [] as [&Described; 0], "described but never observed");
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! What whoever runs the portal sees of it: one word from the request to the mail, and the metrics that alarms watch.
+//! Operations: one correlation id from the request to the email, and the metrics that alarms watch.
 
 use guichet_tests::{Person, Setup};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The lines of a function's log that are JSON.
+/// The JSON lines of a function's log.
 fn lines(data: &std::path::Path, function: &str) -> Vec<Value> {
     let log = std::fs::read_to_string(data.join(format!("logs/{function}.log"))).expect("a log");
     log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -30,7 +30,7 @@ async fn log_id_follows_request_to_email_and_metrics_are_emitted() {
     let (name, request) = (tags["account"].as_str().unwrap(), tags["request"].as_str().unwrap());
     assert_eq!(format!("{}.{request}", &name[..12]), word, "SES tells it with all that becomes of the mail");
 
-    // As CloudWatch reads them out of the log.
+    // CloudWatch extracts metrics from these log lines.
     let mut measured = BTreeSet::new();
     for line in ["login", "mailer"].iter().flat_map(|function| lines(data, function)) {
         let Some(definition) = line.pointer("/_aws/CloudWatchMetrics/0") else { continue };
@@ -60,7 +60,7 @@ fn every_alarm_has_a_metric_and_a_guide_section() {
             assert!(measured.contains(&format!("(\"{}\", ", value("MetricName:"))), "{}", value("MetricName:"));
         }
         let name = value("AlarmDescription:").trim_end_matches('.').rsplit(' ').next().unwrap();
-        assert!(guide.contains(&format!("### {name}\n")), "the guide says nothing of {name}");
+        assert!(guide.contains(&format!("### {name}\n")), "infra/README.md has no section {name}");
     }
     assert!(alarms >= 11, "{alarms}");
 }

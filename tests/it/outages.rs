@@ -1,5 +1,5 @@
-//! A table that cannot be read or written: nobody gets in who was not in, nobody is told that they are not, and all
-//! comes back without hands.
+//! Table outages: sign-in fails closed, valid sessions and links are not called invalid, and everything recovers
+//! unattended.
 
 use guichet_tests::{Answer, Person, Setup};
 
@@ -17,7 +17,7 @@ async fn table_outage_fails_closed_and_recovers_unattended() {
     owner.become_a_user(&portal, &person, "oie7").await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     for (table, operations) in [
-        // Neither read nor written, and what cannot be counted though it can be read.
+        // Reads and writes fail, or only the writes.
         ("Throttles", [].as_slice()),
         ("Throttles", &["UpdateItem", "TransactWriteItems"]),
         ("Credentials", &[]),
@@ -31,7 +31,7 @@ async fn table_outage_fails_closed_and_recovers_unattended() {
             unavailable(&visitor.sign_in(&person.account, "oie7").await, &about);
             for account in [person.account.as_str(), "personne"] {
                 let answer = visitor.sign_in(account, "faux1").await;
-                // What could not be counted, or looked at, is not told to be wrong.
+                // A password that could not be verified is not called wrong.
                 if ["Throttles", "Credentials"].contains(&table) {
                     unavailable(&answer, &about);
                 } else {
@@ -50,7 +50,7 @@ async fn table_outage_fails_closed_and_recovers_unattended() {
         portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     }
 
-    // A link outlives what fails while it is looked at or used.
+    // A link survives failures while it is checked or used.
     owner.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
     for table in ["Tokens", "Credentials", "MailRequests", "Throttles"] {

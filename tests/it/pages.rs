@@ -1,4 +1,4 @@
-//! The pages, before any script runs.
+//! The pages without scripts.
 
 use guichet_tests::{Portal, pages};
 use std::collections::BTreeSet;
@@ -81,7 +81,7 @@ async fn pages_show_the_desk_settings() {
     let style = portal.visitor().get("/settings.css").await.expect(200, "");
     assert_eq!(style.header("content-type"), "text/css; charset=utf-8");
     assert!(style.text.contains("--logo: url(\"/images/logo.svg\")"), "{}", style.text);
-    // White could not be read on that yellow; in the dark it can stay as it is.
+    // White text has too little contrast on this yellow; the dark theme needs no change.
     let (light, dark) = style.text.split_once("@media").expect("both");
     assert!(light.contains("--brand: rgb(") && !light.contains("rgb(255 212 0)"), "{light}");
     assert!(dark.contains("--link: rgb(255 212 0)"), "{dark}");

@@ -1,5 +1,5 @@
-//! Least permission (`.github/ASSURANCE.md`): with the key of each function, everything is asked of the stack's AWS. What the
-//! function may is granted, all else is refused; and no permission is there that the portal does not use.
+//! Least privilege (`.github/ASSURANCE.md`): sends every AWS call with each function's access key. Exactly the listed
+//! calls are allowed, and every permission is used.
 
 mod calls;
 mod may;
@@ -25,9 +25,9 @@ fn functions_of_the_template() -> BTreeSet<String> {
 async fn functions_have_minimal_table_permissions() {
     let portal = Portal::shared();
     let tables: BTreeSet<_> = ITEMS.iter().map(|(_, table, _)| (*table).to_owned()).collect();
-    assert_eq!(tables, portal.tables().into_iter().collect(), "each table has its items here");
+    assert_eq!(tables, portal.tables().into_iter().collect(), "every table is listed");
     let functions: BTreeSet<_> = MAY.iter().map(|(function, _)| (*function).to_owned()).collect();
-    assert_eq!(functions, functions_of_the_template(), "each function has its row");
+    assert_eq!(functions, functions_of_the_template(), "every function is listed");
     let aws = Aws::of(portal);
     join_all(MAY.iter().chain(&OTHERS_MAY).map(async |(function, may)| {
         for (what, operation, call) in ITEMS.iter().flat_map(|(item, ..)| calls(item)) {
@@ -49,7 +49,7 @@ async fn functions_have_minimal_table_permissions() {
     .await;
 }
 
-/// A request with more parameters.
+/// Adds parameters to a request.
 fn with(mut request: Value, more: Value) -> Value {
     if let (Some(request), Value::Object(more)) = (request.as_object_mut(), more) {
         request.extend(more);
@@ -92,16 +92,16 @@ async fn functions_have_minimal_attribute_permissions() {
     let holder = "account, version, active, given_name, family_name, preferred_language";
 
     for (function, operation, call, allowed) in [
-        // The doors do not learn what became of an earlier request.
+        // `register` and `request-reset` cannot read the outcome of an earlier request.
         ("RegisterFunction", "TransactWriteItems", within("Put", request(json!({}))), true),
         ("RegisterFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
         ("RegisterFunction", "PutItem", request(json!({"ReturnValues": "ALL_OLD"})), false),
         ("RequestResetFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
-        // What SES tells marks an address, and sees none.
+        // `mail-events` marks an address without reading it.
         ("MailEventsFunction", "UpdateItem", update("Directory", "bounced_at", json!({})), true),
         ("MailEventsFunction", "UpdateItem", update("Directory", "email", json!({"ReturnValues": "ALL_OLD"})), false),
         ("MailEventsFunction", "UpdateItem", update("Directory", "active", json!({})), false),
-        // The hash is for those who verify it.
+        // Only functions that verify hashes read them.
         ("MailerFunction", "GetItem", parts("Credentials", "account, version, active"), true),
         ("MailerFunction", "GetItem", parts("Credentials", "account, version, active, phc"), false),
         ("MailerFunction", "GetItem", parts("Credentials", "phc.x"), false),
@@ -119,7 +119,7 @@ async fn functions_have_minimal_attribute_permissions() {
         ("SessionFunction", "BatchGetItem", batch("account, key_id"), false),
         ("AuthorizerFunction", "BatchGetItem", batch(holder), true),
         ("AuthorizerFunction", "BatchGetItem", batch("account, phc"), false),
-        // A reset sets the hash and sees none; it renames nobody.
+        // A reset writes the hash without reading it, and cannot change the name.
         ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", json!({}))), true),
         ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", told)), false),
         (
@@ -135,14 +135,14 @@ async fn functions_have_minimal_attribute_permissions() {
             false,
         ),
         ("PasswordFunction", "TransactWriteItems", within("Update", update("Sessions", "ends_at", json!({}))), false),
-        // A sign-in hashes the same password anew, and changes nothing else of an account.
+        // A sign-in may upgrade the hash and change nothing else of the account.
         ("LoginFunction", "UpdateItem", update("Credentials", "phc", json!({})), true),
         ("LoginFunction", "UpdateItem", update("Credentials", "active", json!({})), false),
         ("PasswordFunction", "UpdateItem", update("Credentials", "phc", json!({})), false),
-        // Outside the transaction a link is not used; only its repeated answers are counted.
+        // Only the transaction redeems a link; outside of it replays are counted.
         ("ResetFunction", "UpdateItem", update("Tokens", "replays", json!({})), true),
         ("ResetFunction", "UpdateItem", update("Tokens", "used_at", json!({})), false),
-        // The search tells accounts and names.
+        // The search reads accounts and names only.
         ("FindAccountFunction", "Query", search("by_name", "folded_name", seen.clone()), true),
         ("FindAccountFunction", "Query", search("by_email", "email_hash", seen.clone()), true),
         ("FindAccountFunction", "Query", search("by_email", "email_hash", json!({})), false),
@@ -199,7 +199,7 @@ async fn desk_cannot_read_hashes_or_delete_audit_log() {
         ("ImportPolicy", "BatchGetItem", batch("account, phc"), false),
         ("ImportPolicy", "UpdateItem", update("active", json!({})), true),
         ("ImportPolicy", "UpdateItem", update("phc", json!({})), false),
-        // What happened to somebody can be taken out and not made up; with what the desk did it is the other way round.
+        // The desk can delete an account's events but not write them. The audit log is the reverse: append only.
         ("DeskPolicy", "DeleteItem", take_out(&somebody), true),
         ("DeskPolicy", "PutItem", note(&somebody), false),
         ("DeskPolicy", "DeleteItem", take_out("desk"), false),
@@ -257,12 +257,12 @@ async fn unknown_access_key_is_denied() {
     }
 }
 
-/// What the stack's log of permissions has as granted and not as used: a statement, an action and a resource each.
+/// The permissions in the stack's log that were granted but never used: statement, action, and resource.
 fn unused(portal: &Portal) -> BTreeSet<String> {
     let log = std::fs::read_to_string(portal.setup().data().join("permissions.log")).expect("the log of permissions");
     let all = |word: &str| log.lines().filter_map(|line| line.strip_prefix(word)).map(str::to_owned).collect();
     let (granted, used): (BTreeSet<String>, BTreeSet<String>) = (all("granted "), all("used "));
-    // Which resources a stack has is written in a file on one machine.
+    // The local stack finds its resources in a file.
     granted.difference(&used).filter(|it| !it.contains("cloudformation:")).cloned().collect()
 }
 
@@ -272,7 +272,7 @@ async fn every_permission_is_used() {
     let (person, other, here, there) = (Person::new(), Person::new(), portal.visitor(), portal.visitor());
     let token = here.become_a_user(&portal, &person, "fleuve-7q").await;
     here.reset(&token, "fleuve-7q").await.expect(204, "");
-    // On a known device, and from outside.
+    // On a known device, and from an untrusted client.
     for visitor in [&here, &portal.untrusted_visitor()] {
         visitor.register(&person.account).await.expect(202, "");
         visitor.request_reset(&other.account).await.expect(202, "");
@@ -329,9 +329,9 @@ async fn every_permission_is_used() {
     let (_, said) = portal.import(&format!("{}{}", Person::new().line(false), other.line(false)));
     assert!(said.contains("2 changed"), "{said}");
     let (_, said) = portal.import(&person.line(true));
-    assert!(said.contains("1 added"), "who was forgotten: {said}");
+    assert!(said.contains("1 added"), "a forgotten account can be imported again: {said}");
 
-    assert!(portal.sweep().await, "the mailer sweeps");
+    assert!(portal.sweep().await, "the sweep succeeds");
     let start = Instant::now();
     while !unused(&portal).is_empty() && start.elapsed() < Duration::from_secs(90) {
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -1,10 +1,10 @@
-//! How much is done for one name or one address. The stretches follow the clock, so a story that meets the end of one
-//! may go on for up to twice the quota.
+//! Rate limits per account and address. Windows are aligned to the clock, so a test that crosses a boundary may see up
+//! to twice the limit.
 
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
-/// Does it until it is refused; how often it was not, and the refusal.
+/// Repeats a request until it is refused. Returns the number of accepted ones and the refusal.
 pub(crate) async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> Answer) -> (usize, Answer) {
     for n in 0..=most {
         let answer = act(n).await;
@@ -31,7 +31,7 @@ async fn rate_limit_of_3_requests_per_hour_and_queue() {
         let wait: u64 = refused.header("retry-after").parse().unwrap();
         assert!((1..=3600).contains(&wait), "{wait}");
     }
-    // The other way in, and the ward's workstation, have quotas of their own.
+    // The other kind of request, and trusted clients, have their own limits.
     stranger.register(&person.account).await.expect(202, "");
     let before = portal.mails_to(&person.email).await.len();
     portal.visitor().request_reset(&person.account).await.expect(202, "");
@@ -65,10 +65,10 @@ async fn invalid_tokens_are_rate_limited_per_source() {
     .await;
     assert!(done >= 20, "{done}");
     assert!(refused.header("retry-after").parse::<u64>().unwrap() <= 600);
-    // From there not even a good link is looked at; from anywhere else it is as good as before.
+    // At that source even a valid link is refused; from any other source it works.
     stranger.check(mail.token()).await.expect(429, "too-many-attempts");
     portal.untrusted_visitor().check(mail.token()).await.expect(200, "");
-    // A refused password is no dead link.
+    // A refused password does not count as an invalid link.
     let honest = portal.untrusted_visitor();
     for _ in 0..25 {
         honest.reset(mail.token(), "court").await.expect(422, "password-refused");

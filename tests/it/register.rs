@@ -31,7 +31,7 @@ async fn forgotten_password_reset() {
     visitor.become_a_user(portal, &person, "ancien1").await;
 
     visitor.request_reset(&person.account).await.expect(202, "");
-    // The first mail, the notice, and this one.
+    // After the first email and the notice.
     let mail = portal.mail_number(3, &person).await;
     let checked = visitor.check(mail.token()).await.expect(200, "").json();
     assert_eq!(checked["purpose"], "request-reset");
@@ -93,19 +93,19 @@ async fn duplicate_requests_are_idempotent() {
         visitor.register(&person.account).await.expect(202, "");
     }
     let requests = all_ended(&portal).await;
-    // Two where the clicks meet the end of a two-minute bucket.
+    // Two if the clicks cross the end of a two-minute window.
     assert!((1..=2).contains(&requests.len()), "{requests:#?}");
     assert_eq!(portal.mails_to(&person.email).await.len(), requests.len());
 }
 
-/// Waits until every request for a mail has come to its end.
+/// Waits until every mail request has ended.
 async fn all_ended(portal: &Portal) -> Vec<serde_json::Value> {
     let ended =
         |requests: &Vec<serde_json::Value>| requests.iter().all(|request| request.get("requested_account").is_none());
     portal.until("every request ends", async || Some(portal.items("MailRequests").await).filter(ended)).await
 }
 
-/// What ends where nobody can be mailed says so on the request, for the desk.
+/// An undeliverable request ends with the reason, for the desk.
 #[tokio::test]
 async fn unmailable_request_ends_with_reason() {
     let portal = Setup::new().start();
@@ -120,9 +120,9 @@ async fn unmailable_request_ends_with_reason() {
         let requests = all_ended(&portal).await;
         let ended: Vec<_> = requests.iter().filter(|r| r["status"]["S"] == status).collect();
         assert_eq!(ended.len(), 1, "{name}: {requests:#?}");
-        assert!(ended[0].get("requested_account").is_none(), "the typed name goes at the end: {}", ended[0]);
+        assert!(ended[0].get("requested_account").is_none(), "the entered name is deleted at the end: {}", ended[0]);
     }
     let mails: Vec<guichet_tests::Mail> =
         reqwest::get(format!("{}/_local/mail", portal.url())).await.unwrap().json().await.unwrap();
-    assert!(mails.is_empty(), "nobody of them is mailed: {mails:?}");
+    assert!(mails.is_empty(), "no email is sent: {mails:?}");
 }

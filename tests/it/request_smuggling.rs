@@ -1,4 +1,4 @@
-//! Requests that mean one thing to who looks at them and another to who acts on them.
+//! Request smuggling and other ambiguous requests.
 
 use guichet_tests::{Person, Portal, Setup};
 use std::io::{Read, Write};
@@ -46,18 +46,18 @@ async fn ambiguous_json_is_refused() {
             String::from_utf8_lossy(body)
         );
     }
-    // An escape is just another way to write a character; the name that it gives is the one that counts.
+    // Escapes in keys are decoded before keys are compared.
     let escaped = format!(r#"{{"acc\u006funt":"\u0063{}"}}"#, &Person::new().account[1..]);
     visitor.send("POST", "/api/register", &[JSON], escaped).await.expect(202, "");
     visitor.send("POST", "/api/register", &[JSON], r#"{"account":"a\u0000b"}"#).await.expect(400, "invalid-request");
 }
 
-/// Sends bytes as they are; what comes back before the connection is closed or falls silent.
+/// Sends raw bytes and returns the response until the connection closes or is silent.
 fn raw(portal: &Portal, request: &[u8]) -> String {
     let address = portal.url().trim_start_matches("http://").replace("localhost", "127.0.0.1");
     let mut stream = TcpStream::connect(address).expect("the portal's port");
     stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a time limit");
-    // A server that has refused the beginning may have closed before the end.
+    // The server may refuse and close before it has read everything.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
     let mut buffer = [0; 4096];
@@ -81,7 +81,7 @@ fn route_has_one_spelling() {
     let portal = Portal::shared();
     let length = format!("Content-Length: {}\r\n", BODY.len());
     let plain = raw(portal, &request("POST /api/login", &length, BODY));
-    assert!(plain.starts_with("HTTP/1.1 401"), "the request itself is one that is answered: {plain}");
+    assert!(plain.starts_with("HTTP/1.1 401"), "the plain request is valid: {plain}");
     for path in [
         "/api/%6cogin",
         "//api/login",
@@ -164,7 +164,7 @@ fn malformed_http_is_refused() {
         let answer = raw(portal, request);
         (answer.matches("HTTP/1.1 ").count(), answer)
     };
-    // Two lengths, or a length and chunks: where the body ends is not to be argued about.
+    // Two lengths, or a length and chunks: the end of the body would be ambiguous.
     for (headers, body) in [
         (format!("Content-Length: {n}\r\nContent-Length: 0\r\n"), BODY.to_owned()),
         (format!("Content-Length: 0\r\nContent-Length: {n}\r\n"), BODY.to_owned()),
@@ -178,11 +178,11 @@ fn malformed_http_is_refused() {
         let (count, answer) = answers(&request("POST /api/login", &headers, &body));
         assert!(count <= 1 && !answer.contains("invalid-credentials"), "{headers}: {answer}");
     }
-    // A request in the body of another is a body.
+    // A request inside a body is part of the body.
     let inner = format!("Content-Length: {}\r\n", second.len());
     let (count, answer) = answers(&request("POST /api/login", &inner, second));
     assert!(count == 1 && answer.contains("invalid-request"), "{answer}");
-    // Names, values and lines that are none.
+    // Malformed names, values, and lines.
     for headers in [
         "X-A : b\r\n",
         "X A: b\r\n",
@@ -196,7 +196,7 @@ fn malformed_http_is_refused() {
         assert!(count <= 1 && !answer.contains("200 OK") && !answer.to_lowercase().contains("set-cookie"), "{answer}");
         assert!(!answer.starts_with("HTTP/1.1 5"), "{headers:?}: {answer}");
     }
-    // Names with underscores are other names than those with hyphens.
+    // Header names with underscores differ from those with hyphens.
     let headers = format!("Content-Length: {n}\r\nSec_Fetch_Site: cross-site\r\nX_Viewer_Address: 10.0.0.1\r\n");
     let (_, answer) = answers(&request("POST /api/login", &headers, BODY));
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");

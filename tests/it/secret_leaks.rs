@@ -1,4 +1,4 @@
-//! What people do, with secrets long enough to be known again in any spelling.
+//! All flows with secrets long enough to find in any encoding.
 
 use guichet_tests::{Person, Setup};
 use serde_json::json;
@@ -30,5 +30,5 @@ async fn tables_and_logs_leak_no_secrets() {
     stranger.reset(mail.token(), third).await.expect(204, "");
     visitor.post("/api/find-account", json!({ "email": person.email })).await.expect(200, "");
     stranger.post("/api/find-account", json!({ "email": person.email })).await.expect(403, "network-not-managed");
-    // As the stack stops, the harness looks for all of these in what it kept and said.
+    // When the stack stops, the harness searches its tables and logs for these secrets.
 }

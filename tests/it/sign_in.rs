@@ -1,4 +1,4 @@
-//! Sign-in, with each of the three remember choices, and over a header.
+//! Sign-in with each remember option, in a cookie and as a bearer token.
 
 use guichet_tests::{Person, Portal};
 use serde_json::json;
@@ -22,7 +22,7 @@ async fn session_cookie_persists_only_with_remember_me() {
         assert_eq!(session["remember"], remember);
         assert!(session["expires_at"].as_str() > session["signed_in_at"].as_str(), "{session}");
     }
-    // Left out, it is none.
+    // The default is `none`.
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     assert_eq!(visitor.get("/api/session").await.json()["remember"], "none");
 }
@@ -41,7 +41,7 @@ async fn bearer_client_signs_in_without_cookies() {
     let session = visitor.send("GET", "/api/session", &[("authorization", &bearer)], "").await.expect(200, "");
     assert_eq!(session.json()["account"], person.account);
 
-    // Neither way takes what was given for the other.
+    // A token is accepted only with the transport that it was issued for.
     let other = portal.visitor();
     other.set_cookie("__Host-session", &token);
     other.get("/api/session").await.expect(401, "not-signed-in");

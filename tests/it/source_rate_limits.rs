@@ -1,4 +1,4 @@
-//! What strangers have in common: their address, and the brake over all of outside.
+//! Limits per source, and the circuit breaker over all untrusted sources.
 
 use futures_util::future::join_all;
 use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
@@ -20,7 +20,7 @@ async fn source_rate_limit_of_10_failures_in_10_min() {
         let refused = stranger.sign_in(&account, "oie7").await.expect(429, "too-many-attempts");
         assert!((500..=600).contains(&retry_after(&refused)), "{refused:?}");
     }
-    // Nobody else is concerned, and the account's own budget is as it was.
+    // Other sources, and the account's own limit, are unaffected.
     portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
@@ -43,7 +43,7 @@ async fn source_rate_limit_spares_shared_address_of_honest_users() {
         portal.visitor().become_a_user(portal, person, "oie7").await;
     }))
     .await;
-    // One address; everybody on a machine that does not know them.
+    // One address, and only unknown devices.
     let hospital = portal.untrusted_visitor();
     let machine = || hospital.beside();
     for person in &staff {
@@ -52,7 +52,7 @@ async fn source_rate_limit_spares_shared_address_of_honest_users() {
         }
         machine().sign_in(&person.account, "oie7").await.expect(200, "");
     }
-    // What is not resolved adds up, beside all that was.
+    // Unresolved failures add up.
     for _ in 0..10 {
         machine().sign_in(&Person::new().account, "faux1").await.expect(401, "invalid-credentials");
     }
@@ -72,13 +72,13 @@ async fn source_rate_limit_of_20_accounts_per_hour() {
         portal.advance_minutes(10).await;
     }
     let refused = stranger.sign_in(&accounts[20], "faux1").await.expect(429, "too-many-attempts");
-    assert!((2300..=2400).contains(&retry_after(&refused)), "the first of them is twenty minutes past: {refused:?}");
+    assert!((2300..=2400).contains(&retry_after(&refused)), "the first failure was twenty minutes ago: {refused:?}");
     stranger.sign_in(&accounts[0], "faux1").await.expect(401, "invalid-credentials");
     portal.advance_minutes(41).await;
     stranger.sign_in(&accounts[20], "faux1").await.expect(401, "invalid-credentials");
 }
 
-/// Guesses at an account of its own from an address of its own.
+/// A guess at another account from another address each time.
 async fn guess(portal: &Portal) -> Answer {
     portal.untrusted_visitor().sign_in(&Person::new().account, "faux1").await
 }
@@ -89,7 +89,7 @@ async fn circuit_breaker_blocks_only_untrusted_clients() {
     let (person, unsigned) = (Person::new(), portal.visitor());
     unsigned.become_a_user(&portal, &person, "oie7").await;
     let at_home = unsigned.with_cookies_of(portal.untrusted_visitor());
-    // Who succeeds takes back what they failed.
+    // A success removes the user's failures.
     let slow = portal.untrusted_visitor();
     for _ in 0..3 {
         slow.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -111,7 +111,7 @@ async fn circuit_breaker_blocks_only_untrusted_clients() {
     is_stopped(portal.untrusted_visitor(), "personne").await;
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     at_home.sign_in(&person.account, "oie7").await.expect(200, "");
-    // Everybody else has the mailed link, and is known from then on.
+    // A mailed link still works, and makes the device known.
     let elsewhere = portal.untrusted_visitor();
     elsewhere.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;

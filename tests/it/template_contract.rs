@@ -1,10 +1,10 @@
-//! The template is the one description of the system: what is added to it, or taken out, is so here with no other edit.
+//! The template is the only description of the system: a change to it changes the local stack.
 
 use crate::permissions::Aws;
 use guichet_tests::{Person, Setup};
 use serde_json::json;
 
-/// The template with these pieces of text in the place of others, each of which it has once.
+/// The template with each text, which must occur once, replaced by another.
 fn changed(changes: &[(&str, &str)]) -> String {
     let mut template = include_str!("../../infra/template.yaml").to_owned();
     for (from, to) in changes {
@@ -52,7 +52,7 @@ async fn local_stack_follows_the_template() {
     visitor.become_a_user(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
-    // The function is asked, which has no such story; and the route that is gone is the gateway's own 404.
+    // The new route reaches the function, which does not know it. The removed route gets the gateway's own 404.
     visitor.get("/api/encore").await.expect(404, "no-route");
     let gone = visitor.delete("/api/session").await;
     assert_eq!((gone.status.as_u16(), &gone.json()), (404, &json!({"message": "Not Found"})));
@@ -62,6 +62,6 @@ async fn local_stack_follows_the_template() {
     let read = json!({"TableName": "$Annexe", "Key": {"key": {"S": "x"}}});
     assert!(aws.allows("SessionFunction", "GetItem", &read).await);
     assert!(!aws.allows("LoginFunction", "GetItem", &read).await);
-    // What the function does all the same, it may not any more.
+    // The function still makes the call, which is now denied.
     visitor.get("/api/events").await.expect(503, "unavailable");
 }

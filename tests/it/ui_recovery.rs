@@ -1,11 +1,11 @@
-//! No refusal is the end of the way: each leads on, with as little typing as can be.
+//! Error recovery: every error offers a next step with as little typing as possible.
 
 use crate::browser::{ASKED, LINK, PASSWORD_SET, choose};
 use fantoccini::key::Key;
 use guichet_tests::{Browser, Person, Portal};
 
 const RULES: &str = "Règles du mot de passe";
-/// Minutes become seconds, but for the API.
+/// Speeds up the page's timers: minutes become seconds.
 const HURRY: &str = "const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 60);";
 
 #[tokio::test]
@@ -20,7 +20,7 @@ async fn missing_email_can_be_requested_again_in_place() {
     browser.wait_for_text(ASKED).await;
     browser.wait_for_text(&person.account).await;
     browser.wait_for_text("Si rien n'est arrivé à").await;
-    assert!(browser.shows("#again[aria-disabled]").await, "a second mail would not come yet");
+    assert!(browser.shows("#again[aria-disabled]").await, "another email cannot be requested yet");
     browser.click("Envoyer de nouveau").await;
     portal.mail_number(1, &person).await;
 
@@ -32,7 +32,7 @@ async fn missing_email_can_be_requested_again_in_place() {
     portal.visitor().check(mail.token()).await.expect(200, "");
 
     browser.click("Tapez-le de nouveau").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "to be mended, not typed anew");
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "kept for correction");
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn expired_link_asks_for_account_only_if_unknown() {
     browser.go(&link).await;
     browser.click("Demander un nouveau lien").await;
     browser.wait_for_text(ASKED).await;
-    // The first mail, the notice, and this one.
+    // After the first email and the notice.
     portal.mail_number(3, &person).await;
 }
 
@@ -120,7 +120,7 @@ async fn form_errors_say_what_to_do_and_disappear() {
     browser.fill("Mot de passe", "faux1").await;
     browser.press(&Key::Enter).await;
     browser.wait_for_text("Le nom d'utilisateur ou le mot de passe n'est pas le bon.").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account.to_uppercase(), "it is kept");
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account.to_uppercase(), "the input is kept");
     browser.click("Mot de passe oublié ?").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
     browser.fill("Nom d'utilisateur", "élise gagné").await;
@@ -153,7 +153,7 @@ async fn keyboard_alone_is_enough() {
     browser.press(&person.account).await;
     browser.press(&Key::Enter).await;
     browser.wait_for_text(ASKED).await;
-    assert!(browser.focused().await.starts_with(ASKED), "so has what comes next");
+    assert!(browser.focused().await.starts_with(ASKED), "the confirmation has the focus");
 
     let mail = portal.mail_number(1, &person).await;
     browser.go(&format!("/changer-mon-mot-de-passe#{}", mail.token())).await;
@@ -166,7 +166,7 @@ async fn keyboard_alone_is_enough() {
     browser.press(&Key::Space).await;
     browser.wait_for_text(PASSWORD_SET).await;
 
-    assert_eq!(browser.focused().await, "Mot de passe", "the name stands there already");
+    assert_eq!(browser.focused().await, "Mot de passe", "the name is filled in");
     browser.press("oie7").await;
     browser.tab_to("Ne pas se souvenir de moi").await;
     browser.press(&Key::Up).await;
@@ -178,5 +178,5 @@ async fn keyboard_alone_is_enough() {
     browser.tab_to("Se déconnecter").await;
     browser.press(&Key::Space).await;
     browser.wait_for_path("/").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the name is kept, as chosen");
+    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the remembered name");
 }

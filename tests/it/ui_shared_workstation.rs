@@ -1,4 +1,4 @@
-//! What happens to people at their machines: colleagues, tabs, telephones, scanners, bad lines, password managers.
+//! Shared workstations, several tabs, phones, link scanners, slow networks, and password managers.
 
 use crate::browser::{ASKED, LINK, PASSWORD_SET, choose};
 use fantoccini::key::Key;
@@ -16,7 +16,7 @@ async fn sign_in(browser: &Browser, person: &Person) {
     browser.wait_for_text(&format!("{} {}", person.given_name, person.family_name)).await;
 }
 
-/// Somebody with a link, and its path.
+/// A person with a link, and the link's path.
 async fn invited(portal: &Portal) -> (Person, String) {
     let person = Person::new();
     portal.visitor().register(&person.account).await.expect(202, "");
@@ -39,7 +39,7 @@ async fn signed_in_colleague_is_shown_and_signed_out_in_one_click() {
     browser.click("Se déconnecter").await;
     browser.wait_for_text("Votre session est terminée.").await;
     sign_in(&browser, &second).await;
-    assert!(!browser.shows_text(&first.family_name).await, "nothing of whoever sat here before is shown");
+    assert!(!browser.shows_text(&first.family_name).await, "no data of the previous user");
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn sign_out_clears_other_tabs() {
     browser.to_tab(first).await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(SIGN_IN_FIRST).await;
-    assert!(!browser.shows_text(&person.family_name).await, "nothing of who was signed in is shown");
+    assert!(!browser.shows_text(&person.family_name).await, "no data of the signed-out user");
 }
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn expired_session_clears_the_screen() {
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().become_a_user(portal, &person, "oie7").await;
-    // For what the page waits, an hour is two seconds.
+    // For the page's timers an hour is two seconds.
     browser
         .run_on_new_document("const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 1800);")
         .await;
@@ -90,7 +90,7 @@ async fn expired_session_clears_the_screen() {
     portal.end_sessions(&person.account, "idle_ends_at").await;
     browser.wait_for_path("/").await;
     browser.wait_for_text(SIGN_IN_FIRST).await;
-    assert!(!browser.shows_text(&person.family_name).await, "nothing of who was signed in is shown");
+    assert!(!browser.shows_text(&person.family_name).await, "no data of the signed-out user");
 }
 
 #[tokio::test]
@@ -141,7 +141,7 @@ async fn link_scanner_does_not_use_up_the_link() {
     for button in ["Soumettre", "Annuler"] {
         scanner.go(&link).await;
         scanner.click(button).await;
-        // The fragment leads back to the same page otherwise.
+        // Otherwise only the fragment changes and the page is not loaded.
         scanner.go("/accessibilite").await;
     }
     browser.go(&link).await;
@@ -153,7 +153,7 @@ async fn link_scanner_does_not_use_up_the_link() {
 async fn pages_without_scripts_show_alternatives() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
-    // What is said of accessibility can be read as it is.
+    // The accessibility statement needs no script.
     for path in pages().into_iter().filter(|path| path != "/accessibilite") {
         browser.go_without_scripts(&path).await;
         browser.wait_for_text("Cette page a besoin de JavaScript").await;
@@ -182,7 +182,7 @@ async fn slow_request_shows_progress_and_is_sent_once() {
     let sessions = portal.visitor();
     sessions.sign_in(&person.account, "oie7").await.expect(200, "");
     let sessions = sessions.get("/api/sessions").await.expect(200, "").json();
-    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 2, "the browser's one, and this: {sessions}");
+    assert_eq!(sessions["sessions"].as_array().unwrap().len(), 2, "the browser's session and this one: {sessions}");
 }
 
 #[tokio::test]
@@ -208,7 +208,7 @@ async fn back_and_reload_keep_the_link() {
     let (person, link) = invited(portal).await;
     browser.go(&link).await;
     browser.wait_for_text("Règles du mot de passe").await;
-    assert_eq!(browser.evaluate("return location.hash").await, "", "it stands in no address");
+    assert_eq!(browser.evaluate("return location.hash").await, "", "the token is not in the address");
     browser.run("location.reload()").await;
     browser.wait_for_text("Règles du mot de passe").await;
     browser.click("Annuler").await;
@@ -223,7 +223,7 @@ async fn back_and_reload_keep_the_link() {
     browser.wait_for_path("/").await;
     browser.run("history.back()").await;
     browser.wait_for_text("Entrez votre nom d'utilisateur et votre mot de passe").await;
-    assert!(!browser.shows_text(&person.family_name).await, "nobody sees the account by going back");
+    assert!(!browser.shows_text(&person.family_name).await, "going back does not reveal the account");
 }
 
 #[tokio::test]
@@ -295,7 +295,7 @@ async fn password_can_be_pasted_shown_and_warns_of_caps_lock() {
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.slow_network(Duration::from_secs(2)).await;
     browser.click("Soumettre").await;
-    assert_eq!(browser.evaluate(kind).await, "password", "what is sent is not left on the screen");
+    assert_eq!(browser.evaluate(kind).await, "password", "a submitted password is hidden again");
     browser.slow_network(Duration::ZERO).await;
     browser.wait_for_path("/mon-compte").await;
 }

@@ -1,11 +1,11 @@
-//! The described interface, and what of it was met.
+//! The OpenAPI document, and the responses that were observed.
 
 use guichet_tests::{Answer, Visitor, workspace};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-/// A link, or a session, that there is none of.
+/// A well-formed token or session id that does not exist.
 pub(super) const NOBODYS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub(crate) fn yaml(path: &str) -> serde_norway::Value {
@@ -15,16 +15,14 @@ pub(crate) fn yaml(path: &str) -> serde_norway::Value {
     yaml
 }
 
-/// An operation, a status, and the code of a refusal (else `""`).
+/// An operation, a status, and an error code (`""` for none).
 pub(super) type Described = (String, u16, String);
 
-/// The described interface, and what of it was met.
 pub(super) struct Interface {
     pub(super) document: Value,
     pub(super) met: Mutex<BTreeSet<Described>>,
 }
 
-/// One operation of it.
 pub(super) struct Operation<'a> {
     pub(super) id: &'a str,
     pub(super) method: String,
@@ -56,7 +54,7 @@ impl Interface {
         pointer.map_or(node, |pointer| self.document.pointer(pointer).unwrap_or_else(|| panic!("no {pointer}")))
     }
 
-    /// What is wrong with a value under a schema of this document.
+    /// The validation errors of a value under a schema of this document.
     pub(super) fn problems(&self, schema: &Value, value: &Value) -> Vec<String> {
         let whole = json!({ "allOf": [schema], "components": self.document["components"] });
         let validator =
@@ -64,19 +62,19 @@ impl Interface {
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
-    /// The examples of what an operation takes; of one that takes nothing, nothing.
+    /// The examples of an operation's request body.
     pub(super) fn examples(&self, operation: &Operation<'_>) -> Vec<Value> {
         let body = self.resolved(&operation.described["requestBody"]);
         let examples = body["content"]["application/json"]["examples"].as_object();
         examples.map_or(vec![Value::Null], |examples| examples.values().map(|it| it["value"].clone()).collect())
     }
 
-    /// The media of an answer with their descriptions.
+    /// The media types of a response.
     pub(super) fn media<'a>(&'a self, answer: &'a Value) -> impl Iterator<Item = (&'a String, &'a Value)> {
         self.resolved(answer)["content"].as_object().into_iter().flatten()
     }
 
-    /// All that is described.
+    /// All described responses.
     pub(super) fn described(&self) -> BTreeSet<Described> {
         let mut all = BTreeSet::new();
         for operation in self.operations() {
@@ -93,7 +91,7 @@ impl Interface {
         all
     }
 
-    /// Holds an answer to its description.
+    /// Checks a response against its description.
     pub(super) fn hold(&self, id: &str, answer: &Answer) {
         let operation = self.operation(id);
         let status = answer.status.as_u16();
@@ -124,7 +122,7 @@ impl Interface {
         }
     }
 
-    /// Sends a request of an operation, holds the answer to its description, and both to what is expected.
+    /// Sends a request, checks the response against its description, and asserts the expected status and code.
     pub(super) async fn send(&self, visitor: &Visitor, id: &str, sent: &Sent<'_>, expected: (u16, &str)) -> Answer {
         let operation = self.operation(id);
         let path = operation.path.replace("{id}", sent.session);
@@ -139,7 +137,7 @@ impl Interface {
         answer
     }
 
-    /// The same with just a JSON body.
+    /// The same with only a JSON body.
     pub(super) async fn post(&self, visitor: &Visitor, id: &str, body: Value, expected: (u16, &str)) -> Answer {
         self.send(visitor, id, &Sent::json(&body), expected).await
     }
@@ -150,7 +148,7 @@ impl Operation<'_> {
         self.described.get("requestBody").is_some()
     }
 
-    /// Whether it wants a session, and whether it takes one.
+    /// Whether it requires a session, and whether it accepts one.
     pub(super) fn session(&self) -> (bool, bool) {
         let ways = self.described["security"].as_array();
         (ways.is_some_and(|ways| !ways.contains(&json!({}))), ways.is_some())
@@ -162,7 +160,7 @@ impl Operation<'_> {
     }
 }
 
-/// What is sent beside the method and the path.
+/// The rest of a request besides method and path.
 #[derive(Default)]
 pub(super) struct Sent<'a> {
     pub(super) headers: &'a [(&'a str, &'a str)],
@@ -171,7 +169,7 @@ pub(super) struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// A body; null for none.
+    /// The body; null for none.
     pub(super) fn json(body: &Value) -> Self {
         Self {
             body: if body.is_null() { String::new() } else { body.to_string() },

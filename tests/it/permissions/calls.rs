@@ -1,10 +1,10 @@
-//! Every call of AWS that could be made, about items that nobody has.
+//! Every possible AWS call, on items that do not exist.
 
 use guichet_tests::Portal;
 use serde_json::{Value, json};
 
-/// An item of each table, and a counter of each kind: how `MAY` calls it, its table, and the table's keys, the partition
-/// key first.
+/// An item of each table, and a counter of each kind: its name in `MAY`, its table, and the table's key attributes,
+/// partition key first.
 pub(super) const ITEMS: [(&str, &str, &[&str]); 13] = [
     ("Directory", "Directory", &["account"]),
     ("Credentials", "Credentials", &["account"]),
@@ -21,7 +21,7 @@ pub(super) const ITEMS: [(&str, &str, &[&str]); 13] = [
     ("mailer#", "Throttles", &["counter"]),
 ];
 
-/// The stack's AWS, asked over the wire.
+/// The stack's AWS endpoint.
 pub(crate) struct Aws {
     client: reqwest::Client,
     pub(super) stack: Value,
@@ -32,8 +32,8 @@ impl Aws {
         Self { client: reqwest::Client::new(), stack: portal.stack() }
     }
 
-    /// Asks in a function's name; `$Name` in the request is what the stack calls a table, or the ARN of a secret. The
-    /// status, and the name of the error.
+    /// Sends a call with a function's access key. `$Name` in the request is replaced by the physical name of a table or
+    /// the ARN of a secret. Returns the status and the error code.
     pub(super) async fn ask(&self, key: &str, target: &str, request: &Value) -> (u16, String) {
         let mut body = request.to_string();
         for kind in ["tables", "secrets"] {
@@ -66,7 +66,7 @@ impl Aws {
         (status, kind.rsplit('#').next().unwrap_or_default().to_owned())
     }
 
-    /// Whether a call of DynamoDB is allowed. Nothing that is asked here changes anything: the item is not there.
+    /// Whether a DynamoDB call is allowed. The calls change nothing, because the item does not exist.
     pub(crate) async fn allows(&self, key: &str, operation: &str, request: &Value) -> bool {
         let (status, kind) = self.ask(key, &format!("DynamoDB_20120810.{operation}"), request).await;
         match (status, kind.as_str()) {
@@ -88,14 +88,14 @@ impl Aws {
     }
 }
 
-/// The table and the key of an item that nobody has, and the name of its partition key.
+/// The table and key of an item that does not exist, and the name of its partition key.
 pub(super) fn nobodys(item: &str) -> (String, Value, &'static str) {
     let (name, table, keys) = ITEMS.into_iter().find(|(name, ..)| *name == item).expect("an item");
     let value = if name == table { "personne".to_owned() } else { format!("{name}U#personne") };
     (format!("${table}"), keys.iter().map(|key| ((*key).to_owned(), json!({"S": value}))).collect(), keys[0])
 }
 
-/// Every call of DynamoDB that reads or writes an item, by the name that `MAY` has for it.
+/// Every DynamoDB call that reads or writes an item, by its name in `MAY`.
 pub(super) fn calls(item: &str) -> Vec<(String, &'static str, Value)> {
     let (name, key, partition_key) = nobodys(item);
     let partition = json!({"#key": partition_key});

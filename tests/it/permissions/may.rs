@@ -1,6 +1,7 @@
-//! What each function, and each policy for people and jobs, may do.
+//! The allowed calls of each function, and of each policy for people and jobs.
 
-/// What each function may do with a whole item, whatever its attributes. What it may in a transaction alone says so.
+/// The allowed calls of each function on whole items, regardless of attributes. `transaction` marks calls allowed only
+/// inside a transaction.
 pub(super) const MAY: [(&str, &[&str]); 10] = [
     ("RegisterFunction", &["transaction PutItem MailRequests", "transaction UpdateItem register#", "GetItem Devices"]),
     (
@@ -73,7 +74,7 @@ pub(super) const MAY: [(&str, &[&str]); 10] = [
     ("AuthorizerFunction", &["BatchGetItem Sessions"]),
 ];
 
-/// The same for those who call as people or jobs do, by the policy that they have.
+/// The same for the policies of people and jobs.
 pub(super) const OTHERS_MAY: [(&str, &[&str]); 2] = [
     (
         "DeskPolicy",
