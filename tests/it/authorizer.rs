@@ -56,7 +56,7 @@ async fn authorizer_accepts_bearer_sessions_only() {
     let token = good.strip_prefix("Bearer ").expect("a token");
     let (_, secret) = token.split_once('.').expect("an account and a secret");
     let colleague = Person::new().account;
-    for odd in [
+    for invalid in [
         String::new(),
         "Bearer".into(),
         "Bearer ".into(),
@@ -69,12 +69,12 @@ async fn authorizer_accepts_bearer_sessions_only() {
         format!("{good},{good}"),
         good.to_uppercase(),
     ] {
-        assert_eq!(ask(portal, &odd).await, nobody(), "{odd}");
+        assert_eq!(ask(portal, &invalid).await, nobody(), "{invalid}");
     }
     let mut cookies = event(None);
     cookies["cookies"] = json!([format!("__Host-session={cookie}"), format!("__Host-session={token}")]);
-    for odd in [event(None), cookies, json!({}), json!({ "headers": { "authorization": [good] } })] {
-        assert_eq!(portal.invoke("authorizer", &odd).await, Some(nobody()), "{odd}");
+    for invalid in [event(None), cookies, json!({}), json!({ "headers": { "authorization": [good] } })] {
+        assert_eq!(portal.invoke("authorizer", &invalid).await, Some(nobody()), "{invalid}");
     }
 }
 
@@ -98,8 +98,8 @@ async fn authorizer_refuses_revoked_sessions() {
 
     let deactivated = bearer(&portal.visitor(), &person, "abc2").await;
     assert_eq!(ask(portal, &deactivated).await["isAuthorized"], true);
-    let (_, said) = portal.import(&person.line(false));
-    assert_eq!(ask(portal, &deactivated).await, nobody(), "after a deactivation: {said}");
+    let (_, output) = portal.import(&person.line(false));
+    assert_eq!(ask(portal, &deactivated).await, nobody(), "after a deactivation: {output}");
 }
 
 #[tokio::test]

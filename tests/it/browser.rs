@@ -44,8 +44,8 @@ async fn choose_a_password(browser: &Browser, password: &str) {
 }
 
 async fn is_quiet(browser: &Browser) {
-    let said = browser.console().await;
-    assert!(said.is_empty(), "console messages: {said:#?}");
+    let messages = browser.console().await;
+    assert!(messages.is_empty(), "console messages: {messages:#?}");
 }
 
 #[tokio::test]
@@ -198,11 +198,11 @@ async fn pages_log_no_console_errors() {
 
     // The console reports a missing page and violations of the content security policy.
     browser.go("/nulle-part").await;
-    let said = browser.console().await;
-    assert!(said.len() == 1 && said[0].contains("status of 404"), "{said:#?}");
+    let messages = browser.console().await;
+    assert!(messages.len() == 1 && messages[0].contains("status of 404"), "{messages:#?}");
     browser.run("document.body.setAttribute('style', 'color: red')").await;
-    let said = browser.console().await;
-    assert!(said.len() == 1 && said[0].contains("Content Security Policy"), "{said:#?}");
+    let messages = browser.console().await;
+    assert!(messages.len() == 1 && messages[0].contains("Content Security Policy"), "{messages:#?}");
 }
 
 #[tokio::test]
@@ -221,11 +221,11 @@ async fn lockout_page_shows_wait_and_offers_reset() {
     browser.fill("Mot de passe", "oie7").await;
     browser.click("Soumettre").await;
     browser.wait_for_text("ou demandez un lien par courriel.").await;
-    let said = browser.focused().await.replace('\u{a0}', " ");
+    let text = browser.focused().await.replace('\u{a0}', " ");
     let minutes = wait.div_ceil(60);
     let sentence =
         |minutes| format!("Trop d'essais. Réessayez dans {minutes} minutes, ou demandez un lien par courriel.");
-    assert!([minutes, minutes - 1].iter().any(|minutes| said.contains(&sentence(minutes))), "{wait} s: {said}");
+    assert!([minutes, minutes - 1].iter().any(|minutes| text.contains(&sentence(minutes))), "{wait} s: {text}");
 
     browser.click("Demander un lien par courriel").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
@@ -259,20 +259,20 @@ async fn edge_js_rewrites_match_shared_cases() {
         include_str!("../../infra/edge.js"),
         include_str!("../../infra/edge-cases.json"),
     );
-    let told = browser.evaluate(&program).await;
+    let results = browser.evaluate(&program).await;
     let cases: Vec<Value> = serde_json::from_str(include_str!("../../infra/edge-cases.json")).unwrap();
-    for (case, told) in cases.iter().zip(told.as_array().unwrap()) {
+    for (case, result) in cases.iter().zip(results.as_array().unwrap()) {
         if case["redirect"].is_string() {
-            assert_eq!(told["redirect"], case["redirect"]);
-            assert!(told["headers"].as_array().unwrap().contains(&json!("strict-transport-security")), "{told}");
+            assert_eq!(result["redirect"], case["redirect"]);
+            assert!(result["headers"].as_array().unwrap().contains(&json!("strict-transport-security")), "{result}");
         } else if case["file"].is_string() {
-            assert_eq!((&told["file"], &told["status"]), (&case["file"], &json!(200)), "{case}");
+            assert_eq!((&result["file"], &result["status"]), (&case["file"], &json!(200)), "{case}");
         } else {
-            assert_eq!((&told["file"], &told["status"]), (&json!("/404.html"), &case["status"]), "{case}");
+            assert_eq!((&result["file"], &result["status"]), (&json!("/404.html"), &case["status"]), "{case}");
         }
     }
     // The edge forwards the API unchanged and sets the client's address.
-    let api = &told[cases.len()];
+    let api = &results[cases.len()];
     assert_eq!(
         (&api["file"], &api["status"], &api["from"]),
         (&json!("/api/login"), &json!(200), &json!("2001:db8::1"))

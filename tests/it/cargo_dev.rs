@@ -56,8 +56,8 @@ fn second_start_builds_nothing() {
     let mut command = Command::new(binary("guichet-local"));
     command.args(["--port=0", "--data"]).arg(setup.data()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut stack = command.spawn().unwrap();
-    let mut said = BufReader::new(stack.stderr.take().unwrap()).lines().map_while(Result::ok);
-    let built = said.find(|line| line.contains("Finished") || line.contains("Compiling"));
+    let mut output = BufReader::new(stack.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let built = output.find(|line| line.contains("Finished") || line.contains("Compiling"));
     signal("KILL", stack.id());
     stack.wait().unwrap();
     assert!(built.as_ref().is_some_and(|line| line.contains("Finished")), "{built:?}");
@@ -67,21 +67,21 @@ fn second_start_builds_nothing() {
 fn busy_port_is_a_clear_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
-    let (code, said) = refuses(&Setup::new().with(&format!("--port={port}")));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains(&port.to_string()) && said.contains("--port"), "{said}");
+    let (code, output) = refuses(&Setup::new().with(&format!("--port={port}")));
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains(&port.to_string()) && output.contains("--port"), "{output}");
 }
 
 #[test]
 fn invalid_directory_is_a_clear_error() {
     let setup = Setup::new();
     std::fs::write(setup.data().join("directory.csv"), "ceci,n'est,pas\nun,annuaire\n").unwrap();
-    let (code, said) = refuses(&setup);
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("directory.csv") && said.contains("compte"), "{said}");
-    let (code, said) = refuses(&Setup::new().with("--directory=/nowhere/personnel.csv"));
-    assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("/nowhere/personnel.csv"), "{said}");
+    let (code, output) = refuses(&setup);
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("directory.csv") && output.contains("compte"), "{output}");
+    let (code, output) = refuses(&Setup::new().with("--directory=/nowhere/personnel.csv"));
+    assert_eq!(code, Some(1), "{output}");
+    assert!(output.contains("/nowhere/personnel.csv"), "{output}");
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn invalid_setting_is_a_clear_error() {
         ("PasswordNeedsLetterAndDigit=maybe", "PasswordNeedsLetterAndDigit"),
         ("MailFrom", "MailFrom"),
     ] {
-        let (code, said) = refuses(&Setup::new().with(&format!("--set={setting}")));
-        assert!(code.is_some_and(|code| code > 0), "{setting}: {said}");
-        assert!(said.contains(word), "{setting}: {said}");
+        let (code, output) = refuses(&Setup::new().with(&format!("--set={setting}")));
+        assert!(code.is_some_and(|code| code > 0), "{setting}: {output}");
+        assert!(output.contains(word), "{setting}: {output}");
     }
 }

@@ -191,8 +191,8 @@ async fn cors_preflight_gets_no_allow_headers() {
         let read = visitor.send("GET", &path, &[("origin", "https://evil.example")], "").await;
         assert_eq!((preflight.status.as_u16(), preflight.text.as_str()), (404, r#"{"message":"Not Found"}"#));
         for answer in [preflight, read] {
-            let tells = |name: &str| name.starts_with("access-control-");
-            assert!(answer.headers.keys().all(|name| !tells(name.as_str())), "{path}: {answer:?}");
+            let is_cors = |name: &str| name.starts_with("access-control-");
+            assert!(answer.headers.keys().all(|name| !is_cors(name.as_str())), "{path}: {answer:?}");
         }
     }
 }

@@ -11,7 +11,7 @@ async fn wait_for_status(portal: &Portal, kind: &str, status: &str) -> Value {
 }
 
 /// Sends an SES event and waits until `mail-events` has processed it.
-async fn told(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
+async fn send_event(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
     let heard = || std::fs::read_to_string(portal.setup().data().join("logs/mail-events.log")).unwrap_or_default();
     let count = |log: &str| log.matches("delivery event recorded").count();
     let before = count(&heard());
@@ -44,7 +44,7 @@ async fn delivery_events_only_move_status_forward() {
         ("complaint", "complained"),
         ("bounce", "complained"),
     ] {
-        told(&portal, &mail, event).await;
+        send_event(&portal, &mail, event).await;
         let requests = portal.items("MailRequests").await;
         assert_eq!(requests[0]["status"]["S"], status, "after {event}: {requests:#?}");
         let for_the_desk = ["bounced", "complained"].contains(&status);
@@ -60,7 +60,7 @@ async fn permanent_bounce_suppresses_until_address_changes() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.mail_number(1, &person).await;
-    told(&portal, &mail, "transient-bounce").await;
+    send_event(&portal, &mail, "transient-bounce").await;
     let bounced = wait_for_status(&portal, "register", "bounced").await;
     assert_eq!(bounced["reason"]["S"], "MailboxFull");
     visitor.request_reset(&person.account).await.expect(202, "");
@@ -68,19 +68,19 @@ async fn permanent_bounce_suppresses_until_address_changes() {
     wait_for_status(&portal, "request-reset", "delivered").await;
 
     // A transient bounce (a full mailbox) does not suppress the address; a permanent one does.
-    told(&portal, &portal.mails_to(&person.email).await[0], "bounce").await;
+    send_event(&portal, &portal.mails_to(&person.email).await[0], "bounce").await;
     assert_eq!(wait_for_status(&portal, "request-reset", "bounced").await["reason"]["S"], "NoEmail");
     portal.leave_dedup_window().await;
-    let (_, said) = portal.import(&person.line(true));
-    assert!(said.contains("0 changed, 1 unchanged"), "the import keeps the bounce: {said}");
+    let (_, output) = portal.import(&person.line(true));
+    assert!(output.contains("0 changed, 1 unchanged"), "the import keeps the bounce: {output}");
     visitor.register(&person.account).await.expect(202, "");
     let suppressed = wait_for_status(&portal, "register", "suppressed").await;
     assert_eq!((&suppressed["account"]["S"], &suppressed["queue"]["S"]), (&json!(person.account), &json!("desk")));
     assert_eq!(portal.mails_to(&person.email).await.len(), 2);
 
     let moved = Person { email: format!("nouvelle.{}", person.email), ..person.clone() };
-    let (_, said) = portal.import(&moved.line(true));
-    assert!(said.contains("1 changed"), "{said}");
+    let (_, output) = portal.import(&moved.line(true));
+    assert!(output.contains("1 changed"), "{output}");
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(1, &moved).await;
 }
@@ -106,8 +106,8 @@ async fn mailbox_simulator_addresses_cause_their_events() {
     let portal = Setup::new().start();
     let lines = ["bounce", "complaint", "suppressionlist", "success"]
         .map(|name| format!("{name},{name}@simulator.amazonses.com,Simon,Simule,fr,oui\n"));
-    let (code, said) = portal.import(&lines.concat());
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.import(&lines.concat());
+    assert_eq!(code, Some(0), "{output}");
     for (name, status) in
         [("bounce", "bounced"), ("complaint", "complained"), ("suppressionlist", "bounced"), ("success", "delivered")]
     {

@@ -7,18 +7,22 @@ use std::time::Duration;
 
 /// The cause and the first line of `explain`.
 fn explained(portal: &Portal, account: &str) -> (String, String) {
-    let (_, told) = portal.admin(&["explain", account, "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}"));
-    let text = |name: &str| told[name].as_str().expect("a text").to_owned();
+    let (_, explained_account) = portal.admin(&["explain", account, "--json"]);
+    let explained_account: Value =
+        serde_json::from_str(&explained_account).unwrap_or_else(|_| panic!("{explained_account}"));
+    let text = |name: &str| explained_account[name].as_str().expect("a text").to_owned();
     (text("cause"), text("message"))
 }
 
 /// Asserts the cause and a part of the first line.
-fn is(portal: &Portal, account: &str, cause: &str, said: &str) {
-    let told = explained(portal, account);
-    assert!(told.0 == cause && told.1.replace('\u{a0}', " ").contains(said), "{cause}, {said:?}: {told:?}");
+fn is(portal: &Portal, account: &str, cause: &str, expected: &str) {
+    let explained_account = explained(portal, account);
+    assert!(
+        explained_account.0 == cause && explained_account.1.replace('\u{a0}', " ").contains(expected),
+        "{cause}, {expected:?}: {explained_account:?}"
+    );
     let (_, text) = portal.admin(&["explain", account]);
-    assert_eq!(text.lines().next(), Some(told.1.as_str()), "{text}");
+    assert_eq!(text.lines().next(), Some(explained_account.1.as_str()), "{text}");
 }
 
 async fn until(portal: &Portal, account: &str, cause: &str) {
@@ -66,30 +70,30 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     until(&portal, &late.account, "delayed").await;
 
     // SES is down, or rejected this email.
-    let (held, refused) = (Person::new(), Person::new());
+    let (deferred, refused) = (Person::new(), Person::new());
     let kind = json!({ "error": { "status": 400, "kind": "MessageRejected" } });
     portal.fail(&json!([
         { "service": "ses", "match": refused.email, "mode": kind },
-        { "service": "ses", "match": held.email, "mode": "throttle" },
+        { "service": "ses", "match": deferred.email, "mode": "throttle" },
     ]));
     visitor.register(&refused.account).await.expect(202, "");
     until(&portal, &refused.account, "failed").await;
     is(&portal, &refused.account, "failed", "MessageRejected");
-    visitor.register(&held.account).await.expect(202, "");
-    until(&portal, &held.account, "deferred").await;
+    visitor.register(&deferred.account).await.expect(202, "");
+    until(&portal, &deferred.account, "deferred").await;
     portal.clear_faults();
 
     // Requests that need attention are listed and can be retried.
-    let (code, said) = portal.admin(&["failed"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.admin(&["failed"]);
+    assert_eq!(code, Some(0), "{output}");
     for account in [&refused.account, &person.account, "sanscourriel", "partage1"] {
-        assert!(said.contains(account), "{account}: {said}");
+        assert!(output.contains(account), "{account}: {output}");
     }
-    assert!(!said.contains(&late.account), "{said}");
-    let (code, said) = portal.admin(&["retry", &refused.account, "--dry-run"]);
-    assert!(code == Some(0) && portal.mails_to(&refused.email).await.is_empty(), "{said}");
-    let (code, said) = portal.admin(&["retry", &refused.account]);
-    assert_eq!(code, Some(0), "{said}");
+    assert!(!output.contains(&late.account), "{output}");
+    let (code, output) = portal.admin(&["retry", &refused.account, "--dry-run"]);
+    assert!(code == Some(0) && portal.mails_to(&refused.email).await.is_empty(), "{output}");
+    let (code, output) = portal.admin(&["retry", &refused.account]);
+    assert_eq!(code, Some(0), "{output}");
     portal.mail_number(1, &refused).await;
     until(&portal, &refused.account, "link-good").await;
     assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "already retried");
@@ -135,13 +139,13 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     }
     elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
     is(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur");
-    let (code, said) = portal.admin(&["explain", &blocked.account, "--lang", "en"]);
-    assert!(code == Some(0) && said.starts_with("Too many passwords refused from outside"), "{said}");
-    let (code, said) = portal.admin(&["unblock", &blocked.account, "--dry-run"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.admin(&["explain", &blocked.account, "--lang", "en"]);
+    assert!(code == Some(0) && output.starts_with("Too many passwords refused from outside"), "{output}");
+    let (code, output) = portal.admin(&["unblock", &blocked.account, "--dry-run"]);
+    assert_eq!(code, Some(0), "{output}");
     elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
-    let (code, said) = portal.admin(&["unblock", &blocked.account]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.admin(&["unblock", &blocked.account]);
+    assert_eq!(code, Some(0), "{output}");
     elsewhere.sign_in(&blocked.account, "oie7").await.expect(200, "");
 }
 
@@ -158,8 +162,8 @@ async fn explain_shows_request_rate_limit() {
     portal.move_clock("register", 0);
     portal.mail_number(mails, &person).await;
     until(&portal, &person.account, "too-many-requests").await;
-    let (_, said) = explained(&portal, &person.account);
-    assert!(said.contains("Le dernier") && said.contains("livré"), "{said}");
+    let (_, output) = explained(&portal, &person.account);
+    assert!(output.contains("Le dernier") && output.contains("livré"), "{output}");
 }
 
 #[tokio::test]
@@ -171,40 +175,43 @@ async fn desk_acts_are_done_and_audited() {
     portal.visitor().request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
 
-    let said = portal.admin(&["end-sessions", &person.account, "--dry-run"]);
-    assert_eq!(said.0, Some(0), "{said:?}");
+    let output = portal.admin(&["end-sessions", &person.account, "--dry-run"]);
+    assert_eq!(output.0, Some(0), "{output:?}");
     visitor.get("/api/session").await.expect(200, "");
     // Events of the same second have no order.
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let said = portal.admin(&["end-sessions", &person.account]);
-    assert_eq!(said.0, Some(0), "{said:?}");
+    let output = portal.admin(&["end-sessions", &person.account]);
+    assert_eq!(output.0, Some(0), "{output:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     is(&portal, &person.account, "link-dead", "Le lien est mort");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
-    let said = portal.admin(&["deactivate", &person.account]);
-    assert_eq!(said.0, Some(0), "{said:?}");
+    let output = portal.admin(&["deactivate", &person.account]);
+    assert_eq!(output.0, Some(0), "{output:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
     is(&portal, &person.account, "inactive", "désactivé");
-    let (_, said) = portal.import(&person.line(true));
-    assert!(said.contains("1 changed"), "{said}");
+    let (_, output) = portal.import(&person.line(true));
+    assert!(output.contains("1 changed"), "{output}");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
     // People are found by parts of account, name, or email address.
     for text in [person.account.as_str(), person.email.as_str(), &format!("{} marie-eve", person.family_name)] {
-        let (code, said) = portal.admin(&["find", text]);
-        assert!(code == Some(0) && said.contains(&person.email), "{text}: {said}");
+        let (code, output) = portal.admin(&["find", text]);
+        assert!(code == Some(0) && output.contains(&person.email), "{text}: {output}");
     }
     assert_eq!(portal.admin(&["find", "Personne Nulle-Part"]).0, Some(3));
-    let (_, said) = portal.admin(&["accounts", "shared-mailbox"]);
-    assert!(said.contains("partage1") && said.contains("partage2") && !said.contains(&person.account), "{said}");
-    let (_, said) = portal.admin(&["accounts", "without-mailbox"]);
-    assert!(said.contains("sanscourriel") && !said.contains("partage1"), "{said}");
+    let (_, output) = portal.admin(&["accounts", "shared-mailbox"]);
+    assert!(
+        output.contains("partage1") && output.contains("partage2") && !output.contains(&person.account),
+        "{output}"
+    );
+    let (_, output) = portal.admin(&["accounts", "without-mailbox"]);
+    assert!(output.contains("sanscourriel") && !output.contains("partage1"), "{output}");
     for words in [&["explain", "pas un nom !"][..], &["unblock", ""], &["export-audit", "--since", "hier"]] {
-        let (code, said) = portal.admin(words);
-        assert!(code == Some(1) && said.starts_with("guichet-admin: "), "{words:?}: {said}");
+        let (code, output) = portal.admin(words);
+        assert!(code == Some(1) && output.starts_with("guichet-admin: "), "{words:?}: {output}");
     }
 
     let (_, audit) = portal.admin(&["export-audit"]);
@@ -240,24 +247,24 @@ async fn erasure_leaves_no_trace_of_the_account() {
         }
     };
     let (mine, others) = (key(&person.account).await, key(&other.account).await);
-    let traces = async |account: &str, key: &str| {
-        let mut traces = Vec::new();
+    let find_items = async |account: &str, key: &str| {
+        let mut items = Vec::new();
         for table in portal.tables() {
-            let items = portal.items(&table).await;
-            let here = items.iter().map(Value::to_string).filter(|it| it.contains(account) || it.contains(key));
-            traces.extend(here.map(|item| format!("{table}: {item}")));
+            let all = portal.items(&table).await;
+            let here = all.iter().map(Value::to_string).filter(|it| it.contains(account) || it.contains(key));
+            items.extend(here.map(|item| format!("{table}: {item}")));
         }
-        traces
+        items
     };
-    let before = traces(&other.account, &others).await;
-    let said = portal.admin(&["forget", &person.account, "--dry-run"]);
-    assert!(said.0 == Some(0) && !traces(&person.account, &mine).await.is_empty(), "{said:?}");
-    let said = portal.admin(&["forget", &person.account]);
-    assert_eq!(said.0, Some(0), "{said:?}");
-    let left = traces(&person.account, &mine).await;
+    let before = find_items(&other.account, &others).await;
+    let output = portal.admin(&["forget", &person.account, "--dry-run"]);
+    assert!(output.0 == Some(0) && !find_items(&person.account, &mine).await.is_empty(), "{output:?}");
+    let output = portal.admin(&["forget", &person.account]);
+    assert_eq!(output.0, Some(0), "{output:?}");
+    let left = find_items(&person.account, &mine).await;
     assert_eq!(left.len(), 1, "only the record of the erasure: {left:#?}");
     assert!(left[0].starts_with("Events: ") && left[0].contains("forget"), "{left:#?}");
-    assert_eq!(traces(&other.account, &others).await.len(), before.len(), "other accounts keep their data");
+    assert_eq!(find_items(&other.account, &others).await.len(), before.len(), "other accounts keep their data");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
     is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire");
 }

@@ -87,10 +87,10 @@ async fn wrong_edge_secret_is_refused_and_alarmed() {
         }
     }
     let logs = std::fs::read_dir(portal.setup().data().join("logs")).unwrap();
-    let told = logs.filter_map(|log| std::fs::read_to_string(log.unwrap().path()).ok());
-    let told: Vec<_> = told.filter(|log| log.contains("edge secret wrong")).collect();
-    assert_eq!(told.len(), 7, "each function logs it");
-    assert!(told.iter().all(|log| !log.contains(&proof) && !log.contains(&close[1])));
+    let logs_with_error = logs.filter_map(|log| std::fs::read_to_string(log.unwrap().path()).ok());
+    let logs_with_error: Vec<_> = logs_with_error.filter(|log| log.contains("edge secret wrong")).collect();
+    assert_eq!(logs_with_error.len(), 7, "each function logs it");
+    assert!(logs_with_error.iter().all(|log| !log.contains(&proof) && !log.contains(&close[1])));
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ async fn states(portal: &Portal, settled: impl Fn(&[String]) -> bool) -> Vec<Str
         let status = |it: &serde_json::Value| it["status"]["S"].as_str().unwrap_or_default().to_owned();
         Some(requests.iter().map(status).collect::<Vec<_>>()).filter(|states| settled(states))
     };
-    portal.until("the requests settle", states).await
+    portal.until("the statuses", states).await
 }
 
 fn count(states: &[String], word: &str) -> usize {
@@ -73,8 +73,8 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
         }
     }
     let eight_are_out = |states: &[String]| count(states, "delivered") == 8 && count(states, "no-account") == 15;
-    let held = states(&portal, eight_are_out).await;
-    assert_eq!(count(&held, "pending") + count(&held, "sending"), 7, "{held:?}");
+    let statuses = states(&portal, eight_are_out).await;
+    assert_eq!(count(&statuses, "pending") + count(&statuses, "sending"), 7, "{statuses:?}");
 
     // A fifth is reserved for trusted clients and notices.
     let known = Person::new();
@@ -91,8 +91,8 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     portal.delete_counters("mailer#all-emails").await;
     portal.sweep().await;
     portal.mail_number(1, &late).await;
-    let held = &strangers[8..];
-    let sent = join_all(held.iter().map(|person| portal.mail_number(1, person))).await;
+    let deferred = &strangers[8..];
+    let sent = join_all(deferred.iter().map(|person| portal.mail_number(1, person))).await;
     // Four are sent concurrently, so their order is undefined.
     let moments: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
     assert!(moments[..4].iter().max() < moments[4..].iter().min(), "oldest first: {moments:?}");
@@ -132,8 +132,8 @@ async fn ses_throttling_defers_and_resumes_each_email_once() {
 #[tokio::test]
 async fn email_is_limited_to_allowed_domains() {
     let portal = Setup::new().with("--set=MailDomains=*@sante.example,*@chu.example").start();
-    let (code, said) = portal.import("ailleurs,ailleurs@evil.example,Alice,Ailleurs,fr,oui\n");
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.import("ailleurs,ailleurs@evil.example,Alice,Ailleurs,fr,oui\n");
+    assert_eq!(code, Some(0), "{output}");
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register("ailleurs").await.expect(202, "");
     assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);

@@ -51,8 +51,8 @@ async fn enumeration_by_answers_and_limits_is_impossible() {
         assert!(last.contains("too-many-attempts") && last.contains("retry-after"), "{route}: {last}");
 
         let long = |name: &str| format!("{name}{}", "a".repeat(65));
-        let odd = [long(&known.account), long("personne"), format!("{}\0", known.account), "personne\0".to_owned()];
-        for typed in &odd {
+        let invalid = [long(&known.account), long("personne"), format!("{}\0", known.account), "personne\0".to_owned()];
+        for typed in &invalid {
             assert_eq!(seen(&ask(&asking, route, typed).await), seen(&ask(&asking, route, "é").await), "{typed:?}");
         }
     }
@@ -94,13 +94,13 @@ const SHUFFLES: usize = 1000;
 
 /// A permutation test: whether the difference of the medians exceeds that of every random reassignment of the samples.
 fn differ(one: &[Duration], other: &[Duration], shuffle: &mut Shuffle) -> bool {
-    let apart = |one: &[Duration], other: &[Duration]| median(one).abs_diff(median(other));
+    let difference = |one: &[Duration], other: &[Duration]| median(one).abs_diff(median(other));
     let mut all = [one, other].concat();
-    let by_chance = (0..SHUFFLES).map(|_| {
+    let random = (0..SHUFFLES).map(|_| {
         shuffle.shuffle(&mut all);
-        apart(&all[..one.len()], &all[one.len()..])
+        difference(&all[..one.len()], &all[one.len()..])
     });
-    apart(one, other) > by_chance.max().expect("some")
+    difference(one, other) > random.max().expect("some")
 }
 
 fn median(times: &[Duration]) -> Duration {
@@ -152,26 +152,26 @@ async fn enumeration_by_timing_is_impossible() {
     let unknown = (0..NAMES).map(|n| format!("personne{n}")).collect();
     let kinds: [Vec<String>; 4] = [accounts(of_before), accounts(of_today), unknown, inactive];
     let shuffle = &mut Shuffle(0x9e37_79b9_7f4a_7c15);
-    let mut typical = Vec::new();
+    let mut valid_runs = Vec::new();
     for (at, route) in ROUTES.into_iter().enumerate() {
         // A real difference appears in every measurement. A measurement too noisy to detect one does not count.
-        let mut said = Vec::new();
+        let mut measurements = Vec::new();
         for _ in 0..ATTEMPTS {
             let times = times(&portal, &visitor, route, &kinds, shuffle).await;
             let slower: Vec<_> = times[0].iter().map(|time| *time + *time / 2).collect();
             let seen = differ(&times[0], &slower, shuffle);
-            let told = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
+            let differing = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
                 .map(|(one, other)| differ(&times[one], &times[other], shuffle));
-            said.push((times.each_ref().map(|times| median(times)), seen, told));
-            if seen && told == [false; 6] {
-                typical.push(times);
+            measurements.push((times.each_ref().map(|times| median(times)), seen, differing));
+            if seen && differing == [false; 6] {
+                valid_runs.push(times);
                 break;
             }
         }
         assert!(
-            typical.len() > at,
-            "{route}: known (hash of before, of today), unknown, inactive; half more is seen; which differ: {said:?}"
+            valid_runs.len() > at,
+            "{route}: medians of known accounts (previous and current hash cost), unknown, and inactive; whether +50 % is detected; which pairs differ: {measurements:?}"
         );
     }
-    assert!(differ(&typical[0][0], &typical[2][0], shuffle), "the test detects the time of a password hash");
+    assert!(differ(&valid_runs[0][0], &valid_runs[2][0], shuffle), "the test detects the time of a password hash");
 }

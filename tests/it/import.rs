@@ -10,16 +10,16 @@ async fn import_synchronizes_and_reports_bad_lines() {
     let (person, visitor) = (Person::new(), portal.visitor());
     let line = person.line(true);
 
-    let (code, said) = portal.import(&line);
-    assert_eq!((code, said.trim()), (Some(0), "0 added, 0 changed, 1 unchanged, 0 refused"));
+    let (code, output) = portal.import(&line);
+    assert_eq!((code, output.trim()), (Some(0), "0 added, 0 changed, 1 unchanged, 0 refused"));
 
     let lines = format!(
         "nouveau,nouveau@sante.example,Zoé,Neuve,fr,oui\n,x@y.example,X,Y,fr,oui\n{line}nouveau,,Zoé,Neuve,fr,oui\n"
     );
-    let (code, said) = portal.import(&lines);
-    assert_eq!(code, Some(2), "{said}");
-    assert!(said.contains("1 added, 0 changed, 1 unchanged, 2 refused"), "{said}");
-    assert!(said.contains("refused, line 3: compte \"\"") && said.contains("refused, line 5: "), "{said}");
+    let (code, output) = portal.import(&lines);
+    assert_eq!(code, Some(2), "{output}");
+    assert!(output.contains("1 added, 0 changed, 1 unchanged, 2 refused"), "{output}");
+    assert!(output.contains("refused, line 3: compte \"\"") && output.contains("refused, line 5: "), "{output}");
 
     let newcomer = Person { account: "nouveau".into(), email: "nouveau@sante.example".into(), ..person };
     visitor.become_a_user(&portal, &newcomer, "oie7").await;
@@ -35,16 +35,16 @@ async fn deactivation_revokes_sessions_and_links() {
     visitor.request_reset(&person.account).await.expect(202, "");
     let mail = portal.mail_number(3, &person).await;
 
-    let (_, said) = portal.import(&person.line(false));
-    assert_eq!(said.trim(), "0 added, 1 changed (1 deactivated), 0 unchanged, 0 refused");
+    let (_, output) = portal.import(&person.line(false));
+    assert_eq!(output.trim(), "0 added, 1 changed (1 deactivated), 0 unchanged, 0 refused");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     visitor.reset(mail.token(), "abc2").await.expect(410, "link-used");
     visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
 
     // After reactivation the password still works, but earlier sessions and links stay revoked.
-    let (_, said) = portal.import(&person.line(true));
-    assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
+    let (_, output) = portal.import(&person.line(true));
+    assert_eq!(output.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -54,26 +54,26 @@ async fn deactivation_revokes_sessions_and_links() {
 async fn shared_mailbox_gets_no_link() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let (code, said) = portal.import(&format!("intrus,{},Igor,Intrus,fr,oui\n", person.email));
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.import(&format!("intrus,{},Igor,Intrus,fr,oui\n", person.email));
+    assert_eq!(code, Some(0), "{output}");
     for account in [&person.account, "intrus"] {
         visitor.register(account).await.expect(202, "");
     }
     let both_are_refused = async || {
         let requests = portal.items("MailRequests").await;
-        let stands = |statuses: &[&str]| {
+        let with_status = |statuses: &[&str]| {
             let so = |it: &&serde_json::Value| statuses.iter().any(|status| it["status"]["S"] == *status);
             requests.iter().filter(so).count()
         };
-        assert_eq!(stands(&["sent", "delivered"]), 0, "{requests:#?}");
-        (stands(&["shared-mailbox"]) == 2).then_some(())
+        assert_eq!(with_status(&["sent", "delivered"]), 0, "{requests:#?}");
+        (with_status(&["shared-mailbox"]) == 2).then_some(())
     };
     portal.until("neither gets a mail", both_are_refused).await;
     assert!(portal.mails_to(&person.email).await.is_empty(), "a shared mailbox gets no link");
 
     // Once the addresses differ, both get links again.
-    let (_, said) = portal.import("intrus,igor@sante.example,Igor,Intrus,fr,oui\n");
-    assert_eq!(said.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
+    let (_, output) = portal.import("intrus,igor@sante.example,Igor,Intrus,fr,oui\n");
+    assert_eq!(output.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(1, &person).await;
 }
@@ -81,9 +81,9 @@ async fn shared_mailbox_gets_no_link() {
 #[test]
 fn import_refuses_missing_file_with_clear_error() {
     let portal = Setup::new().start();
-    let (code, said) = portal.admin(&["import", "/nowhere/personnel.csv"]);
+    let (code, output) = portal.admin(&["import", "/nowhere/personnel.csv"]);
     assert_eq!(code, Some(1));
-    assert!(said.contains("cannot read /nowhere/personnel.csv"), "{said}");
+    assert!(output.contains("cannot read /nowhere/personnel.csv"), "{output}");
     let nowhere = Setup::new();
     let output = std::process::Command::new(guichet_tests::binary("guichet-admin"))
         .args(["import", "/nowhere/personnel.csv", "--data"])
@@ -94,15 +94,15 @@ fn import_refuses_missing_file_with_clear_error() {
 }
 
 /// The directory and the credentials by table and account, without the time of the import.
-async fn kept(portal: &Portal) -> BTreeMap<String, Value> {
-    let mut kept = BTreeMap::new();
+async fn stored_directory(portal: &Portal) -> BTreeMap<String, Value> {
+    let mut stored_directory = BTreeMap::new();
     for table in ["Directory", "Credentials"] {
         for mut item in portal.items(table).await {
             item.as_object_mut().expect("an item").remove("imported_at");
-            kept.insert(format!("{table} {}", item["account"]["S"]), item);
+            stored_directory.insert(format!("{table} {}", item["account"]["S"]), item);
         }
     }
-    kept
+    stored_directory
 }
 
 /// Imports these bytes with these arguments; returns the exit code and the output.
@@ -124,27 +124,31 @@ async fn import_accepts_spreadsheets_and_dry_run() {
          {};nouvelle@sante.example;Marie-\u{c8}ve;{};fr;1;\r\n",
         person.account, person.family_name
     );
-    let bytes: Vec<u8> = text.chars().map(|letter| u8::try_from(u32::from(letter)).unwrap()).collect();
-    let before = kept(&portal).await;
-    let (code, said) = import(&portal, &bytes, &["--dry-run"]);
-    assert_eq!(code, Some(0), "{said}");
+    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let before = stored_directory(&portal).await;
+    let (code, output) = import(&portal, &bytes, &["--dry-run"]);
+    assert_eq!(code, Some(0), "{output}");
     for line in [
         "read as windows-1252".to_owned(),
         "+ coteleae  courriel: lea.cote@sante.example  prenom: Léa  nom: Côté  langue: fr  actif: oui".to_owned(),
         format!("~ {}  courriel: {:?} -> \"nouvelle@sante.example\"", person.account, person.email),
         "1 added, 1 changed, 0 unchanged, 0 refused".to_owned(),
     ] {
-        assert!(said.contains(&line), "{line}: {said}");
+        assert!(output.contains(&line), "{line}: {output}");
     }
-    assert!(kept(&portal).await == before, "a dry run writes nothing");
-    let (_, told) = import(&portal, &bytes, &["--dry-run", "--json"]);
-    let told: Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((&told["added"], &told["differences"][0]["account"]), (&json!(1), &json!(person.account)), "{told}");
+    assert!(stored_directory(&portal).await == before, "a dry run writes nothing");
+    let (_, summary) = import(&portal, &bytes, &["--dry-run", "--json"]);
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(
+        (&summary["added"], &summary["differences"][0]["account"]),
+        (&json!(1), &json!(person.account)),
+        "{summary}"
+    );
 
-    let (code, said) = import(&portal, &bytes, &[]);
-    assert_eq!(code, Some(0), "{said}");
-    let (_, said) = import(&portal, &bytes, &[]);
-    assert!(said.contains("0 added, 0 changed, 2 unchanged"), "{said}");
+    let (code, output) = import(&portal, &bytes, &[]);
+    assert_eq!(code, Some(0), "{output}");
+    let (_, output) = import(&portal, &bytes, &[]);
+    assert!(output.contains("0 added, 0 changed, 2 unchanged"), "{output}");
     let lea = Person { account: "coteleae".into(), email: "lea.cote@sante.example".into(), ..Person::new() };
     portal.visitor().become_a_user(&portal, &lea, "oie7").await;
 }
@@ -152,7 +156,7 @@ async fn import_accepts_spreadsheets_and_dry_run() {
 #[tokio::test]
 async fn import_stops_before_mass_deactivation() {
     let portal = Setup::new().start();
-    let before = kept(&portal).await;
+    let before = stored_directory(&portal).await;
     let entries = before.iter().filter(|(name, _)| name.starts_with("Directory ")).map(|(_, item)| item);
     let header = "compte,courriel,prenom,nom,langue,actif\n";
     let line = |item: &Value, active: bool| {
@@ -170,25 +174,28 @@ async fn import_stops_before_mass_deactivation() {
     for (text, words) in
         [(format!("{header}{said_to_leave}"), &[][..]), (format!("{header}{}", all_but(many)), &["--complete"])]
     {
-        let (code, said) = import(&portal, text.as_bytes(), &[words, &["--dry-run"]].concat());
-        assert!(code == Some(4) && said.lines().filter(|line| line.starts_with("- ")).count() == many, "{said}");
-        let (code, said) = import(&portal, text.as_bytes(), words);
-        assert!(code == Some(4) && said.contains(&format!("{many} of {} active", active.len())), "{code:?}: {said}");
-        assert!(kept(&portal).await == before, "nothing is written");
+        let (code, output) = import(&portal, text.as_bytes(), &[words, &["--dry-run"]].concat());
+        assert!(code == Some(4) && output.lines().filter(|line| line.starts_with("- ")).count() == many, "{output}");
+        let (code, output) = import(&portal, text.as_bytes(), words);
+        assert!(
+            code == Some(4) && output.contains(&format!("{many} of {} active", active.len())),
+            "{code:?}: {output}"
+        );
+        assert!(stored_directory(&portal).await == before, "nothing is written");
     }
     // A refused line may belong to a missing account.
-    let (code, said) = import(&portal, format!("{header}{},x\n", all_but(2)).as_bytes(), &["--complete"]);
-    assert!(code == Some(2) && said.contains("2 accounts missing from the file were not deactivated"), "{said}");
-    assert!(kept(&portal).await == before, "nothing is written");
+    let (code, output) = import(&portal, format!("{header}{},x\n", all_but(2)).as_bytes(), &["--complete"]);
+    assert!(code == Some(2) && output.contains("2 accounts missing from the file were not deactivated"), "{output}");
+    assert!(stored_directory(&portal).await == before, "nothing is written");
 
     // Two accounts are missing, and one person has a new account.
     let text = |name: &str| active[0][name]["S"].as_str().unwrap().to_owned();
     let renamed = format!("autrenom,{},{},{},fr,oui\n", text("email"), text("given_name"), text("family_name"));
-    let (code, said) = import(&portal, format!("{header}{}{renamed}", all_but(2)).as_bytes(), &["--complete"]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains(&format!("renamed: {} -> autrenom", text("account"))), "{said}");
-    assert!(said.contains("1 added, 2 changed (2 deactivated)"), "{said}");
-    let after = kept(&portal).await;
+    let (code, output) = import(&portal, format!("{header}{}{renamed}", all_but(2)).as_bytes(), &["--complete"]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains(&format!("renamed: {} -> autrenom", text("account"))), "{output}");
+    assert!(output.contains("1 added, 2 changed (2 deactivated)"), "{output}");
+    let after = stored_directory(&portal).await;
     for item in &active[..2] {
         let credentials = &after[&format!("Credentials {}", item["account"]["S"])];
         assert_eq!((&credentials["active"]["BOOL"], &credentials["version"]["N"]), (&json!(false), &json!("1")));
@@ -196,8 +203,8 @@ async fn import_stops_before_mass_deactivation() {
     let autre = &after["Directory \"autrenom\""];
     assert_eq!(autre["shared_mailbox"]["BOOL"], false, "an inactive account does not make a mailbox shared: {autre}");
 
-    let (code, said) = import(&portal, format!("{header}{said_to_leave}").as_bytes(), &["--allow-deactivations"]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = import(&portal, format!("{header}{said_to_leave}").as_bytes(), &["--allow-deactivations"]);
+    assert_eq!(code, Some(0), "{output}");
 }
 
 #[tokio::test]
@@ -215,18 +222,18 @@ async fn interrupted_import_is_completed_by_the_next() {
         people[3].email,
     );
     let whole = Setup::new().start();
-    let (code, said) = whole.import(&first);
-    assert_eq!(code, Some(0), "{said}");
-    let (code, said) = whole.import(&lines);
-    assert_eq!(code, Some(0), "{said}");
-    let expected = kept(&whole).await;
+    let (code, output) = whole.import(&first);
+    assert_eq!(code, Some(0), "{output}");
+    let (code, output) = whole.import(&lines);
+    assert_eq!(code, Some(0), "{output}");
+    let expected = stored_directory(&whole).await;
 
     let portal = Setup::new().start();
-    let (code, said) = portal.import(&first);
-    assert_eq!(code, Some(0), "{said}");
-    let before = kept(&portal).await;
-    let back = |kept: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
-        kept.iter().map(|(name, item)| (name.split(' ').next().unwrap().to_owned(), item.clone())).collect()
+    let (code, output) = portal.import(&first);
+    assert_eq!(code, Some(0), "{output}");
+    let before = stored_directory(&portal).await;
+    let back = |stored_directory: &BTreeMap<String, Value>| -> Vec<(String, Value)> {
+        stored_directory.iter().map(|(name, item)| (name.split(' ').next().unwrap().to_owned(), item.clone())).collect()
     };
     let mut interrupted = 0;
     for nth in 1.. {
@@ -242,18 +249,18 @@ async fn interrupted_import_is_completed_by_the_next() {
         let updates = 3;
         let rule = if nth <= updates { at("UpdateItem", &[nth]) } else { at("BatchWriteItem", &[nth - updates]) };
         portal.fail(&json!([rule]));
-        let (code, said) = portal.import(&lines);
+        let (code, output) = portal.import(&lines);
         portal.clear_faults();
         if code == Some(0) {
             break;
         }
         interrupted += 1;
-        assert!(code == Some(1) && said.contains("ValidationException"), "{code:?}: {said}");
-        let (code, said) = portal.import(&lines);
-        assert_eq!(code, Some(0), "{said}");
-        assert!(kept(&portal).await == expected, "after an interruption at {rule}");
-        let (_, said) = portal.import(&lines);
-        assert!(said.contains("0 added, 0 changed, 4 unchanged"), "{said}");
+        assert!(code == Some(1) && output.contains("ValidationException"), "{code:?}: {output}");
+        let (code, output) = portal.import(&lines);
+        assert_eq!(code, Some(0), "{output}");
+        assert!(stored_directory(&portal).await == expected, "after an interruption at {rule}");
+        let (_, output) = portal.import(&lines);
+        assert!(output.contains("0 added, 0 changed, 4 unchanged"), "{output}");
     }
     // Writes: three changed and one new account, their entries, the entry that shares an address, and the import time.
     assert_eq!(interrupted, 7);
@@ -276,9 +283,9 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     since.sign_in(&person.account, "abc2").await.expect(200, "");
     since.become_a_user(&portal, &newcomer, "oie7").await;
 
-    let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
-    assert_eq!(code, Some(0), "{said}");
-    assert!(said.contains("accounts copied") && said.contains("links deleted"), "{said}");
+    let (code, output) = portal.admin(&["restore", "Credentials", "--from", &restored]);
+    assert_eq!(code, Some(0), "{output}");
+    assert!(output.contains("accounts copied") && output.contains("links deleted"), "{output}");
     for visitor in [&visitor, &since] {
         visitor.get("/api/session").await.expect(401, "not-signed-in");
     }
@@ -297,8 +304,8 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
     // A restore derives versions from the time in seconds, so the next one must be in a later second.
     tokio::time::sleep(std::time::Duration::from_secs(1)).await;
-    let (code, said) = portal.admin(&["restore", "Credentials", "--from", &restored]);
-    assert_eq!(code, Some(0), "{said}");
+    let (code, output) = portal.admin(&["restore", "Credentials", "--from", &restored]);
+    assert_eq!(code, Some(0), "{output}");
     between.get("/api/session").await.expect(401, "not-signed-in");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     let version = portal.credentials(&person.account).await["version"]["N"].clone();

@@ -46,7 +46,7 @@ const TEXTS: &str = r"
         done({ markup, outside, fr, en });
     })();";
 
-fn catalogue(value: &Value) -> BTreeMap<String, String> {
+fn catalog(value: &Value) -> BTreeMap<String, String> {
     serde_json::from_value(value.clone()).expect("keys and texts")
 }
 
@@ -63,18 +63,18 @@ fn places(text: &str) -> Vec<String> {
 #[tokio::test]
 async fn every_text_exists_in_both_languages() {
     let Some(browser) = Browser::open(Portal::shared()).await else { return };
-    let told = browser.evaluate_later(&format!("const PAGES = {};{TEXTS}", json!(pages()))).await;
-    assert_eq!(told["outside"], json!([]), "no text outside the catalogs");
-    let (scripts, english) = (catalogue(&told["fr"]), catalogue(&told["en"]));
+    let texts = browser.evaluate_later(&format!("const PAGES = {};{TEXTS}", json!(pages()))).await;
+    assert_eq!(texts["outside"], json!([]), "no text outside the catalogs");
+    let (scripts, english) = (catalog(&texts["fr"]), catalog(&texts["en"]));
     let mut markup = BTreeMap::new();
-    for pair in told["markup"].as_array().unwrap() {
+    for pair in texts["markup"].as_array().unwrap() {
         let (key, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
         let before = markup.insert(key.to_owned(), text.to_owned());
         assert!(before.is_none_or(|it| it == text), "{key} says two things");
     }
     assert!(markup.keys().all(|key| !scripts.contains_key(key)), "texts in the markup are not in the scripts' catalog");
     let french: BTreeMap<_, _> = markup.into_iter().chain(scripts).collect();
-    let keys = |catalogue: &BTreeMap<String, String>| catalogue.keys().cloned().collect::<BTreeSet<_>>();
+    let keys = |catalog: &BTreeMap<String, String>| catalog.keys().cloned().collect::<BTreeSet<_>>();
     assert_eq!(keys(&french), keys(&english));
     assert!(french.len() > 150, "{}", french.len());
     for (key, text) in &french {
@@ -102,8 +102,8 @@ async fn browser_language_applies_until_chosen() {
     browser.close_and_reopen().await;
     browser.wait_for_text("Bienvenue sur le portail Web du Centre de services").await;
     assert_eq!(browser.evaluate("return document.documentElement.lang").await, "fr-CA");
-    let said = browser.console().await;
-    assert!(said.is_empty(), "{said:#?}");
+    let messages = browser.console().await;
+    assert!(messages.is_empty(), "{messages:#?}");
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn preferred_language_applies_from_the_link_on() {
     assert_eq!(browser.evaluate(hours).await, true, "Québec format");
     browser.run("location.reload()").await;
     browser.wait_for_text("Mes sessions ouvertes").await;
-    let said = browser.console().await;
-    assert!(said.is_empty(), "{said:#?}");
+    let messages = browser.console().await;
+    assert!(messages.is_empty(), "{messages:#?}");
 }
 
 #[tokio::test]

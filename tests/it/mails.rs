@@ -66,7 +66,7 @@ async fn tables_store_no_plain_token_or_password() {
     for table in portal.tables() {
         let items = serde_json::to_string(&portal.items(&table).await).unwrap();
         for secret in [mail.token(), "secret-bien-garde-1", &session_secret] {
-            assert!(!items.contains(secret), "{table} holds a secret");
+            assert!(!items.contains(secret), "{table} contains a secret");
         }
     }
 }

@@ -125,8 +125,8 @@ async fn security_events_are_listed() {
     visitor.request_reset(&person.account).await.expect(202, "");
     portal.mail_number(3, &person).await;
     let events = async || {
-        let told = visitor.get("/api/events").await.expect(200, "").json();
-        told["events"].as_array().filter(|events| events.len() >= 5).cloned()
+        let events = visitor.get("/api/events").await.expect(200, "").json();
+        events["events"].as_array().filter(|events| events.len() >= 5).cloned()
     };
     let events = portal.until("five events", events).await;
     let mut what: Vec<_> =

@@ -5,7 +5,7 @@ mod interface;
 use futures_util::future::join_all;
 use guichet_tests::{Person, Portal, Setup, Visitor};
 pub(crate) use interface::yaml;
-use interface::{Described, Interface, NOBODYS, Sent};
+use interface::{Described, Interface, Sent, UNKNOWN_TOKEN};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const PASSWORD: &str = "ruisseau-42";
 
 /// The methods and paths of all routes; `{id}` is a session that does not exist.
 pub(crate) fn routes() -> Vec<(String, String)> {
-    Interface::new().operations().map(|it| (it.method, it.path.replace("{id}", NOBODYS))).collect()
+    Interface::new().operations().map(|it| (it.method, it.path.replace("{id}", UNKNOWN_TOKEN))).collect()
 }
 
 /// An example with an existing account instead of the fictitious one.
@@ -99,7 +99,7 @@ async fn refusals_of_all(interface: &Interface, portal: &Portal) {
     let straight = portal.bypassing_the_edge(&visitor);
     for operation in interface.operations() {
         let id = operation.id;
-        if operation.takes_a_body() {
+        if operation.accepts_body() {
             interface.post(&visitor, id, json!({}), (400, "invalid-request")).await;
             let large = Sent { body: "x".repeat(4097), ..Sent::default() };
             interface.send(&visitor, id, &large, (413, "too-large")).await;
@@ -127,12 +127,12 @@ async fn refusals_of_links(interface: &Interface, portal: &Portal) {
     let answers = [
         (reset(&token, "oie", "oie"), (422, "password-refused")),
         (reset(&token, "nouveau2", "nouveau3"), (422, "confirmation-differs")),
-        (reset(NOBODYS, "nouveau2", "nouveau2"), (404, "link-unknown")),
+        (reset(UNKNOWN_TOKEN, "nouveau2", "nouveau2"), (404, "link-unknown")),
     ];
     for (body, expected) in answers {
         interface.post(&visitor, "reset", body, expected).await;
     }
-    interface.post(&visitor, "check-link", json!({ "token": NOBODYS }), (404, "link-unknown")).await;
+    interface.post(&visitor, "check-link", json!({ "token": UNKNOWN_TOKEN }), (404, "link-unknown")).await;
     interface.post(&visitor, "check-link", json!({ "token": token }), (200, "")).await;
     portal.expire_links(&person.account).await;
     interface.post(&visitor, "check-link", json!({ "token": token }), (410, "link-expired")).await;
@@ -147,8 +147,8 @@ async fn refusals_of_links(interface: &Interface, portal: &Portal) {
     interface.post(&visitor, "reset", reset(&token, "nouveau4", "nouveau4"), (410, "link-used")).await;
 
     let stranger = portal.untrusted_visitor();
-    until_refused(interface, portal, &stranger, "check-link", &json!({ "token": NOBODYS })).await;
-    interface.post(&stranger, "reset", reset(NOBODYS, "nouveau2", "nouveau2"), (429, "too-many-attempts")).await;
+    until_refused(interface, portal, &stranger, "check-link", &json!({ "token": UNKNOWN_TOKEN })).await;
+    interface.post(&stranger, "reset", reset(UNKNOWN_TOKEN, "nouveau2", "nouveau2"), (429, "too-many-attempts")).await;
 }
 
 async fn refusals_of_sessions(interface: &Interface, portal: &Portal) {
@@ -190,7 +190,7 @@ async fn nothing_answers(interface: &Interface, portal: &Portal) {
     visitor.sign_in(&person.account, PASSWORD).await.expect(200, "");
     portal.fail(&json!([{ "service": "dynamodb", "mode": "500" }]));
     let sent = interface.operations().map(async |operation| {
-        let example = alive(&interface.examples(&operation)[0], &person, NOBODYS);
+        let example = alive(&interface.examples(&operation)[0], &person, UNKNOWN_TOKEN);
         interface.send(&visitor, operation.id, &Sent::json(&example), (503, "unavailable")).await
     });
     join_all(sent).await;
@@ -206,8 +206,12 @@ async fn every_described_answer_conforms() {
     refusals_of_sessions(&interface, &portal).await;
     refusals_at_the_doors(&interface, &portal).await;
     nothing_answers(&interface, &portal).await;
-    let (described, met) = (interface.described(), interface.met.into_inner().unwrap());
-    assert_eq!(described.difference(&met).collect::<Vec<_>>(), [] as [&Described; 0], "described but never observed");
+    let (described, observed) = (interface.described(), interface.observed.into_inner().unwrap());
+    assert_eq!(
+        described.difference(&observed).collect::<Vec<_>>(),
+        [] as [&Described; 0],
+        "described but never observed"
+    );
 }
 
 #[test]
@@ -263,7 +267,7 @@ async fn local_stack_shows_openapi_page() {
             operation.id
         );
     }
-    let said = ["violations", "sessions[].last_seen_at", "Clear-Site-Data", "link-expired", "helene.lefebvre-cote"];
-    assert!(said.iter().all(|said| page.text.contains(said)), "{}", page.text);
+    let expected = ["violations", "sessions[].last_seen_at", "Clear-Site-Data", "link-expired", "helene.lefebvre-cote"];
+    assert!(expected.iter().all(|text| page.text.contains(text)), "{}", page.text);
     assert!(!["<script", "src=", "<link", "url("].iter().any(|element| page.text.contains(element)));
 }

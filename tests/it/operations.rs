@@ -28,7 +28,7 @@ async fn log_id_follows_request_to_email_and_metrics_are_emitted() {
     let mails = std::fs::read_to_string(data.join("mail.jsonl")).unwrap();
     let tags = &serde_json::from_str::<Value>(mails.lines().next().unwrap()).unwrap()["tags"];
     let (name, request) = (tags["account"].as_str().unwrap(), tags["request"].as_str().unwrap());
-    assert_eq!(format!("{}.{request}", &name[..12]), word, "SES tells it with all that becomes of the mail");
+    assert_eq!(format!("{}.{request}", &name[..12]), word, "the id in the SES tags");
 
     // CloudWatch extracts metrics from these log lines.
     let mut measured = BTreeSet::new();

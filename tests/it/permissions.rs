@@ -87,16 +87,16 @@ async fn functions_have_minimal_attribute_permissions() {
     };
     let queue = json!({"TableName": "$MailRequests", "IndexName": "by_queue", "KeyConditionExpression": "queue = :v",
                      "ExpressionAttributeValues": {":v": {"S": "personne"}}});
-    let told = json!({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
+    let returning_old_values = json!({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
     let seen = json!({"ProjectionExpression": "account, given_name, family_name"});
     let holder = "account, version, active, given_name, family_name, preferred_language";
 
     for (function, operation, call, allowed) in [
         // `register` and `request-reset` cannot read the outcome of an earlier request.
         ("RegisterFunction", "TransactWriteItems", within("Put", request(json!({}))), true),
-        ("RegisterFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
+        ("RegisterFunction", "TransactWriteItems", within("Put", request(returning_old_values.clone())), false),
         ("RegisterFunction", "PutItem", request(json!({"ReturnValues": "ALL_OLD"})), false),
-        ("RequestResetFunction", "TransactWriteItems", within("Put", request(told.clone())), false),
+        ("RequestResetFunction", "TransactWriteItems", within("Put", request(returning_old_values.clone())), false),
         // `mail-events` marks an address without reading it.
         ("MailEventsFunction", "UpdateItem", update("Directory", "bounced_at", json!({})), true),
         ("MailEventsFunction", "UpdateItem", update("Directory", "email", json!({"ReturnValues": "ALL_OLD"})), false),
@@ -121,7 +121,12 @@ async fn functions_have_minimal_attribute_permissions() {
         ("AuthorizerFunction", "BatchGetItem", batch("account, phc"), false),
         // A reset writes the hash without reading it, and cannot change the name.
         ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", json!({}))), true),
-        ("ResetFunction", "TransactWriteItems", within("Update", update("Credentials", "phc", told)), false),
+        (
+            "ResetFunction",
+            "TransactWriteItems",
+            within("Update", update("Credentials", "phc", returning_old_values)),
+            false,
+        ),
         (
             "ResetFunction",
             "TransactWriteItems",
@@ -218,8 +223,12 @@ async fn only_mailer_sends_email_and_secrets_are_scoped() {
     let set = aws.configuration_set();
     let denied = |status| (status, "AccessDeniedException".to_owned());
     for (function, _) in MAY {
-        let told = aws.mail(function, &from, &set).await;
-        assert_eq!(told, if function == "MailerFunction" { (200, String::new()) } else { denied(403) }, "{function}");
+        let response = aws.mail(function, &from, &set).await;
+        assert_eq!(
+            response,
+            if function == "MailerFunction" { (200, String::new()) } else { denied(403) },
+            "{function}"
+        );
         let keyless = ["MailerFunction", "MailEventsFunction", "AuthorizerFunction"];
         let http = MAY.map(|(function, _)| function).into_iter().filter(|function| !keyless.contains(function));
         let http: Vec<_> = http.collect();
@@ -227,17 +236,17 @@ async fn only_mailer_sends_email_and_secrets_are_scoped() {
         for (secret, users) in
             [("$PseudonymSecret", &http[..]), ("$EdgeSecret", &http[..]), ("$PepperSecret", &hashing)]
         {
-            let told = aws.ask(function, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
+            let response = aws.ask(function, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
             let expected = if users.contains(&function) { (200, String::new()) } else { denied(400) };
-            assert_eq!(told, expected, "{function} {secret}");
+            assert_eq!(response, expected, "{function} {secret}");
         }
     }
     for (policy, _) in OTHERS_MAY {
         assert_eq!(aws.mail(policy, &from, &set).await, denied(403), "{policy}");
         for secret in ["$PseudonymSecret", "$EdgeSecret", "$PepperSecret"] {
-            let told = aws.ask(policy, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
+            let response = aws.ask(policy, "secretsmanager.GetSecretValue", &json!({"SecretId": secret})).await;
             let is_its = (policy, secret) == ("DeskPolicy", "$PseudonymSecret");
-            assert_eq!(told, if is_its { (200, String::new()) } else { denied(400) }, "{policy} {secret}");
+            assert_eq!(response, if is_its { (200, String::new()) } else { denied(400) }, "{policy} {secret}");
         }
     }
     assert_eq!(aws.mail("MailerFunction", "directeur@guichet.example", &set).await, denied(403));
@@ -323,13 +332,13 @@ async fn every_permission_is_used() {
         &["export-audit"],
         &["forget", &person.account],
     ] {
-        let (code, said) = portal.admin(words);
-        assert_eq!(code, Some(0), "{words:?}: {said}");
+        let (code, output) = portal.admin(words);
+        assert_eq!(code, Some(0), "{words:?}: {output}");
     }
-    let (_, said) = portal.import(&format!("{}{}", Person::new().line(false), other.line(false)));
-    assert!(said.contains("2 changed"), "{said}");
-    let (_, said) = portal.import(&person.line(true));
-    assert!(said.contains("1 added"), "a forgotten account can be imported again: {said}");
+    let (_, output) = portal.import(&format!("{}{}", Person::new().line(false), other.line(false)));
+    assert!(output.contains("2 changed"), "{output}");
+    let (_, output) = portal.import(&person.line(true));
+    assert!(output.contains("1 added"), "a forgotten account can be imported again: {output}");
 
     assert!(portal.sweep().await, "the sweep succeeds");
     let start = Instant::now();

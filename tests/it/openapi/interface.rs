@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 
 /// A well-formed token or session id that does not exist.
-pub(super) const NOBODYS: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+pub(super) const UNKNOWN_TOKEN: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 pub(crate) fn yaml(path: &str) -> serde_norway::Value {
     let mut yaml: serde_norway::Value =
@@ -20,7 +20,7 @@ pub(super) type Described = (String, u16, String);
 
 pub(super) struct Interface {
     pub(super) document: Value,
-    pub(super) met: Mutex<BTreeSet<Described>>,
+    pub(super) observed: Mutex<BTreeSet<Described>>,
 }
 
 pub(super) struct Operation<'a> {
@@ -32,7 +32,7 @@ pub(super) struct Operation<'a> {
 
 impl Interface {
     pub(super) fn new() -> Self {
-        Self { document: serde_json::to_value(yaml("infra/openapi.yaml")).expect("JSON"), met: Mutex::default() }
+        Self { document: serde_json::to_value(yaml("infra/openapi.yaml")).expect("JSON"), observed: Mutex::default() }
     }
 
     pub(super) fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
@@ -56,9 +56,9 @@ impl Interface {
 
     /// The validation errors of a value under a schema of this document.
     pub(super) fn problems(&self, schema: &Value, value: &Value) -> Vec<String> {
-        let whole = json!({ "allOf": [schema], "components": self.document["components"] });
+        let schema = json!({ "allOf": [schema], "components": self.document["components"] });
         let validator =
-            jsonschema::draft202012::options().should_validate_formats(true).build(&whole).expect("a schema");
+            jsonschema::draft202012::options().should_validate_formats(true).build(&schema).expect("a schema");
         validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
     }
 
@@ -92,7 +92,7 @@ impl Interface {
     }
 
     /// Checks a response against its description.
-    pub(super) fn hold(&self, id: &str, answer: &Answer) {
+    pub(super) fn check(&self, id: &str, answer: &Answer) {
         let operation = self.operation(id);
         let status = answer.status.as_u16();
         let described = operation.described["responses"].get(status.to_string());
@@ -127,13 +127,13 @@ impl Interface {
         let operation = self.operation(id);
         let path = operation.path.replace("{id}", sent.session);
         let mut headers = sent.headers.to_vec();
-        if operation.takes_a_body() && !headers.iter().any(|(name, _)| *name == "content-type") {
+        if operation.accepts_body() && !headers.iter().any(|(name, _)| *name == "content-type") {
             headers.push(("content-type", "application/json"));
         }
         let answer = visitor.send(&operation.method, &path, &headers, sent.body.clone()).await;
         assert_eq!((answer.status.as_u16(), answer.code().as_str()), expected, "{id}: {answer:?}");
-        self.hold(id, &answer);
-        self.met.lock().expect("what was met").insert((id.to_owned(), expected.0, expected.1.to_owned()));
+        self.check(id, &answer);
+        self.observed.lock().expect("what was observed").insert((id.to_owned(), expected.0, expected.1.to_owned()));
         answer
     }
 
@@ -144,7 +144,7 @@ impl Interface {
 }
 
 impl Operation<'_> {
-    pub(super) fn takes_a_body(&self) -> bool {
+    pub(super) fn accepts_body(&self) -> bool {
         self.described.get("requestBody").is_some()
     }
 
@@ -173,7 +173,7 @@ impl Sent<'_> {
     pub(super) fn json(body: &Value) -> Self {
         Self {
             body: if body.is_null() { String::new() } else { body.to_string() },
-            session: NOBODYS,
+            session: UNKNOWN_TOKEN,
             ..Self::default()
         }
     }
