@@ -18,12 +18,12 @@ fn has_full_score(report: &Value, category: &str) -> bool {
 async fn lighthouse_scores_are_100() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::english(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let session_token = visitor.cookie("__Host-session").unwrap();
     let invited = Person::english();
     visitor.register(&invited.account).await.expect(202, "");
-    let link = format!("/changer-mon-mot-de-passe#{}", portal.mail_number(1, &invited).await.token());
+    let link = format!("/changer-mon-mot-de-passe#{}", portal.nth_mail(1, &invited).await.token());
     for path in pages().into_iter().chain([MISSING_PAGE.to_owned(), link]) {
         let url = format!("{}{path}", portal.url());
         let session_token = (path == "/mon-compte").then_some(session_token.as_str());

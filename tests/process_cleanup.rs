@@ -8,7 +8,7 @@ fn leftover_tables_and_logs_leak_no_secrets() {
     assert!(!folders.is_empty(), "run after cargo test --test it");
     for folder in folders {
         // When the copy stops, its tables and the logs of the run are searched.
-        drop(Setup::on_a_copy_of(&folder).start());
+        drop(Setup::from_copy_of(&folder).start());
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -7,7 +7,7 @@
 #![expect(clippy::expect_used, reason = "a failed expectation fails the test")]
 
 use futures_util::future::{join, join_all};
-use guichet_tests::{Answer, FaultScenario, Person, Setup, signal};
+use guichet_tests::{ApiResponse, FaultScenario, Person, Setup, signal};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -24,7 +24,7 @@ const MAX_SWEEPS: u32 = 240;
 
 #[derive(Default)]
 struct Statistics {
-    answers: Mutex<BTreeMap<String, usize>>,
+    responses: Mutex<BTreeMap<String, usize>>,
     killed: AtomicUsize,
     killed_mailers: AtomicUsize,
     faults: AtomicUsize,
@@ -32,12 +32,12 @@ struct Statistics {
 
 impl Statistics {
     /// Asserts an expected status and counts it.
-    fn count(&self, request: &str, answer: &Answer) {
-        let status = answer.status.as_u16();
+    fn count(&self, request: &str, response: &ApiResponse) {
+        let status = response.status.as_u16();
         let known =
-            [200, 202, 204, 401, 404, 410, 429, 503].contains(&status) || (status == 500 && answer.code().is_empty());
-        assert!(known, "{request}: {answer:?}");
-        *self.answers.lock().expect("the answers").entry(format!("{request} {status}")).or_default() += 1;
+            [200, 202, 204, 401, 404, 410, 429, 503].contains(&status) || (status == 500 && response.code().is_empty());
+        assert!(known, "{request}: {response:?}");
+        *self.responses.lock().expect("the responses").entry(format!("{request} {status}")).or_default() += 1;
     }
 }
 
@@ -66,9 +66,9 @@ async fn act_as_user(
             }
             _ => {
                 let password = PASSWORDS[random.usize(..PASSWORDS.len())];
-                let answer = visitor.sign_in(&person.account, password).await;
-                statistics.count("login", &answer);
-                if answer.status == 200 {
+                let response = visitor.sign_in(&person.account, password).await;
+                statistics.count("login", &response);
+                if response.status == 200 {
                     statistics.count("session", &visitor.get("/api/session").await);
                     statistics.count("sign-out", &visitor.delete("/api/session").await);
                 }
@@ -121,7 +121,7 @@ async fn inject_faults(
         };
         // A quarter of the calls, because a complete outage would test less.
         let nth: Vec<u64> = (1..400).filter(|_| random.u8(..4) == 0).collect();
-        scenario.portal.fail(&json!([{ "service": service, "nth": nth, "mode": mode }]));
+        scenario.portal.inject_faults(&json!([{ "service": service, "nth": nth, "mode": mode }]));
         tokio::time::sleep(Duration::from_millis(random.u64(500..2500))).await;
         scenario.portal.clear_faults();
     }
@@ -174,7 +174,7 @@ async fn main() {
         "{} faults, {} instances killed\nanswers: {:#?}\nstatuses: {statuses:#?}\n{} mails, {duplicates} duplicates, at most {unknown} unknown outcomes",
         statistics.faults.load(Ordering::Relaxed),
         statistics.killed.load(Ordering::Relaxed),
-        statistics.answers.lock().expect("the answers"),
+        statistics.responses.lock().expect("the responses"),
         mails.values().sum::<usize>(),
     );
     assert!(statuses.keys().all(|status| !["pending", "sending"].contains(&status.as_str())), "I1: {statuses:?}");

@@ -75,9 +75,9 @@ pub fn user_journey(accounts: usize) -> Vec<StepCost> {
     let mut costs = Vec::new();
     let mut step = |name| costs.push(cost(name, &fixture.aws.take_calls()));
     let call = |function: &FunctionProcess, route: &str, body: Value, bearer: Option<&str>, expected: u64| {
-        let (status, answer, _) = function.invoke(&event(route, &body, bearer));
-        assert_eq!(status, expected, "{route}: {answer}");
-        answer
+        let (status, response, _) = function.invoke(&event(route, &body, bearer));
+        assert_eq!(status, expected, "{route}: {response}");
+        response
     };
 
     call(&register, "POST /api/register", json!({ "account": "p0" }), None, 202);

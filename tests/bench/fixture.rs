@@ -39,8 +39,8 @@ impl Fixture {
                 (&credentials, batch.clone().map(credential).map(put).collect()),
             ] {
                 let call = json!({ "RequestItems": { table: items } }).to_string();
-                let (status, answer) = dynamodb(&fixture.aws.database, "BatchWriteItem", call.as_bytes());
-                assert_eq!(status, 200, "{answer}");
+                let (status, response) = dynamodb(&fixture.aws.database, "BatchWriteItem", call.as_bytes());
+                assert_eq!(status, 200, "{response}");
             }
         }
         fixture
@@ -131,9 +131,9 @@ impl Fixture {
         let (status, ..) = reset.invoke(&event("POST /api/reset", &reset_form(&token), None));
         assert_eq!(status, 204);
         self.run_mailer(&mailer, account);
-        let (status, answer, _) = login.invoke(&event("POST /api/login", &sign_in_form(account), None));
+        let (status, response, _) = login.invoke(&event("POST /api/login", &sign_in_form(account), None));
         assert_eq!(status, 200);
-        answer["token"].as_str().expect("a session token").to_owned()
+        response["token"].as_str().expect("a session token").to_owned()
     }
 }
 

@@ -30,7 +30,7 @@ pub fn mail_latency() -> Sample {
     });
     let mut sample = Sample::default();
     for (person, requested) in people.iter().zip(requested) {
-        let mail = runtime.block_on(portal.mail_number(1, person));
+        let mail = runtime.block_on(portal.nth_mail(1, person));
         let sent: jiff::Timestamp = mail.sent_at.parse().expect("a time");
         #[expect(clippy::cast_precision_loss, reason = "a time of day")]
         let sent = sent.as_millisecond() as f64;

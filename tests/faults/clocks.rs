@@ -38,8 +38,8 @@ async fn clock_skew(scenario: &mut FaultScenario) {
     }
     // An hour-old request expires.
     scenario.portal.move_clock("register", -3600);
-    let person = scenario.asks().await;
-    scenario.ends(&person, "expired");
+    let person = scenario.request_link().await;
+    scenario.expect_status(&person, "expired");
     scenario.portal.move_clock("register", 0);
     scenario.drain().await;
 
@@ -55,7 +55,7 @@ async fn clock_skew(scenario: &mut FaultScenario) {
     for function in FUNCTIONS {
         scenario.portal.move_clock(function, 0);
     }
-    scenario.forget(&person);
+    scenario.exclude(&person);
     scenario.delete_items_expired_before(1 << 31).await;
     // An instance does not cache a key that it read in 2038 until then.
     scenario.portal.rotate("EdgeSecret");
@@ -66,8 +66,10 @@ async fn clock_skew(scenario: &mut FaultScenario) {
 
     let rejection =
         json!({ "error": { "status": 400, "kind": "InvalidSignatureException", "message": "Signature expired" } });
-    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": rejection }]));
-    let response = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "mode": rejection }]));
+    let response = scenario
+        .assert_indistinguishable(&person, async |visitor, account| visitor.sign_in(account, "oie7").await)
+        .await;
     response.expect(503, "unavailable");
     scenario.clear_faults();
 }
@@ -81,8 +83,8 @@ async fn frozen_during_rotation(scenario: &mut FaultScenario) {
     }
     scenario.portal.rotate("PepperSecret");
     // Meanwhile a password is hashed with the new key, and the old key is retired.
-    scenario.portal.renew("reset").await;
-    let other = scenario.asks().await;
+    scenario.portal.restart_instances("reset").await;
+    let other = scenario.request_link().await;
     let link = scenario.link(&other).await;
     scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
     scenario.set_password(&other);

@@ -6,7 +6,7 @@ use serde_json::json;
 
 faults! {
     "F-12" "DynamoDB throttles the write of a request, once and for a while" "I7 I12" request_write_throttled;
-    "F-13" "the write of a request succeeds, the answer is lost, and the client retries" "I2" request_write_idempotent;
+    "F-13" "the write of a request succeeds, the response is lost, and the client retries" "I2" request_write_idempotent;
     "F-46" "the counter of untrusted failures of an account is a hot partition" "I8 I11" hot_partition;
     "F-47" "1,000 requests for unknown names are queued before a user's" "I11" queue_flood;
 }
@@ -14,24 +14,29 @@ faults! {
 async fn request_write_throttled(scenario: &mut FaultScenario) {
     let write = |nth: &[u32]| json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": nth, "mode": "throttle" }]);
     let person = Person::new();
-    scenario.portal.fail(&write(&[1, 3]));
-    scenario.alike(&person, async |visitor, account| visitor.register(account).await).await.expect(202, "");
-    scenario.expects(&person);
-    scenario.portal.fail(&write(&[]));
+    scenario.portal.inject_faults(&write(&[1, 3]));
+    scenario
+        .assert_indistinguishable(&person, async |visitor, account| visitor.register(account).await)
+        .await
+        .expect(202, "");
+    scenario.expect_email(&person);
+    scenario.portal.inject_faults(&write(&[]));
     for _ in 0..2 {
         let person = Person::new();
-        let answer = scenario.alike(&person, async |visitor, account| visitor.request_reset(account).await).await;
-        assert!(answer.expect(503, "unavailable").header("retry-after").parse::<u32>().is_ok());
+        let response = scenario
+            .assert_indistinguishable(&person, async |visitor, account| visitor.request_reset(account).await)
+            .await;
+        assert!(response.expect(503, "unavailable").header("retry-after").parse::<u32>().is_ok());
     }
 }
 
 async fn request_write_idempotent(scenario: &mut FaultScenario) {
     let person = Person::new();
-    scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
     let visitor = scenario.portal.visitor();
     visitor.register(&person.account).await.expect(503, "unavailable");
     visitor.register(&person.account).await.expect(202, "");
-    scenario.expects(&person);
+    scenario.expect_email(&person);
     scenario.drain().await;
     let requests = scenario.portal.items("MailRequests").await;
     let of_person = requests.iter().filter(|request| request["account"]["S"] == person.account.as_str());
@@ -46,9 +51,9 @@ async fn hot_partition(scenario: &mut FaultScenario) {
     let counters = scenario.portal.items("Throttles").await;
     let names: Vec<_> = counters.iter().filter_map(|counter| counter["counter"]["S"].as_str()).collect();
     let hot = names.iter().find(|name| name.starts_with("login#U#")).unwrap_or_else(|| panic!("{names:?}"));
-    scenario
-        .portal
-        .fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": hot, "mode": "throttle" }]));
+    scenario.portal.inject_faults(
+        &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": hot, "mode": "throttle" }]),
+    );
     for password in ["faux1", "oie7"] {
         scenario.portal.untrusted_visitor().sign_in(&person.account, password).await.expect(503, "unavailable");
     }
@@ -76,8 +81,8 @@ async fn queue_flood(scenario: &mut FaultScenario) {
     let start = std::time::Instant::now();
     let person = Person::new();
     scenario.portal.untrusted_visitor().register(&person.account).await.expect(202, "");
-    scenario.expects(&person);
-    scenario.portal.mail_number(1, &person).await;
+    scenario.expect_email(&person);
+    scenario.portal.nth_mail(1, &person).await;
     assert!(start.elapsed().as_secs() < 60, "the mail took {:?}", start.elapsed());
     while !scenario.in_progress().await.is_empty() {
         assert!(start.elapsed().as_secs() < 180, "the flood takes too long");

@@ -13,8 +13,8 @@ faults! {
     "F-02" "SES throttles (429, daily quota exceeded) until requests expire" "I1 I7 I12" ses_quota_until_expiry;
     "F-03" "SES answers 500 once, twice, and always" "I1 I2" ses_server_errors_backoff;
     "F-04" "SES refuses connections" "I1 I2" ses_unreachable;
-    "F-05" "SES accepts a mail, and the answer is lost" "I2" ses_answer_lost;
-    "F-06" "SES accepts a mail, and every answer is lost" "I2" ses_every_answer_lost;
+    "F-05" "SES accepts a mail, and the response is lost" "I2" ses_answer_lost;
+    "F-06" "SES accepts a mail, and every response is lost" "I2" ses_every_answer_lost;
     "F-07" "SES takes 29 s" "I2 I12" ses_timeout;
     "F-08" "SES rejects permanently, or pauses sending" "I1 I12" ses_permanent_rejection;
     "F-09" "a mail bounces, is complained about, delayed, rejected" "I1" bounce_and_complaint;
@@ -23,8 +23,8 @@ faults! {
 }
 
 async fn ses_rate_throttling(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&json!([{ "service": "ses", "mode": "throttle" }]));
-    let people = [scenario.asks().await, scenario.asks().await, scenario.asks().await];
+    scenario.portal.inject_faults(&json!([{ "service": "ses", "mode": "throttle" }]));
+    let people = [scenario.request_link().await, scenario.request_link().await, scenario.request_link().await];
     for _ in 0..5 {
         scenario.advance_clock(65).await;
     }
@@ -37,14 +37,17 @@ async fn ses_rate_throttling(scenario: &mut FaultScenario) {
 
 async fn ses_quota_until_expiry(scenario: &mut FaultScenario) {
     let exceeded = json!({ "error": { "status": 429, "kind": "TooManyRequestsException", "message": "Daily message quota exceeded." } });
-    scenario.portal.fail(&json!([{ "service": "ses", "mode": exceeded }]));
-    let early = scenario.asks().await;
-    scenario.alike(&early, async |visitor, account| visitor.register(account).await).await.expect(202, "");
+    scenario.portal.inject_faults(&json!([{ "service": "ses", "mode": exceeded }]));
+    let early = scenario.request_link().await;
+    scenario
+        .assert_indistinguishable(&early, async |visitor, account| visitor.register(account).await)
+        .await
+        .expect(202, "");
     scenario.advance_clock(3700).await;
     // The mailer's clock is an hour ahead, so a new request is an hour old for it.
-    let late = scenario.asks().await;
-    scenario.ends(&early, "expired");
-    scenario.ends(&late, "expired");
+    let late = scenario.request_link().await;
+    scenario.expect_status(&early, "expired");
+    scenario.expect_status(&late, "expired");
     scenario.advance_clock(1).await;
     assert_eq!(scenario.request_of(&early).await["status"]["S"], "expired");
     scenario.drain().await;
@@ -57,21 +60,21 @@ async fn ses_server_errors_backoff(scenario: &mut FaultScenario) {
     let rules: Vec<_> = rules
         .map(|(person, nth)| json!({ "service": "ses", "match": person.email, "nth": nth, "mode": "500" }))
         .collect();
-    scenario.portal.fail(&json!(rules));
+    scenario.portal.inject_faults(&json!(rules));
     for person in &people {
         scenario.portal.visitor().register(&person.account).await.expect(202, "");
-        scenario.expects(person);
+        scenario.expect_email(person);
     }
-    scenario.ends(&people[2], "failed");
+    scenario.expect_status(&people[2], "failed");
     scenario.drain().await;
     assert_eq!(scenario.request_of(&people[2]).await["reason"]["S"], "unanswered");
     assert_eq!(scenario.request_of(&people[1]).await["attempts"]["N"], "3");
 }
 
 async fn ses_unreachable(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&json!([{ "service": "ses", "mode": "refuse" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "ses", "mode": "refuse" }]));
     tokio::time::sleep(PORT_SWITCH_TIME).await;
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     for _ in 0..5 {
         scenario.advance_clock(65).await;
     }
@@ -86,26 +89,26 @@ fn without_response(mode: &str, nth: &[u32]) -> serde_json::Value {
 }
 
 async fn ses_answer_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&without_response("drop-after", &[1]));
-    let person = scenario.asks().await;
+    scenario.portal.inject_faults(&without_response("drop-after", &[1]));
+    let person = scenario.request_link().await;
     scenario.ambiguous(&person, 1);
     scenario.drain().await;
     assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 2);
 }
 
 async fn ses_every_answer_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&without_response("drop-after", &[]));
-    let person = scenario.asks().await;
+    scenario.portal.inject_faults(&without_response("drop-after", &[]));
+    let person = scenario.request_link().await;
     scenario.ambiguous(&person, 2);
-    scenario.ends(&person, "failed");
+    scenario.expect_status(&person, "failed");
     scenario.drain().await;
     assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 3);
     assert_eq!(scenario.request_of(&person).await["reason"]["S"], "unanswered");
 }
 
 async fn ses_timeout(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&json!([{ "service": "ses", "nth": [1], "mode": { "slow": 29_000 } }]));
-    let person = scenario.asks().await;
+    scenario.portal.inject_faults(&json!([{ "service": "ses", "nth": [1], "mode": { "slow": 29_000 } }]));
+    let person = scenario.request_link().await;
     scenario.ambiguous(&person, 1);
     scenario.drain().await;
     let log = std::fs::read_to_string(scenario.portal.setup().data().join("logs/mailer.log")).expect("a log");
@@ -120,15 +123,15 @@ async fn ses_permanent_rejection(scenario: &mut FaultScenario) {
     let rule = |person: &Person, kind: &str| json!({ "service": "ses", "match": person.email, "mode": { "error": { "status": 400, "kind": kind } } });
     let mut rules: Vec<_> = people.iter().map(|(kind, person)| rule(person, kind)).collect();
     rules.push(rule(&paused, "SendingPausedException"));
-    scenario.portal.fail(&json!(rules));
+    scenario.portal.inject_faults(&json!(rules));
     for (_, person) in &people {
         scenario.portal.visitor().register(&person.account).await.expect(202, "");
-        scenario.expects(person);
-        scenario.ends(person, "failed");
+        scenario.expect_email(person);
+        scenario.expect_status(person, "failed");
     }
     scenario.drain().await;
     scenario.portal.visitor().register(&paused.account).await.expect(202, "");
-    scenario.expects(&paused);
+    scenario.expect_email(&paused);
     scenario.advance_clock(65).await;
     for (kind, person) in &people {
         let request = scenario.request_of(person).await;
@@ -145,29 +148,29 @@ async fn bounce_and_complaint(scenario: &mut FaultScenario) {
         ("delivery-delay", "delayed"),
         ("reject", "failed"),
     ] {
-        scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
-        let person = scenario.asks().await;
-        let mail = scenario.portal.mail_number(1, &person).await;
+        scenario.portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
+        let person = scenario.request_link().await;
+        let mail = scenario.portal.nth_mail(1, &person).await;
         scenario.drain().await;
         scenario.clear_faults();
         scenario.portal.send_ses_event(&mail, event).await;
-        scenario.ends(&person, end);
+        scenario.expect_status(&person, end);
         scenario.wait_for_status(&person, end).await;
     }
 }
 
 async fn delivery_events_lost_and_reordered(scenario: &mut FaultScenario) {
     // Lost events: the status stays `sent`.
-    scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
-    let lost = scenario.asks().await;
+    scenario.portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
+    let lost = scenario.request_link().await;
     scenario.drain().await;
     assert_eq!(scenario.request_of(&lost).await["status"]["S"], "sent");
     // Duplicated events, and events out of order.
-    scenario.portal.fail(&json!([{ "service": "events", "mode": { "duplicate": 4 } }]));
-    let duplicated = scenario.asks().await;
+    scenario.portal.inject_faults(&json!([{ "service": "events", "mode": { "duplicate": 4 } }]));
+    let duplicated = scenario.request_link().await;
     scenario.wait_for_status(&duplicated, "delivered").await;
-    scenario.portal.fail(&json!([{ "service": "events", "operation": "Send", "mode": { "delay": 700 } }]));
-    let late = scenario.asks().await;
+    scenario.portal.inject_faults(&json!([{ "service": "events", "operation": "Send", "mode": { "delay": 700 } }]));
+    let late = scenario.request_link().await;
     scenario.wait_for_status(&late, "delivered").await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     for person in [&duplicated, &late] {
@@ -179,9 +182,9 @@ async fn ses_no_sdk_retries(scenario: &mut FaultScenario) {
     const SENT: &str = "MailerFunction ses SendEmail";
     let count = async |scenario: &FaultScenario| scenario.portal.calls().await.get(SENT).copied().unwrap_or_default();
     let before = count(scenario).await;
-    scenario.portal.fail(&json!([{ "service": "ses", "mode": "503" }]));
-    let person = scenario.asks().await;
-    scenario.ends(&person, "failed");
+    scenario.portal.inject_faults(&json!([{ "service": "ses", "mode": "503" }]));
+    let person = scenario.request_link().await;
+    scenario.expect_status(&person, "failed");
     scenario.drain().await;
     assert_eq!(count(scenario).await - before, 3);
 }

@@ -12,7 +12,7 @@ mod stores;
 mod streams;
 
 use futures_util::future::BoxFuture;
-use guichet_tests::{Answer, FaultScenario, INVARIANTS, Portal, workspace};
+use guichet_tests::{ApiResponse, FaultScenario, INVARIANTS, Portal, workspace};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -29,7 +29,7 @@ struct Fault {
 }
 
 /// Asserts the gateway's response for a killed function.
-fn assert_gateway_500(answer: &Answer) {
+fn assert_gateway_500(answer: &ApiResponse) {
     assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (500, ""), "{answer:?}");
 }
 
@@ -77,7 +77,7 @@ fn run(fault: &Fault) -> Result<(), Failed> {
             };
             (fault.run)(&mut scenario).await;
             scenario.assert_invariants().await;
-            let idle = scenario.leave().await;
+            let idle = scenario.release().await;
             IDLE_STACKS.lock().expect("the stacks").extend(idle);
         });
     }));

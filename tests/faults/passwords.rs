@@ -5,9 +5,9 @@ use guichet_tests::{FaultScenario, Person};
 use serde_json::{Value, json};
 
 faults! {
-    "F-15" "the write of a token succeeds and its answer is lost, once and at each attempt" "I2 I3" token_write_answer_lost;
+    "F-15" "the write of a token succeeds and its response is lost, once and at each attempt" "I2 I3" token_write_answer_lost;
     "F-16" "another transaction holds an item, three times" "I3 I4" transaction_conflict;
-    "F-17" "the password change commits and its answer is lost" "I3 I4" change_answer_lost;
+    "F-17" "the password change commits and its response is lost" "I3 I4" change_answer_lost;
     "F-18" "the function is killed after the change, and the browser sends the request again" "I3 I4 I5" replay_after_kill;
     "F-19" "the function is killed between hash and change" "I4" killed_before_change;
     "F-20" "a replay arrives after ten minutes" "I3" replay_after_window;
@@ -17,8 +17,8 @@ faults! {
 async fn token_write_answer_lost(scenario: &mut FaultScenario) {
     let table = scenario.portal.stack()["tables"]["Tokens"].clone();
     for (nth, links) in [(json!([1]), 1), (json!([1, 2, 3]), 2)] {
-        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": table, "nth": nth, "mode": "drop-after" }]));
-        let person = scenario.asks().await;
+        scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "operation": "PutItem", "match": table, "nth": nth, "mode": "drop-after" }]));
+        let person = scenario.request_link().await;
         scenario.drain().await;
         let tokens = scenario.portal.items("Tokens").await;
         let of_person = tokens.iter().filter(|link| link["account"]["S"] == person.account.as_str());
@@ -33,9 +33,9 @@ async fn version(scenario: &FaultScenario, person: &Person) -> Value {
 
 async fn transaction_conflict(scenario: &mut FaultScenario) {
     for nth in [json!([1]), json!([1, 2]), json!([1, 2, 3])] {
-        let person = scenario.asks().await;
+        let person = scenario.request_link().await;
         let link = scenario.link(&person).await;
-        scenario.portal.fail(
+        scenario.portal.inject_faults(
             &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "nth": nth, "mode": "conflict" }]),
         );
         scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
@@ -45,18 +45,18 @@ async fn transaction_conflict(scenario: &mut FaultScenario) {
 }
 
 async fn change_answer_lost(scenario: &mut FaultScenario) {
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
-    scenario
-        .portal
-        .fail(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "nth": [1], "mode": "drop-after" }]));
+    scenario.portal.inject_faults(
+        &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "nth": [1], "mode": "drop-after" }]),
+    );
     scenario.portal.visitor().reset(&link, "oie7").await.expect(204, "");
     scenario.set_password(&person);
     assert_eq!(version(scenario, &person).await, "1");
 }
 
 async fn replay_after_kill(scenario: &mut FaultScenario) {
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
     scenario.portal.set_failpoint("reset.after_tx", "kill");
@@ -70,7 +70,7 @@ async fn replay_after_kill(scenario: &mut FaultScenario) {
 }
 
 async fn killed_before_change(scenario: &mut FaultScenario) {
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
     scenario.portal.set_failpoint("reset.after_hash", "kill");
@@ -82,7 +82,7 @@ async fn killed_before_change(scenario: &mut FaultScenario) {
 }
 
 async fn replay_after_window(scenario: &mut FaultScenario) {
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
     let visitor = scenario.portal.visitor();
     visitor.reset(&link, "oie7").await.expect(204, "");
@@ -95,14 +95,14 @@ async fn replay_after_window(scenario: &mut FaultScenario) {
 }
 
 async fn ttl_deletes_early(scenario: &mut FaultScenario) {
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
     scenario.drain().await;
     let visitor = scenario.portal.visitor();
     visitor.check(&link).await.expect(200, "");
     delete(scenario, "Tokens", &person, &["token_hash"]).await;
     visitor.reset(&link, "oie7").await.expect(404, "link-unknown");
-    scenario.ends(&person, "delivered");
+    scenario.expect_status(&person, "delivered");
     assert_eq!(version(scenario, &person).await, "0");
 
     let (user, owner) = scenario.user().await;

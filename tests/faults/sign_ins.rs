@@ -5,10 +5,10 @@ use guichet_tests::{FaultScenario, Person, Visitor};
 use serde_json::json;
 
 faults! {
-    "F-21" "an attempt cannot be counted: throttled, 500, no answer" "I8 I10" attempt_not_counted_fails_closed;
-    "F-22" "an attempt is counted and the answer is lost" "I10" attempt_answer_lost;
+    "F-21" "an attempt cannot be counted: throttled, 500, no response" "I8 I10" attempt_not_counted_fails_closed;
+    "F-22" "an attempt is counted and the response is lost" "I10" attempt_answer_lost;
     "F-23" "the function is killed after the reservation, and after the verification" "I10" killed_after_reservation;
-    "F-24" "a session is put and the answer is lost" "I5" session_answer_lost;
+    "F-24" "a session is put and the response is lost" "I5" session_answer_lost;
     "F-25" "eventually consistent reads return nothing yet" "I5" stale_reads;
     "F-26" "the pepper is unavailable, at a cold start and later" "I8" pepper_unavailable;
     "F-44" "pepper and edge secret rotate during requests" "I1 I5" rotation_in_flight;
@@ -19,13 +19,15 @@ async fn attempt_not_counted_fails_closed(scenario: &mut FaultScenario) {
     let throttles = scenario.portal.stack()["tables"]["Throttles"].clone();
     for mode in ["throttle", "500", "drop-before"] {
         let rule = |operation: &str| json!({ "service": "dynamodb", "operation": operation, "match": throttles, "mode": mode });
-        scenario.portal.fail(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
+        scenario.portal.inject_faults(&json!([rule("UpdateItem"), rule("TransactWriteItems")]));
         // The function would panic after verifying a password.
         scenario.portal.set_failpoint("login.after_verify", "panic");
-        let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
-        answer.expect(503, "unavailable");
+        let response = scenario
+            .assert_indistinguishable(&person, async |visitor, account| visitor.sign_in(account, "oie7").await)
+            .await;
+        response.expect(503, "unavailable");
         scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(503, "unavailable");
-        assert!(!scenario.portal.has_failpoint("login.after_verify"), "{mode}: no password is verified");
+        assert!(!scenario.portal.reached_failpoint("login.after_verify"), "{mode}: no password is verified");
     }
     scenario.portal.clear_failpoints();
 }
@@ -46,7 +48,7 @@ async fn attempt_answer_lost(scenario: &mut FaultScenario) {
         scenario.portal.delete_counters("login#").await;
         let visitor =
             if operation == "UpdateItem" { scenario.portal.visitor() } else { scenario.portal.untrusted_visitor() };
-        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": operation, "match": "login#", "nth": [1], "mode": "drop-after" }]));
+        scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "operation": operation, "match": "login#", "nth": [1], "mode": "drop-after" }]));
         visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
         let counted = failures_of(scenario, &visitor, &person).await;
         assert!((1..=2).contains(&counted), "{operation}: counted {counted} times");
@@ -59,7 +61,7 @@ async fn killed_after_reservation(scenario: &mut FaultScenario) {
     for point in ["login.after_reserve", "login.after_verify"] {
         scenario.portal.set_failpoint(point, "kill");
         assert_gateway_500(&stranger.sign_in(&person.account, "oie7").await);
-        assert!(scenario.portal.has_failpoint(point));
+        assert!(scenario.portal.reached_failpoint(point));
     }
     assert_eq!(failures_of(scenario, &stranger, &person).await, 2);
 }
@@ -67,12 +69,12 @@ async fn killed_after_reservation(scenario: &mut FaultScenario) {
 async fn session_answer_lost(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
     let sessions = scenario.portal.stack()["tables"]["Sessions"].clone();
-    scenario.portal.fail(
+    scenario.portal.inject_faults(
         &json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": sessions, "mode": "drop-after" }]),
     );
     let visitor = scenario.portal.visitor();
-    let answer = visitor.sign_in(&person.account, "oie7").await.expect(503, "unavailable");
-    assert_eq!((answer.header("set-cookie"), visitor.cookie("__Host-session")), ("", None));
+    let response = visitor.sign_in(&person.account, "oie7").await.expect(503, "unavailable");
+    assert_eq!((response.header("set-cookie"), visitor.cookie("__Host-session")), ("", None));
     scenario.clear_faults();
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -82,12 +84,12 @@ async fn session_answer_lost(scenario: &mut FaultScenario) {
 }
 
 async fn stale_reads(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&json!([{ "service": "dynamodb", "mode": "stale" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "mode": "stale" }]));
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.get("/api/session").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = scenario.portal.mail_number(3, &person).await;
+    let mail = scenario.portal.nth_mail(3, &person).await;
     visitor.check(mail.token()).await.expect(200, "");
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
     scenario.set_password(&person);
@@ -102,22 +104,24 @@ async fn pepper_unavailable(scenario: &mut FaultScenario) {
     let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     let pepper = scenario.portal.stack()["secrets"]["PepperSecret"].clone();
-    scenario.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
     for cold in [true, false] {
         if cold {
-            scenario.portal.renew("login").await;
+            scenario.portal.restart_instances("login").await;
         } else {
             // A key is fetched again after five minutes.
             scenario.clear_faults();
             scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-            scenario.portal.fail(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
+            scenario.portal.inject_faults(&json!([{ "service": "secretsmanager", "match": pepper, "mode": "503" }]));
             scenario.portal.move_clock("login", 301);
         }
         // The cached key may be retired, so it must not be used.
-        let answer = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
-        answer.expect(503, "unavailable");
+        let response = scenario
+            .assert_indistinguishable(&person, async |visitor, account| visitor.sign_in(account, "oie7").await)
+            .await;
+        response.expect(503, "unavailable");
         owner.get("/api/session").await.expect(200, "");
-        scenario.asks().await;
+        scenario.request_link().await;
     }
     scenario.portal.move_clock("login", 0);
     scenario.clear_faults();
@@ -127,16 +131,16 @@ async fn pepper_unavailable(scenario: &mut FaultScenario) {
 async fn rotation_in_flight(scenario: &mut FaultScenario) {
     let (person, owner) = scenario.user().await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    let other = scenario.asks().await;
+    let other = scenario.request_link().await;
     let link = scenario.link(&other).await;
     scenario.portal.rotate("PepperSecret");
     scenario.portal.rotate("EdgeSecret");
     // Some instances have cached the new keys, others the old.
-    scenario.portal.renew("login").await;
+    scenario.portal.restart_instances("login").await;
     owner.get("/api/session").await.expect(200, "");
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     scenario.portal.untrusted_visitor().reset(&link, "oie7").await.expect(204, "");
     scenario.set_password(&other);
     scenario.portal.visitor().sign_in(&other.account, "oie7").await.expect(200, "");
-    scenario.asks().await;
+    scenario.request_link().await;
 }

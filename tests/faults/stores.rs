@@ -18,8 +18,10 @@ async fn directory_unreadable(scenario: &mut FaultScenario) {
         [("Directory", "throttle"), ("Directory", "500"), ("Credentials", "503"), ("Directory", "malformed")]
     {
         let name = scenario.portal.stack()["tables"][table].clone();
-        scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "GetItem", "match": name, "mode": mode }]));
-        let person = scenario.asks().await;
+        scenario
+            .portal
+            .inject_faults(&json!([{ "service": "dynamodb", "operation": "GetItem", "match": name, "mode": mode }]));
+        let person = scenario.request_link().await;
         for _ in 0..4 {
             scenario.advance_clock(65).await;
         }
@@ -32,12 +34,12 @@ async fn directory_unreadable(scenario: &mut FaultScenario) {
 async fn ttl_deletes_late(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    let other = scenario.asks().await;
+    let other = scenario.request_link().await;
     let link = scenario.link(&other).await;
     scenario.portal.expire_links(&other.account).await;
     visitor.check(&link).await.expect(410, "link-expired");
     visitor.reset(&link, "oie7").await.expect(410, "link-expired");
-    scenario.ends(&other, "delivered");
+    scenario.expect_status(&other, "delivered");
     scenario.portal.end_sessions(&person.account, "idle_ends_at").await;
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     // An expired device is unknown.
@@ -75,11 +77,11 @@ async fn expiry_in_wrong_unit(scenario: &mut FaultScenario) {
 async fn credentials_restored(scenario: &mut FaultScenario) {
     let (person, visitor) = scenario.user().await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
-    let restored = scenario.portal.copy_of_table("Credentials").await;
+    let restored = scenario.portal.copy_table("Credentials").await;
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = scenario.portal.mail_number(3, &person).await;
+    let mail = scenario.portal.nth_mail(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
-    scenario.portal.mail_number(4, &person).await;
+    scenario.portal.nth_mail(4, &person).await;
     let later_session = scenario.portal.visitor();
     later_session.sign_in(&person.account, "abc2").await.expect(200, "");
     let (code, output) = scenario.portal.admin(&["restore", "Credentials", "--from", &restored]);
@@ -92,26 +94,31 @@ async fn credentials_restored(scenario: &mut FaultScenario) {
     scenario.portal.visitor().sign_in(&person.account, "abc2").await.expect(401, "invalid-credentials");
     scenario.portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     // A restore changes the versions, so the invariants do not apply to this account.
-    scenario.forget(&person);
-    scenario.spoil();
+    scenario.exclude(&person);
+    scenario.discard_stack();
 }
 
 async fn ses_and_dynamodb_down(scenario: &mut FaultScenario) {
     let (person, _) = scenario.user().await;
-    let early = scenario.asks().await;
-    scenario.portal.fail(&json!([{ "service": "ses", "mode": "503" }, { "service": "dynamodb", "mode": "throttle" }]));
+    let early = scenario.request_link().await;
+    scenario
+        .portal
+        .inject_faults(&json!([{ "service": "ses", "mode": "503" }, { "service": "dynamodb", "mode": "throttle" }]));
     let late = Person::new();
-    let response = scenario.alike(&late, async |visitor, account| visitor.register(account).await).await;
+    let response =
+        scenario.assert_indistinguishable(&late, async |visitor, account| visitor.register(account).await).await;
     response.expect(503, "unavailable");
-    let response = scenario.alike(&person, async |visitor, account| visitor.sign_in(account, "oie7").await).await;
+    let response = scenario
+        .assert_indistinguishable(&person, async |visitor, account| visitor.sign_in(account, "oie7").await)
+        .await;
     response.expect(503, "unavailable");
     for _ in 0..3 {
         scenario.advance_clock(65).await;
     }
     scenario.clear_faults();
     scenario.portal.visitor().register(&late.account).await.expect(202, "");
-    scenario.expects(&late);
-    scenario.portal.mail_number(1, &early).await;
+    scenario.expect_email(&late);
+    scenario.portal.nth_mail(1, &early).await;
 }
 
 async fn import_interrupted(scenario: &mut FaultScenario) {
@@ -119,7 +126,7 @@ async fn import_interrupted(scenario: &mut FaultScenario) {
     let lines = (0..60).map(|n| format!("moitie{n},moitie{n}@sante.example,Zoé,Moitié,fr,oui\n"));
     let lines = lines.collect::<Vec<_>>().concat();
     let directory = scenario.portal.stack()["tables"]["Directory"].clone();
-    scenario.portal.fail(&json!([{ "service": "dynamodb", "operation": "BatchWriteItem", "match": directory, "nth": [2, 3, 4, 5, 6, 7, 8, 9], "mode": "500" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "operation": "BatchWriteItem", "match": directory, "nth": [2, 3, 4, 5, 6, 7, 8, 9], "mode": "500" }]));
     let (code, output) = scenario.portal.import(&lines);
     assert_eq!(code, Some(1), "{output}");
     scenario.clear_faults();
@@ -129,7 +136,7 @@ async fn import_interrupted(scenario: &mut FaultScenario) {
     assert!(output.contains("0 added, 0 changed, 60 unchanged"), "{output}");
 
     // During a reset the account is deactivated and another one takes over the mailbox.
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     let link = scenario.link(&person).await;
     let renamed = Person { account: format!("neuf-{}", person.account), ..person.clone() };
     let (_, output) = scenario.portal.import(&renamed.line(true));
@@ -140,7 +147,7 @@ async fn import_interrupted(scenario: &mut FaultScenario) {
     assert!(output.contains("2 changed"), "{output}");
     scenario.portal.visitor().check(&link).await.expect(410, "link-used");
     scenario.portal.visitor().reset(&link, "oie7").await.expect(410, "link-used");
-    scenario.forget(&person);
+    scenario.exclude(&person);
     scenario.portal.visitor().register(&renamed.account).await.expect(202, "");
-    scenario.portal.mail_number(2, &renamed).await;
+    scenario.portal.nth_mail(2, &renamed).await;
 }

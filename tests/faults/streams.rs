@@ -33,12 +33,12 @@ fn record(request: &Value, name: &str) -> Value {
 
 async fn stream_event_duplicated(scenario: &mut FaultScenario) {
     for duplicates in [1, 9] {
-        scenario.portal.fail(&stream_fault(&json!({ "duplicate": duplicates })));
-        let person = scenario.asks().await;
+        scenario.portal.inject_faults(&stream_fault(&json!({ "duplicate": duplicates })));
+        let person = scenario.request_link().await;
         scenario.link(&person).await;
         scenario.drain().await;
         let event = record(&scenario.request_of(&person).await, "INSERT");
-        scenario.portal.invoke("mailer", &event).await.expect("an answer");
+        scenario.portal.invoke("mailer", &event).await.expect("an response");
         assert_eq!(
             scenario.portal.mails_to(&person.email).await.len(),
             1,
@@ -47,14 +47,14 @@ async fn stream_event_duplicated(scenario: &mut FaultScenario) {
     }
     scenario.advance_clock(3600).await;
     for request in scenario.portal.items("MailRequests").await {
-        scenario.portal.invoke("mailer", &record(&request, "INSERT")).await.expect("an answer");
+        scenario.portal.invoke("mailer", &record(&request, "INSERT")).await.expect("an response");
     }
 }
 
 async fn lease_held_by_one_mailer(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&stream_fault(&json!("drop")));
+    scenario.portal.inject_faults(&stream_fault(&json!("drop")));
     for _ in 0..5 {
-        let person = scenario.asks().await;
+        let person = scenario.request_link().await;
         let event = record(&scenario.request_of(&person).await, "INSERT");
         let invoke = || scenario.portal.invoke("mailer", &event);
         let (one, other) = futures_util::future::join(invoke(), invoke()).await;
@@ -64,23 +64,23 @@ async fn lease_held_by_one_mailer(scenario: &mut FaultScenario) {
 }
 
 async fn stream_events_lost(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&stream_fault(&json!("drop")));
-    let (recent, old) = (scenario.asks().await, scenario.asks().await);
+    scenario.portal.inject_faults(&stream_fault(&json!("drop")));
+    let (recent, old) = (scenario.request_link().await, scenario.request_link().await);
     // The sweep mails the recent request and expires the old one.
-    scenario.portal.fail(
+    scenario.portal.inject_faults(
         &json!([{ "service": "event-source-mapping", "mode": "drop" }, { "service": "ses", "match": old.email, "mode": "throttle" }]),
     );
     scenario.advance_clock(65).await;
     scenario.link(&recent).await;
-    scenario.ends(&old, "expired");
+    scenario.expect_status(&old, "expired");
     scenario.advance_clock(25 * 3600).await;
     assert_eq!(scenario.request_of(&old).await["status"]["S"], "expired");
 }
 
 async fn poison_requests(scenario: &mut FaultScenario) {
     let template = {
-        scenario.portal.fail(&stream_fault(&json!({ "delay": 1500 })));
-        let person = scenario.asks().await;
+        scenario.portal.inject_faults(&stream_fault(&json!({ "delay": 1500 })));
+        let person = scenario.request_link().await;
         let request = scenario.request_of(&person).await;
         scenario.clear_faults();
         request
@@ -109,7 +109,7 @@ async fn poison_requests(scenario: &mut FaultScenario) {
         scenario.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": item })).await;
     }
     let start = std::time::Instant::now();
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     scenario.link(&person).await;
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     scenario.drain().await;
@@ -123,11 +123,16 @@ async fn poison_requests(scenario: &mut FaultScenario) {
 async fn panic_in_batch(scenario: &mut FaultScenario) {
     scenario
         .portal
-        .fail(&json!([{ "service": "events", "mode": "drop" }, { "service": "event-source-mapping", "mode": { "delay": 1500 } }]));
-    let people = [scenario.asks().await, scenario.asks().await, scenario.asks().await, scenario.asks().await];
+        .inject_faults(&json!([{ "service": "events", "mode": "drop" }, { "service": "event-source-mapping", "mode": { "delay": 1500 } }]));
+    let people = [
+        scenario.request_link().await,
+        scenario.request_link().await,
+        scenario.request_link().await,
+        scenario.request_link().await,
+    ];
     let key = scenario.request_of(&people[1]).await["account_key"]["S"].as_str().expect("a key").to_owned();
     scenario.portal.set_failpoint("mailer.after_lease", &format!("panic {}", &key[..12]));
-    let panicked = async || scenario.portal.has_failpoint("mailer.after_lease").then_some(());
+    let panicked = async || scenario.portal.reached_failpoint("mailer.after_lease").then_some(());
     scenario.portal.until("a mailer panics", panicked).await;
     scenario.drain().await;
     for person in &people {
@@ -137,21 +142,21 @@ async fn panic_in_batch(scenario: &mut FaultScenario) {
     }
 
     scenario.portal.clear_failpoints();
-    let (doomed, other) = (scenario.asks().await, scenario.asks().await);
+    let (doomed, other) = (scenario.request_link().await, scenario.request_link().await);
     let key = scenario.request_of(&doomed).await["account_key"]["S"].as_str().expect("a key").to_owned();
     scenario.portal.set_failpoint("mailer.after_lease", &format!("always panic {}", &key[..12]));
     scenario.ambiguous(&other, 1);
-    scenario.ends(&doomed, "failed");
+    scenario.expect_status(&doomed, "failed");
     scenario.drain().await;
     scenario.portal.clear_failpoints();
     assert_eq!(scenario.request_of(&doomed).await["reason"]["S"], "unfinished");
 }
 
 async fn batch_redelivered(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&stream_fault(&json!("drop")));
+    scenario.portal.inject_faults(&stream_fault(&json!("drop")));
     let mut people = Vec::new();
     for _ in 0..6 {
-        people.push(scenario.asks().await);
+        people.push(scenario.request_link().await);
     }
     let mut records = Vec::new();
     for person in &people {
@@ -159,7 +164,7 @@ async fn batch_redelivered(scenario: &mut FaultScenario) {
     }
     let event = json!({ "Records": records });
     for _ in 0..3 {
-        scenario.portal.invoke("mailer", &event).await.expect("an answer");
+        scenario.portal.invoke("mailer", &event).await.expect("an response");
     }
     for person in &people {
         assert_eq!(scenario.portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
@@ -173,18 +178,18 @@ const POINTS: [&str; 5] =
 async fn killed_at(scenario: &mut FaultScenario, point: &str) -> Person {
     // The next mailer to reach the failpoint must be that of the new request.
     scenario.drain().await;
-    scenario.portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
     scenario.portal.set_failpoint(point, "kill");
-    let person = scenario.asks().await;
+    let person = scenario.request_link().await;
     // The stream may still retry for a mailer that was killed before.
     for _ in 0..20 {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        if scenario.portal.has_failpoint(point) {
+        if scenario.portal.reached_failpoint(point) {
             break;
         }
         scenario.portal.sweep().await;
     }
-    assert!(scenario.portal.has_failpoint(point), "{point} was not reached");
+    assert!(scenario.portal.reached_failpoint(point), "{point} was not reached");
     if ["mailer.after_ses", "mailer.before_finish"].contains(&point) {
         scenario.ambiguous(&person, 1);
     }
@@ -228,26 +233,26 @@ async fn killed_after_ses(scenario: &mut FaultScenario) {
 }
 
 async fn stream_updates_ignored(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&stream_fault(&json!("drop")));
-    let person = scenario.asks().await;
+    scenario.portal.inject_faults(&stream_fault(&json!("drop")));
+    let person = scenario.request_link().await;
     let request = scenario.request_of(&person).await;
     let before = scenario.portal.calls().await;
     for name in ["MODIFY", "REMOVE"] {
-        scenario.portal.invoke("mailer", &record(&request, name)).await.expect("an answer");
+        scenario.portal.invoke("mailer", &record(&request, name)).await.expect("an response");
     }
     let leases = "MailerFunction dynamodb UpdateItem";
     assert_eq!(scenario.portal.calls().await.get(leases), before.get(leases), "updates and removals lease nothing");
 }
 
 async fn newer_schema_version(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&stream_fault(&json!("drop")));
-    let person = scenario.asks().await;
+    scenario.portal.inject_faults(&stream_fault(&json!("drop")));
+    let person = scenario.request_link().await;
     let mut newer = scenario.request_of(&person).await;
     newer["account_key"] = json!({ "S": "n".repeat(43) });
     newer["schema_version"] = json!({ "N": "2" });
     newer["kind"] = json!({ "S": "lettre" });
     scenario.portal.dynamodb("PutItem", "MailRequests", json!({ "Item": newer })).await;
-    scenario.portal.invoke("mailer", &record(&newer, "INSERT")).await.expect("an answer");
+    scenario.portal.invoke("mailer", &record(&newer, "INSERT")).await.expect("an response");
     for _ in 0..3 {
         scenario.advance_clock(65).await;
     }
@@ -262,10 +267,10 @@ async fn newer_schema_version(scenario: &mut FaultScenario) {
 }
 
 async fn no_mailer(scenario: &mut FaultScenario) {
-    scenario.portal.fail(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
+    scenario.portal.inject_faults(&json!([{ "service": "lambda", "operation": "mailer", "mode": "throttle" }]));
     // A running sweep would still process due requests.
     tokio::time::sleep(Duration::from_secs(2)).await;
-    let people = [scenario.asks().await, scenario.asks().await];
+    let people = [scenario.request_link().await, scenario.request_link().await];
     tokio::time::sleep(Duration::from_secs(3)).await;
     for person in &people {
         assert!(scenario.portal.mails_to(&person.email).await.is_empty(), "no mailer runs");

@@ -80,7 +80,7 @@ async fn everywhere(language: &'static str) {
 
 async fn signing_in(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     tour.go("/").await;
     tour.assert_accessible("sign-in").await;
     tour.is_refused("sign-in-empty").await;
@@ -128,7 +128,7 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     tour.assert_accessible("reset-unknown").await;
 
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let page = format!("/changer-mon-mot-de-passe#{}", mail.token());
     portal.fail_table("Tokens", &[]);
     browser.go(&page).await;
@@ -154,7 +154,7 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     tour.assert_accessible("reset-expired").await;
 
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(2, &person).await;
+    let mail = portal.nth_mail(2, &person).await;
     let page = format!("/changer-mon-mot-de-passe#{}", mail.token());
     browser.go("/").await;
     browser.go(&page).await;
@@ -167,7 +167,7 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     browser.go(&page).await;
     browser.wait_for("[data-code=link-used]").await;
     tour.assert_accessible("reset-used").await;
-    let notice = portal.mail_number(3, &person).await;
+    let notice = portal.nth_mail(3, &person).await;
     for (mail, name) in [(mail, "mail-link"), (notice, "mail-notice")] {
         browser.show(&mail.html).await;
         tour.assert_accessible(name).await;
@@ -192,7 +192,7 @@ async fn finding_an_account(tour: &Tour) {
 
 async fn at_home(portal: &Portal, tour: &Tour) {
     let (browser, person) = (&tour.browser, tour.person());
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     tour.go("/").await;
@@ -248,10 +248,10 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     tour.is_refused("find-outside").await;
     for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
         until_refused(100, async |_| {
-            let answer =
+            let response =
                 if name == "register" { visitor.register(NOBODY).await } else { visitor.request_reset(NOBODY).await };
             portal.leave_dedup_window().await;
-            answer
+            response
         })
         .await;
         tour.go(path).await;
@@ -273,7 +273,7 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     tour.assert_accessible("reset-throttled").await;
     portal.clear_limits().await;
 
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     for _ in 0..4 {
         until_refused(100, async |_| portal.untrusted_visitor().sign_in(&person.account, "faux1").await).await;
         portal.advance_days().await;

@@ -7,7 +7,7 @@ use guichet_tests::{Person, Portal, Setup};
 async fn lockout_after_five_failures_in_15_min_even_for_unknown_accounts() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     let unknown = format!("inconnu-{}", person.account);
     for account in [&person.account, &unknown] {
         let stranger = portal.untrusted_visitor();
@@ -24,13 +24,13 @@ async fn lockout_after_five_failures_in_15_min_even_for_unknown_accounts() {
 async fn parallel_guesses_do_not_lock_known_devices() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
-    owner.become_a_user(portal, &person, "oie7").await;
+    owner.sign_up(portal, &person, "oie7").await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
 
     let strangers: Vec<_> = (0..50).map(|_| portal.untrusted_visitor()).collect();
-    let answers = join_all(strangers.iter().map(|stranger| stranger.sign_in(&person.account, "faux1"))).await;
-    let verified = answers.iter().filter(|answer| answer.status == 401).count();
-    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    let responses = join_all(strangers.iter().map(|stranger| stranger.sign_in(&person.account, "faux1"))).await;
+    let verified = responses.iter().filter(|response| response.status == 401).count();
+    let refused = responses.iter().filter(|response| response.status == 429).count();
     assert!((1..=5).contains(&verified) && verified + refused == 50, "{verified} verified, {refused} refused");
     for stranger in &strangers[..6 - verified] {
         stranger.sign_in(&person.account, "faux1").await;
@@ -44,7 +44,7 @@ async fn parallel_guesses_do_not_lock_known_devices() {
     // That success did not reset the limit of untrusted clients.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     at_home.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     strangers[1].reset(mail.token(), "abc2").await.expect(204, "");
     strangers[2].sign_in(&person.account, "abc2").await.expect(200, "");
 }
@@ -53,7 +53,7 @@ async fn parallel_guesses_do_not_lock_known_devices() {
 async fn permanent_lockout_after_20_untrusted_failures() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
-    owner.become_a_user(&portal, &person, "oie7").await;
+    owner.sign_up(&portal, &person, "oie7").await;
     let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..4 {
         for _ in 0..5 {
@@ -67,7 +67,7 @@ async fn permanent_lockout_after_20_untrusted_failures() {
     let refused = portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     assert_eq!(refused.header("retry-after"), "86400", "only a mailed link ends the lockout");
     owner.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     portal.untrusted_visitor().reset(mail.token(), "abc2").await.expect(204, "");
     portal.untrusted_visitor().sign_in(&person.account, "abc2").await.expect(200, "");
 }
@@ -78,8 +78,8 @@ async fn attempt_limit_grows_with_min_password_length() {
     let account = Person::new().account;
     for round in 0..20 {
         for _ in 0..5 {
-            let answer = portal.untrusted_visitor().sign_in(&account, "faux1").await;
-            assert_eq!(answer.status, 401, "guess {} of 100", round * 5);
+            let response = portal.untrusted_visitor().sign_in(&account, "faux1").await;
+            assert_eq!(response.status, 401, "guess {} of 100", round * 5);
         }
         portal.advance_days().await;
     }
@@ -90,7 +90,7 @@ async fn attempt_limit_grows_with_min_password_length() {
 async fn known_device_has_own_attempt_limits_until_a_reset() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
-    let token = owner.become_a_user(portal, &person, "oie7").await;
+    let token = owner.sign_up(portal, &person, "oie7").await;
     owner.check(&token).await.expect(410, "link-used");
     let [(name, value)] = &owner.devices()[..] else { panic!("setting the password makes the device known") };
     assert_eq!((name.len(), value.len()), ("__Host-device-".len() + 8, 22));
@@ -103,7 +103,7 @@ async fn known_device_has_own_attempt_limits_until_a_reset() {
     portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 
     owner.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     let elsewhere = portal.untrusted_visitor();
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
     // The other device is known now. The old one is untrusted and at the limit.
@@ -119,11 +119,11 @@ async fn known_device_has_own_attempt_limits_until_a_reset() {
 async fn device_cookie_authenticates_nobody() {
     let portal = Portal::shared();
     let (person, colleague, owner) = (Person::new(), Person::new(), portal.visitor());
-    owner.become_a_user(portal, &person, "oie7").await;
-    owner.become_a_user(portal, &colleague, "oie7").await;
+    owner.sign_up(portal, &person, "oie7").await;
+    owner.sign_up(portal, &colleague, "oie7").await;
     assert_eq!(owner.devices().len(), 2, "one device per colleague on a shared workstation");
-    let answer = owner.sign_in(&person.account, "oie7").await.expect(200, "");
-    let set: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
+    let response = owner.sign_in(&person.account, "oie7").await.expect(200, "");
+    let set: Vec<_> = response.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap()).collect();
     let device = set.iter().find(|cookie| cookie.starts_with("__Host-device-")).expect("a renewed device cookie");
     for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/", "Max-Age=15552000"] {
         assert!(device.split("; ").any(|part| part == attribute), "{attribute}: {device}");
@@ -140,7 +140,7 @@ async fn device_cookie_authenticates_nobody() {
 async fn success_clears_failures_and_reset_ends_lockout() {
     let portal = Portal::shared();
     let (person, owner) = (Person::new(), portal.visitor());
-    owner.become_a_user(portal, &person, "oie7").await;
+    owner.sign_up(portal, &person, "oie7").await;
     for place in [Portal::visitor, Portal::untrusted_visitor] {
         // A new client each time, so that none is a known device.
         for _ in 0..2 {
@@ -155,7 +155,7 @@ async fn success_clears_failures_and_reset_ends_lockout() {
         place(portal).sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     }
     owner.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     owner.reset(mail.token(), "abc2").await.expect(204, "");
     for place in [Portal::visitor, Portal::untrusted_visitor] {
         place(portal).sign_in(&person.account, "abc2").await.expect(200, "");

@@ -23,7 +23,7 @@ fn event(authorization: Option<&str>) -> Value {
 }
 
 async fn ask(portal: &Portal, authorization: &str) -> Value {
-    portal.invoke("authorizer", &event(Some(authorization))).await.expect("an answer")
+    portal.invoke("authorizer", &event(Some(authorization))).await.expect("an response")
 }
 
 fn nobody() -> Value {
@@ -33,15 +33,15 @@ fn nobody() -> Value {
 /// Signs in without cookies; returns the `Authorization` header.
 async fn bearer(visitor: &Visitor, person: &Person, password: &str) -> String {
     let form = json!({ "account": person.account, "password": password, "transport": "bearer" });
-    let answer = visitor.post("/api/login", form).await.expect(200, "").json();
-    format!("Bearer {}", answer["token"].as_str().expect("a token"))
+    let response = visitor.post("/api/login", form).await.expect(200, "").json();
+    format!("Bearer {}", response["token"].as_str().expect("a token"))
 }
 
 #[tokio::test]
 async fn authorizer_accepts_bearer_sessions_only() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     let good = bearer(&visitor, &person, "oie7").await;
     let somebody = json!({
         "isAuthorized": true,
@@ -82,7 +82,7 @@ async fn authorizer_accepts_bearer_sessions_only() {
 async fn authorizer_refuses_revoked_sessions() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
 
     let signed_out = bearer(&portal.visitor(), &person, "oie7").await;
     assert_eq!(ask(portal, &signed_out).await["isAuthorized"], true);
@@ -92,7 +92,7 @@ async fn authorizer_refuses_revoked_sessions() {
     let reset = bearer(&portal.visitor(), &person, "oie7").await;
     assert_eq!(ask(portal, &reset).await["isAuthorized"], true);
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
     assert_eq!(ask(portal, &reset).await, nobody(), "after a reset");
 
@@ -106,7 +106,7 @@ async fn authorizer_refuses_revoked_sessions() {
 async fn authorizer_fails_closed() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     let good = bearer(&visitor, &person, "oie7").await;
     for table in ["Sessions", "Credentials"] {
         portal.fail_table(table, &[]);

@@ -61,11 +61,11 @@ async fn register_reset_sign_in_and_sign_out_in_browser() {
     browser.click("Soumettre").await;
     browser.wait_for_text(ASKED).await;
 
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "oie7").await;
 
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account);
     browser.fill("Mot de passe", "oie7").await;
     browser.click("Soumettre").await;
     browser.wait_for_path("/mon-compte").await;
@@ -83,7 +83,7 @@ async fn reset_can_be_cancelled() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "ancien1").await;
+    portal.visitor().sign_up(portal, &person, "ancien1").await;
 
     browser.click("Mot de passe oublié ?").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
@@ -92,7 +92,7 @@ async fn reset_can_be_cancelled() {
     browser.wait_for_text(ASKED).await;
 
     // After the first email and the notice.
-    portal.mail_number(3, &person).await;
+    portal.nth_mail(3, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     browser.fill("Nouveau mot de passe", "nouveau2").await;
     browser.click("Annuler").await;
@@ -110,18 +110,18 @@ async fn remembered_name_is_filled_in_until_forgotten() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
-    assert!(browser.is_chosen(NONE).await, "the default");
+    portal.visitor().sign_up(portal, &person, "oie7").await;
+    assert!(browser.is_selected(NONE).await, "the default");
 
     sign_in(&browser, &person, "oie7", NAME).await;
     browser.close_and_reopen().await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account);
-    assert!(browser.is_chosen(NAME).await, "otherwise the next sign-in would delete the name");
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account);
+    assert!(browser.is_selected(NAME).await, "otherwise the next sign-in would delete the name");
 
     sign_in(&browser, &person, "oie7", NONE).await;
     browser.close_and_reopen().await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, "");
-    assert!(browser.is_chosen(NONE).await);
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, "");
+    assert!(browser.is_selected(NONE).await);
     is_quiet(&browser).await;
 }
 
@@ -130,7 +130,7 @@ async fn only_remember_me_survives_browser_restart() {
     let portal = Portal::shared();
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
 
     for (remember, stays) in [(NONE, false), (NAME, false), (ME, true)] {
         sign_in(&browser, &person, "oie7", remember).await;
@@ -157,7 +157,7 @@ async fn sign_in_redirects_to_desk_portal() {
     let portal = Setup::new().with(&format!("--set=DeskPortalUrl={elsewhere}")).start();
     let Some(browser) = Browser::open(&portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(&portal, &person, "oie7").await;
+    portal.visitor().sign_up(&portal, &person, "oie7").await;
 
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.fill("Mot de passe", "oie7").await;
@@ -176,7 +176,7 @@ async fn pages_log_no_console_errors() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
 
     for signed_in in [false, true] {
         for path in pages().into_iter().chain(["/_local/inbox".to_owned()]) {
@@ -210,7 +210,7 @@ async fn lockout_page_shows_wait_and_offers_reset() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, colleague) = (Person::new(), portal.visitor());
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     for _ in 0..5 {
         colleague.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
@@ -233,7 +233,7 @@ async fn lockout_page_shows_wait_and_offers_reset() {
     browser.click("Soumettre").await;
     browser.wait_for_text(ASKED).await;
     // After the first email and the notice.
-    portal.mail_number(3, &person).await;
+    portal.nth_mail(3, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "nouveau2").await;
     sign_in(&browser, &person, "nouveau2", NONE).await;

@@ -13,7 +13,7 @@ fn refuses(setup: &Setup) -> (Option<i32>, String) {
 async fn sigint_ends_all_children_and_keeps_data() {
     let mut portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     let children: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
     assert!(children.len() >= 3, "{children:?}");
     assert_eq!(portal.stop(), Some(0));
@@ -45,7 +45,7 @@ async fn killed_stack_leaves_no_children() {
 async fn two_stacks_run_side_by_side() {
     let (one, other) = (Setup::new().start(), Setup::new().start());
     let person = Person::new();
-    one.visitor().become_a_user(&one, &person, "oie7").await;
+    one.visitor().sign_up(&one, &person, "oie7").await;
     one.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
     other.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
 }

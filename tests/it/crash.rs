@@ -7,7 +7,7 @@ use guichet_tests::{Person, Portal, Setup, signal};
 async fn killed_function_is_restarted() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     for _ in 0..10 {
         let before = portal.pids_of("login");
         assert!(!before.is_empty());
@@ -15,11 +15,11 @@ async fn killed_function_is_restarted() {
             signal("KILL", *pid);
         }
         // The request of a killed instance gets the gateway's 500 at once; the next request succeeds.
-        let mut answer = visitor.sign_in(&person.account, "oie7").await;
-        if answer.status == 500 {
-            answer = visitor.sign_in(&person.account, "oie7").await;
+        let mut response = visitor.sign_in(&person.account, "oie7").await;
+        if response.status == 500 {
+            response = visitor.sign_in(&person.account, "oie7").await;
         }
-        answer.expect(200, "");
+        response.expect(200, "");
         assert!(portal.pids_of("login").iter().all(|pid| !before.contains(pid)));
     }
     assert!(portal.log().contains("login"), "the log names the function: {}", portal.log());
@@ -53,7 +53,7 @@ async fn first_mail(portal: &Portal, person: &Person) -> String {
 async fn outbox_survives_killed_stack() {
     let mut portal = Setup::new().start();
     let settled = Person::new();
-    portal.visitor().become_a_user(&portal, &settled, "oie7").await;
+    portal.visitor().sign_up(&portal, &settled, "oie7").await;
 
     // Kill the stack while it accepts requests and sets passwords.
     let asking: Vec<_> = (0..6).map(|_| Person::new()).collect();

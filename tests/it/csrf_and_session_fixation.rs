@@ -14,7 +14,7 @@ fn changes() -> impl Iterator<Item = (String, String)> {
 
 async fn signed_in(portal: &Portal, person: &Person) -> Visitor {
     let visitor = portal.visitor();
-    visitor.become_a_user(portal, person, "oie7").await;
+    visitor.sign_up(portal, person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor
 }
@@ -30,16 +30,16 @@ async fn sign_in_prevents_session_fixation() {
     let theirs = signed_in(portal, &attacker).await;
     let planted = theirs.cookie(SESSION).unwrap();
     let visitor = portal.visitor();
-    visitor.become_a_user(portal, &victim, "oie7").await;
+    visitor.sign_up(portal, &victim, "oie7").await;
     let (_, secret) = planted.rsplit_once('.').unwrap();
     for cookie in
         [planted.clone(), format!("{}.{secret}", victim.account), format!("{}.{}", victim.account, "A".repeat(43))]
     {
         visitor.set_cookie(SESSION, &cookie);
-        let answer = visitor.sign_in(&victim.account, "oie7").await.expect(200, "");
+        let response = visitor.sign_in(&victim.account, "oie7").await.expect(200, "");
         let own = visitor.cookie(SESSION).unwrap();
         assert!(own != cookie && !own.contains(secret), "a new session");
-        assert!(own.starts_with(&format!("{}.", victim.account)) && !answer.text.contains(secret));
+        assert!(own.starts_with(&format!("{}.", victim.account)) && !response.text.contains(secret));
         theirs.set_cookie(SESSION, &cookie);
         let session = theirs.get("/api/session").await;
         assert_ne!(session.json()["account"], victim.account.as_str(), "{cookie}");
@@ -58,16 +58,16 @@ async fn two_session_cookies_are_not_mixed() {
         format!("{SESSION}={}; {SESSION}={}", a.cookie(SESSION).unwrap(), b.cookie(SESSION).unwrap())
     };
     for (header, whose) in [(cookies(&first, &second), &one), (cookies(&second, &first), &other)] {
-        let answer = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await.expect(200, "");
-        assert_eq!(answer.json()["account"], whose.account.as_str());
+        let response = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await.expect(200, "");
+        assert_eq!(response.json()["account"], whose.account.as_str());
     }
     let bad_first = format!("{SESSION}=x; {SESSION}={}", first.cookie(SESSION).unwrap());
     portal.visitor().send("GET", "/api/session", &[("cookie", &bad_first)], "").await.expect(401, "not-signed-in");
     // Cookie names are case-sensitive.
     for name in ["__host-session", "__Host-Session", "session", "__Host-session ", "$__Host-session"] {
         let header = format!("{name}={}", first.cookie(SESSION).unwrap());
-        let answer = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await;
-        answer.expect(401, "not-signed-in");
+        let response = portal.visitor().send("GET", "/api/session", &[("cookie", &header)], "").await;
+        response.expect(401, "not-signed-in");
     }
 }
 
@@ -80,7 +80,7 @@ async fn revoked_session_is_refused_on_every_route() {
         let thief = signed_in_again(portal, &person, "oie7").await;
         if by_mail {
             owner.request_reset(&person.account).await.expect(202, "");
-            let mail = portal.mail_number(3, &person).await;
+            let mail = portal.nth_mail(3, &person).await;
             owner.reset(mail.token(), "nouveau2").await.expect(204, "");
         } else {
             let form = json!({ "current": "oie7", "password": "nouveau2", "confirmation": "nouveau2" });
@@ -159,17 +159,17 @@ async fn csrf_is_rejected_on_every_route() {
             ("origin", &prefix),
             ("origin", "http://localhost"),
         ] {
-            let answer = visitor.send(&method, &path, &[JSON, foreign], body.to_string()).await;
-            let answer = answer.expect(403, "cross-site");
-            assert!(answer.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{answer:?}");
-            assert_eq!(answer.header("set-cookie"), "");
+            let response = visitor.send(&method, &path, &[JSON, foreign], body.to_string()).await;
+            let response = response.expect(403, "cross-site");
+            assert!(response.headers.keys().all(|name| !name.as_str().starts_with("access-control-")), "{response:?}");
+            assert_eq!(response.header("set-cookie"), "");
         }
     }
     // Content types that need no CORS preflight are refused.
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
         for (method, path) in changes().filter(|(method, _)| *method == "POST") {
-            let answer = visitor.send(&method, &path, &[("content-type", content_type)], body.to_string()).await;
-            answer.expect(415, "not-json");
+            let response = visitor.send(&method, &path, &[("content-type", content_type)], body.to_string()).await;
+            response.expect(415, "not-json");
         }
     }
     assert_eq!(visitor.get("/api/session").await.expect(200, "").json()["account"], person.account.as_str());
@@ -190,9 +190,9 @@ async fn cors_preflight_gets_no_allow_headers() {
         let preflight = visitor.send("OPTIONS", &path, &ask, "").await;
         let read = visitor.send("GET", &path, &[("origin", "https://evil.example")], "").await;
         assert_eq!((preflight.status.as_u16(), preflight.text.as_str()), (404, r#"{"message":"Not Found"}"#));
-        for answer in [preflight, read] {
+        for response in [preflight, read] {
             let is_cors = |name: &str| name.starts_with("access-control-");
-            assert!(answer.headers.keys().all(|name| !is_cors(name.as_str())), "{path}: {answer:?}");
+            assert!(response.headers.keys().all(|name| !is_cors(name.as_str())), "{path}: {response:?}");
         }
     }
 }
@@ -203,14 +203,14 @@ async fn two_links_used_concurrently_set_one_password() {
     for _ in 0..3 {
         let (person, visitor) = (Person::new(), portal.visitor());
         visitor.register(&person.account).await.expect(202, "");
-        let first = portal.mail_number(1, &person).await;
+        let first = portal.nth_mail(1, &person).await;
         visitor.request_reset(&person.account).await.expect(202, "");
-        let second = portal.mail_number(2, &person).await;
+        let second = portal.nth_mail(2, &person).await;
         let uses = [(first.token(), "oie7"), (second.token(), "abc2")];
-        let answers = join_all(uses.iter().map(|(token, password)| visitor.reset(token, password))).await;
-        let won: Vec<_> = (0..2).filter(|n| answers[*n].status == 204).collect();
-        let [won] = won[..] else { panic!("one wins: {answers:?}") };
-        answers[1 - won].clone().expect(410, "link-used");
+        let responses = join_all(uses.iter().map(|(token, password)| visitor.reset(token, password))).await;
+        let won: Vec<_> = (0..2).filter(|n| responses[*n].status == 204).collect();
+        let [won] = won[..] else { panic!("one wins: {responses:?}") };
+        responses[1 - won].clone().expect(410, "link-used");
         assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
         visitor.sign_in(&person.account, uses[won].1).await.expect(200, "");
         visitor.sign_in(&person.account, uses[1 - won].1).await.expect(401, "invalid-credentials");
@@ -232,7 +232,7 @@ async fn revocation_wins_over_concurrent_use() {
         let uses = join_all((0..4).map(|_| thief.get("/api/session")));
         let (uses, ended) = futures_util::future::join(uses, visitor.delete("/api/session")).await;
         ended.expect(204, "");
-        assert!(uses.iter().all(|answer| [200, 401].contains(&answer.status.as_u16())), "{uses:?}");
+        assert!(uses.iter().all(|response| [200, 401].contains(&response.status.as_u16())), "{uses:?}");
         thief.get("/api/session").await.expect(401, "not-signed-in");
     }
     owner.get("/api/session").await.expect(200, "");

@@ -22,10 +22,10 @@ async fn send_event(portal: &Portal, mail: &guichet_tests::Mail, event: &str) {
 #[tokio::test]
 async fn delivery_events_only_move_status_forward() {
     let portal = Setup::new().start();
-    portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let sent = wait_for_status(&portal, "register", "sent").await;
     assert_eq!(sent["account"]["S"], person.account.as_str(), "{sent}");
     assert!(sent.get("requested_account").is_none() && sent["ended_at"]["N"].is_string(), "{sent}");
@@ -59,12 +59,12 @@ async fn permanent_bounce_suppresses_until_address_changes() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     send_event(&portal, &mail, "transient-bounce").await;
     let bounced = wait_for_status(&portal, "register", "bounced").await;
     assert_eq!(bounced["reason"]["S"], "MailboxFull");
     visitor.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(2, &person).await;
+    portal.nth_mail(2, &person).await;
     wait_for_status(&portal, "request-reset", "delivered").await;
 
     // A transient bounce (a full mailbox) does not suppress the address; a permanent one does.
@@ -82,7 +82,7 @@ async fn permanent_bounce_suppresses_until_address_changes() {
     let (_, output) = portal.import(&moved.line(true));
     assert!(output.contains("1 changed"), "{output}");
     visitor.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(1, &moved).await;
+    portal.nth_mail(1, &moved).await;
 }
 
 #[tokio::test]
@@ -91,9 +91,9 @@ async fn delivery_event_ends_request_of_killed_mailer() {
     let (person, visitor) = (Person::new(), portal.visitor());
     portal.set_failpoint("mailer.after_ses", "kill");
     visitor.register(&person.account).await.expect(202, "");
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
     let delivered = wait_for_status(&portal, "register", "delivered").await;
-    assert!(portal.has_failpoint("mailer.after_ses"), "the mailer was killed at the failpoint");
+    assert!(portal.reached_failpoint("mailer.after_ses"), "the mailer was killed at the failpoint");
     assert_eq!((&delivered["account"]["S"], delivered.get("requested_account")), (&json!(person.account), None));
     // The sweep does not take it for unsent.
     portal.move_clock("mailer", 120);

@@ -50,7 +50,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
 
     // Delivered, perhaps to another folder.
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     until(&portal, &person.account, "link-good").await;
     portal.send_ses_event(&mail, "delivery").await;
     is(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
@@ -61,9 +61,9 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
 
     // Delayed.
     let late = Person::new();
-    portal.fail(&json!([{ "service": "events", "mode": "drop" }]));
+    portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
     visitor.register(&late.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &late).await;
+    let mail = portal.nth_mail(1, &late).await;
     until(&portal, &late.account, "link-good").await;
     portal.clear_faults();
     portal.send_ses_event(&mail, "delivery-delay").await;
@@ -72,7 +72,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     // SES is down, or rejected this email.
     let (deferred, refused) = (Person::new(), Person::new());
     let kind = json!({ "error": { "status": 400, "kind": "MessageRejected" } });
-    portal.fail(&json!([
+    portal.inject_faults(&json!([
         { "service": "ses", "match": refused.email, "mode": kind },
         { "service": "ses", "match": deferred.email, "mode": "throttle" },
     ]));
@@ -94,7 +94,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     assert!(code == Some(0) && portal.mails_to(&refused.email).await.is_empty(), "{output}");
     let (code, output) = portal.admin(&["retry", &refused.account]);
     assert_eq!(code, Some(0), "{output}");
-    portal.mail_number(1, &refused).await;
+    portal.nth_mail(1, &refused).await;
     until(&portal, &refused.account, "link-good").await;
     assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "already retried");
     assert!(!portal.admin(&["failed"]).1.contains(&refused.account));
@@ -105,7 +105,7 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     let portal = Setup::new().start();
     // Used.
     let (used, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &used, "oie7").await;
+    visitor.sign_up(&portal, &used, "oie7").await;
     is(&portal, &used.account, "link-used", "Le lien a servi à");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
@@ -125,14 +125,14 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     // Expired.
     let expired = Person::new();
     portal.visitor().register(&expired.account).await.expect(202, "");
-    portal.mail_number(1, &expired).await;
+    portal.nth_mail(1, &expired).await;
     until(&portal, &expired.account, "link-good").await;
     portal.expire_links(&expired.account).await;
     is(&portal, &expired.account, "link-expired", "Le lien a expiré");
 
     // Locked out.
     let blocked = Person::new();
-    portal.visitor().become_a_user(&portal, &blocked, "oie7").await;
+    portal.visitor().sign_up(&portal, &blocked, "oie7").await;
     let elsewhere = portal.untrusted_visitor();
     for _ in 0..5 {
         elsewhere.sign_in(&blocked.account, "faux1").await.expect(401, "invalid-credentials");
@@ -160,7 +160,7 @@ async fn explain_shows_request_rate_limit() {
     })
     .await;
     portal.move_clock("register", 0);
-    portal.mail_number(mails, &person).await;
+    portal.nth_mail(mails, &person).await;
     until(&portal, &person.account, "too-many-requests").await;
     let (_, output) = explained(&portal, &person.account);
     assert!(output.contains("Le dernier") && output.contains("livré"), "{output}");
@@ -170,10 +170,10 @@ async fn explain_shows_request_rate_limit() {
 async fn desk_acts_are_done_and_audited() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     portal.visitor().request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
 
     let output = portal.admin(&["end-sessions", &person.account, "--dry-run"]);
     assert_eq!(output.0, Some(0), "{output:?}");
@@ -233,7 +233,7 @@ async fn erasure_leaves_no_trace_of_the_account() {
     let (person, other) = (Person::new(), Person::new());
     for who in [&person, &other] {
         let visitor = portal.visitor();
-        visitor.become_a_user(&portal, who, "oie7").await;
+        visitor.sign_up(&portal, who, "oie7").await;
         visitor.sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");
         visitor.sign_in(&who.account, "oie7").await.expect(200, "");
         portal.untrusted_visitor().sign_in(&who.account, "faux1").await.expect(401, "invalid-credentials");

@@ -1,7 +1,7 @@
 //! The edge: the client's address, the origin secret, and response headers.
 
 use crate::openapi;
-use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
@@ -9,7 +9,7 @@ const PROOF: &str = "x-guichet-origin-secret";
 const SAYS: &str = "x-viewer-address";
 
 /// Sends a request that only managed networks may send, with extra headers.
-async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> Answer {
+async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> ApiResponse {
     let body = json!({ "email": "personne@sante.example" }).to_string();
     visitor.send("POST", "/api/find-account", &[&[JSON], headers].concat(), body).await
 }
@@ -34,11 +34,11 @@ async fn client_cannot_spoof_its_address() {
     ];
     for name in names {
         for value in ["127.0.0.1", "::1", "for=127.0.0.1", "127.0.0.1:443"] {
-            for visitor in [&outside, &portal.bypassing_the_edge(&outside)] {
+            for visitor in [&outside, &portal.bypassing_edge(&outside)] {
                 search(visitor, &[(name, value)]).await.expect(403, "network-not-managed");
             }
         }
-        for visitor in [&inside, &portal.bypassing_the_edge(&inside)] {
+        for visitor in [&inside, &portal.bypassing_edge(&inside)] {
             search(visitor, &[(name, "203.0.113.9")]).await.expect(200, "");
         }
     }
@@ -52,7 +52,7 @@ async fn edge_secret_authenticates_client_address() {
     let portal = Portal::shared();
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let (outside, inside) =
-        (portal.bypassing_the_edge(&portal.untrusted_visitor()), portal.bypassing_the_edge(&portal.visitor()));
+        (portal.bypassing_edge(&portal.untrusted_visitor()), portal.bypassing_edge(&portal.visitor()));
     for managed in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
         search(&outside, &[(PROOF, &proof), (SAYS, managed)]).await.expect(200, "");
     }
@@ -76,7 +76,7 @@ async fn edge_secret_authenticates_client_address() {
 #[tokio::test]
 async fn wrong_edge_secret_is_refused_and_alarmed() {
     let portal = Setup::new().start();
-    let client = portal.bypassing_the_edge(&portal.visitor());
+    let client = portal.bypassing_edge(&portal.visitor());
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let routes = openapi::routes();
     let close = [proof.to_lowercase(), proof[1..].to_owned(), format!("{proof}x"), format!("{proof},{proof}")];
@@ -96,7 +96,7 @@ async fn wrong_edge_secret_is_refused_and_alarmed() {
 #[tokio::test]
 async fn edge_secret_rotation_does_not_interrupt_users() {
     let portal = Setup::new().start();
-    let (visitor, straight) = (portal.visitor(), portal.bypassing_the_edge(&portal.untrusted_visitor()));
+    let (visitor, straight) = (portal.visitor(), portal.bypassing_edge(&portal.untrusted_visitor()));
     let key = |portal: &Portal| portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
     let old = key(&portal);
     search(&visitor, &[]).await.expect(200, "");
@@ -110,7 +110,7 @@ async fn edge_secret_rotation_does_not_interrupt_users() {
         }
     }
     portal.retire_previous("EdgeSecret");
-    portal.renew("find-account").await;
+    portal.restart_instances("find-account").await;
     search(&visitor, &[]).await.expect(200, "");
     search(&straight, &[(PROOF, &new), (SAYS, "127.0.0.1")]).await.expect(200, "");
     search(&straight, &[(PROOF, &old), (SAYS, "127.0.0.1")]).await.expect(403, "cross-site");
@@ -157,7 +157,7 @@ async fn every_answer_has_security_headers() {
         assert!(answer.headers.iter().all(|(_, value)| answer.headers.len() < 40 && !value.is_empty()), "{about}");
     }
     // The functions set these headers themselves, without an edge.
-    let straight = portal.bypassing_the_edge(&visitor);
+    let straight = portal.bypassing_edge(&visitor);
     let answer = straight.get("/api/session").await.expect(401, "not-signed-in");
     for name in ["x-content-type-options", "strict-transport-security", "content-security-policy", "referrer-policy"] {
         assert!(!answer.header(name).is_empty(), "{name}");

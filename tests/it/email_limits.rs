@@ -40,12 +40,12 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
 
     // Two links are reserved for trusted clients, and notices do not count.
     owner.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(5, &person).await;
+    let mail = portal.nth_mail(5, &person).await;
     owner.reset(mail.token(), "oie7").await.expect(204, "");
-    portal.mail_number(6, &person).await;
+    portal.nth_mail(6, &person).await;
     let at_home = owner.with_cookies_of(portal.untrusted_visitor());
     at_home.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(7, &person).await;
+    portal.nth_mail(7, &person).await;
     portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
     assert_eq!(count(&states(&portal, none_is_under_way).await, "capped"), 1);
@@ -54,7 +54,7 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     portal.delete_counters("mailer#mailbox#").await;
     portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(8, &person).await;
+    portal.nth_mail(8, &person).await;
 }
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
         portal.untrusted_visitor().register(&person.account).await.expect(202, "");
         portal.untrusted_visitor().register(&format!("personne-{}", person.account)).await.expect(202, "");
         if n < 8 {
-            portal.mail_number(1, person).await;
+            portal.nth_mail(1, person).await;
         }
         if n == 11 {
             // Four are sent concurrently; later requests must have a later timestamp.
@@ -79,10 +79,10 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     // A fifth is reserved for trusted clients and notices.
     let known = Person::new();
     portal.visitor().register(&known.account).await.expect(202, "");
-    portal.mail_number(1, &known).await;
-    let mail = portal.mail_number(1, &strangers[0]).await;
+    portal.nth_mail(1, &known).await;
+    let mail = portal.nth_mail(1, &strangers[0]).await;
     portal.untrusted_visitor().reset(mail.token(), "oie7").await.expect(204, "");
-    portal.mail_number(2, &strangers[0]).await;
+    portal.nth_mail(2, &strangers[0]).await;
     let late = Person::new();
     portal.visitor().register(&late.account).await.expect(202, "");
     states(&portal, |states| count(states, "sending") == 0).await;
@@ -90,9 +90,9 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
 
     portal.delete_counters("mailer#all-emails").await;
     portal.sweep().await;
-    portal.mail_number(1, &late).await;
+    portal.nth_mail(1, &late).await;
     let deferred = &strangers[8..];
-    let sent = join_all(deferred.iter().map(|person| portal.mail_number(1, person))).await;
+    let sent = join_all(deferred.iter().map(|person| portal.nth_mail(1, person))).await;
     // Four are sent concurrently, so their order is undefined.
     let moments: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
     assert!(moments[..4].iter().max() < moments[4..].iter().min(), "oldest first: {moments:?}");
@@ -106,7 +106,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
 async fn ses_throttling_defers_and_resumes_each_email_once() {
     let portal = Setup::new().start();
     let people: Vec<_> = (0..4).map(|_| Person::new()).collect();
-    portal.fail(&json!([{
+    portal.inject_faults(&json!([{
         "service": "ses", "mode": "throttle",
     }]));
     for (n, person) in people.iter().enumerate() {
@@ -124,7 +124,7 @@ async fn ses_throttling_defers_and_resumes_each_email_once() {
     portal.clear_faults();
     portal.sweep().await;
     for person in &people {
-        portal.mail_number(1, person).await;
+        portal.nth_mail(1, person).await;
     }
     states(&portal, |states| count(states, "delivered") == people.len()).await;
 }
@@ -139,5 +139,5 @@ async fn email_is_limited_to_allowed_domains() {
     assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);
     assert!(portal.mails_to("ailleurs@evil.example").await.is_empty(), "no email to another domain");
     visitor.register(&person.account).await.expect(202, "");
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
 }

@@ -2,12 +2,12 @@
 //! nor timing.
 
 use futures_util::future::join_all;
-use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 use std::time::{Duration, Instant};
 
 const ROUTES: [&str; 3] = ["register", "request-reset", "login"];
 
-async fn ask(visitor: &Visitor, route: &str, account: &str) -> Answer {
+async fn ask(visitor: &Visitor, route: &str, account: &str) -> ApiResponse {
     match route {
         "register" => visitor.register(account).await,
         "request-reset" => visitor.request_reset(account).await,
@@ -16,7 +16,7 @@ async fn ask(visitor: &Visitor, route: &str, account: &str) -> Answer {
 }
 
 /// A response without its date. `Retry-After` counts down, so it is rounded to minutes.
-fn seen(answer: &Answer) -> String {
+fn seen(answer: &ApiResponse) -> String {
     let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| *name != "date").collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     let text = headers.iter().map(|(name, value)| match (name.as_str(), value.to_str().expect("text")) {
@@ -30,7 +30,7 @@ fn seen(answer: &Answer) -> String {
 async fn enumeration_by_answers_and_limits_is_impossible() {
     let portal = Setup::new().start();
     let (known, unset, asking) = (Person::new(), Person::new(), portal.visitor());
-    portal.visitor().become_a_user(&portal, &known, "oie7").await;
+    portal.visitor().sign_up(&portal, &known, "oie7").await;
     portal.clear_limits().await;
     let names = [&known.account, &unset.account, "inactif", "sanscourriel", "partage1", "personne-ne-porte-ce-nom"];
     for route in ROUTES {
@@ -134,7 +134,7 @@ async fn enumeration_by_timing_is_impossible() {
     std::fs::write(file, directory).unwrap();
     let portal = setup.clone().start();
     let visitor = portal.visitor();
-    join_all(people.iter().map(|person| visitor.become_a_user(&portal, person, "oie7"))).await;
+    join_all(people.iter().map(|person| visitor.sign_up(&portal, person, "oie7"))).await;
     drop(portal);
     // Without streams, so that the mailer does not run between measurements. The hash cost is raised, so that hashes of
     // both costs exist.

@@ -44,8 +44,8 @@ async fn account_search_is_refused_on_untrusted_networks() {
     let form = json!({ "email": "partage@sante.example" }).to_string();
     for claim in ["x-viewer-address", "x-forwarded-for", "forwarded", "x-real-ip"] {
         let headers = [("content-type", "application/json"), (claim, "127.0.0.1")];
-        let answer = portal.untrusted_visitor().send("POST", "/api/find-account", &headers, form.clone()).await;
-        answer.expect(403, "network-not-managed");
+        let response = portal.untrusted_visitor().send("POST", "/api/find-account", &headers, form.clone()).await;
+        response.expect(403, "network-not-managed");
     }
 }
 

@@ -22,7 +22,7 @@ async fn import_synchronizes_and_reports_bad_lines() {
     assert!(output.contains("refused, line 3: compte \"\"") && output.contains("refused, line 5: "), "{output}");
 
     let newcomer = Person { account: "nouveau".into(), email: "nouveau@sante.example".into(), ..person };
-    visitor.become_a_user(&portal, &newcomer, "oie7").await;
+    visitor.sign_up(&portal, &newcomer, "oie7").await;
     visitor.sign_in("nouveau", "oie7").await.expect(200, "");
 }
 
@@ -30,10 +30,10 @@ async fn import_synchronizes_and_reports_bad_lines() {
 async fn deactivation_revokes_sessions_and_links() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
 
     let (_, output) = portal.import(&person.line(false));
     assert_eq!(output.trim(), "0 added, 1 changed (1 deactivated), 0 unchanged, 0 refused");
@@ -75,7 +75,7 @@ async fn shared_mailbox_gets_no_link() {
     let (_, output) = portal.import("intrus,igor@sante.example,Igor,Intrus,fr,oui\n");
     assert_eq!(output.trim(), "0 added, 1 changed, 0 unchanged, 0 refused");
     visitor.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
 }
 
 #[test]
@@ -150,7 +150,7 @@ async fn import_accepts_spreadsheets_and_dry_run() {
     let (_, output) = import(&portal, &bytes, &[]);
     assert!(output.contains("0 added, 0 changed, 2 unchanged"), "{output}");
     let lea = Person { account: "coteleae".into(), email: "lea.cote@sante.example".into(), ..Person::new() };
-    portal.visitor().become_a_user(&portal, &lea, "oie7").await;
+    portal.visitor().sign_up(&portal, &lea, "oie7").await;
 }
 
 #[tokio::test]
@@ -248,7 +248,7 @@ async fn interrupted_import_is_completed_by_the_next() {
         let at = |operation: &str, nth: &[u64]| json!({ "service": "dynamodb", "operation": operation, "nth": nth, "mode": mode });
         let updates = 3;
         let rule = if nth <= updates { at("UpdateItem", &[nth]) } else { at("BatchWriteItem", &[nth - updates]) };
-        portal.fail(&json!([rule]));
+        portal.inject_faults(&json!([rule]));
         let (code, output) = portal.import(&lines);
         portal.clear_faults();
         if code == Some(0) {
@@ -271,17 +271,17 @@ async fn restore_revives_passwords_and_revokes_everything_else() {
     let portal = Setup::new().start();
     let [person, newcomer] = [Person::new(), Person::new()];
     let visitor = portal.visitor();
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     visitor.request_reset(&person.account).await.expect(202, "");
-    let link = portal.mail_number(3, &person).await;
+    let link = portal.nth_mail(3, &person).await;
     // A restore from a backup creates another table with the old items.
-    let restored = portal.copy_of_table("Credentials").await;
+    let restored = portal.copy_table("Credentials").await;
 
     let since = portal.visitor();
     since.reset(link.token(), "abc2").await.expect(204, "");
     since.sign_in(&person.account, "abc2").await.expect(200, "");
-    since.become_a_user(&portal, &newcomer, "oie7").await;
+    since.sign_up(&portal, &newcomer, "oie7").await;
 
     let (code, output) = portal.admin(&["restore", "Credentials", "--from", &restored]);
     assert_eq!(code, Some(0), "{output}");

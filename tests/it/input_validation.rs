@@ -1,11 +1,11 @@
 //! Invalid input gets an error with its code, never a 500.
 
-use guichet_tests::{Answer, Person, Portal, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Visitor};
 
 const ROUTES: [&str; 6] =
     ["/api/register", "/api/request-reset", "/api/reset/check", "/api/reset", "/api/login", "/api/find-account"];
 
-async fn post(visitor: &Visitor, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+async fn post(visitor: &Visitor, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> ApiResponse {
     visitor.send("POST", path, headers, body).await
 }
 
@@ -33,11 +33,11 @@ async fn invalid_body_is_refused() {
     ];
     for path in ROUTES {
         for body in bodies {
-            let answer = post(&visitor, path, &[JSON], body).await;
+            let response = post(&visitor, path, &[JSON], body).await;
             assert_eq!(
-                (answer.status.as_u16(), answer.code().as_str()),
+                (response.status.as_u16(), response.code().as_str()),
                 (400, "invalid-request"),
-                "{path} {}: {answer:?}",
+                "{path} {}: {response:?}",
                 String::from_utf8_lossy(body)
             );
         }
@@ -124,13 +124,13 @@ async fn unknown_routes_and_methods_are_404() {
         ("DELETE", "/api/sessions/a/b"),
         ("GET", "/api/../api/session"),
     ] {
-        let answer = visitor.send(method, path, &[JSON], r#"{"account": "a", "password": "b"}"#).await;
+        let response = visitor.send(method, path, &[JSON], r#"{"account": "a", "password": "b"}"#).await;
         // The HTTP client resolves dot segments, so this is the real route.
         if path.contains("..") {
-            answer.expect(401, "not-signed-in");
+            response.expect(401, "not-signed-in");
         } else {
             assert_eq!(
-                (answer.status.as_u16(), answer.text.as_str()),
+                (response.status.as_u16(), response.text.as_str()),
                 (404, r#"{"message":"Not Found"}"#),
                 "{method} {path}"
             );
@@ -163,17 +163,17 @@ async fn every_answer_has_content_type_and_no_store() {
         visitor.get("/api/session").await.expect(401, "not-signed-in"),
         visitor.delete("/api/session").await.expect(204, ""),
     ];
-    for answer in answers {
-        assert_eq!(answer.header("cache-control"), "no-store");
-        assert_eq!(answer.header("x-content-type-options"), "nosniff");
-        assert_eq!(answer.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'; sandbox");
-        assert!(answer.header("access-control-allow-origin").is_empty());
-        let content_type = match answer.status.as_u16() {
+    for response in answers {
+        assert_eq!(response.header("cache-control"), "no-store");
+        assert_eq!(response.header("x-content-type-options"), "nosniff");
+        assert_eq!(response.header("content-security-policy"), "default-src 'none'; frame-ancestors 'none'; sandbox");
+        assert!(response.header("access-control-allow-origin").is_empty());
+        let content_type = match response.status.as_u16() {
             202 => "application/json; charset=utf-8",
             204 => "",
             _ => "application/problem+json; charset=utf-8",
         };
-        assert_eq!(answer.header("content-type"), content_type);
+        assert_eq!(response.header("content-type"), content_type);
     }
     let problem = visitor.register("").await.json();
     assert_eq!(problem["status"], 400);

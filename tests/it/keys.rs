@@ -1,6 +1,6 @@
 //! Rotated, lost, and unavailable keys.
 
-use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 /// One instance per function, so that its cached keys are known.
@@ -12,9 +12,9 @@ async fn key_of(portal: &Portal, person: &Person) -> String {
     portal.credentials(&person.account).await["key_id"]["S"].as_str().expect("a key's name").to_owned()
 }
 
-fn unavailable(answer: Answer) {
-    let answer = answer.expect(503, "unavailable");
-    assert!(answer.header("retry-after").parse::<u32>().is_ok() && answer.header("set-cookie").is_empty());
+fn unavailable(response: ApiResponse) {
+    let response = response.expect(503, "unavailable");
+    assert!(response.header("retry-after").parse::<u32>().is_ok() && response.header("set-cookie").is_empty());
 }
 
 #[tokio::test]
@@ -22,12 +22,12 @@ async fn pepper_rotation_rehashes_at_sign_in() {
     let portal = portal();
     let [early, absent, late] = [Person::new(), Person::new(), Person::new()];
     let visitor = portal.visitor();
-    visitor.become_a_user(&portal, &early, "oie7").await;
-    visitor.become_a_user(&portal, &absent, "oie7").await;
+    visitor.sign_up(&portal, &early, "oie7").await;
+    visitor.sign_up(&portal, &absent, "oie7").await;
     portal.rotate("PepperSecret");
     // A new instance hashes with the new key, which `login` has not fetched yet.
-    portal.renew("reset").await;
-    visitor.become_a_user(&portal, &late, "oie7").await;
+    portal.restart_instances("reset").await;
+    visitor.sign_up(&portal, &late, "oie7").await;
     assert_eq!((key_of(&portal, &early).await, key_of(&portal, &late).await), ("1".into(), "2".into()));
     visitor.sign_in(&late.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&late.account, "oie7").await.expect(200, "");
@@ -44,7 +44,7 @@ async fn pepper_rotation_rehashes_at_sign_in() {
     visitor.get("/api/session").await.expect(200, "");
 
     portal.retire_previous("PepperSecret");
-    portal.renew("login").await;
+    portal.restart_instances("login").await;
     for person in [&early, &late] {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -54,8 +54,8 @@ async fn pepper_rotation_rehashes_at_sign_in() {
         unavailable(visitor.sign_in(&absent.account, password).await);
     }
     visitor.request_reset(&absent.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &absent).await;
-    portal.renew("reset").await;
+    let mail = portal.nth_mail(3, &absent).await;
+    portal.restart_instances("reset").await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
     visitor.sign_in(&absent.account, "abc2").await.expect(200, "");
 }
@@ -65,18 +65,18 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
     let portal = portal();
     let [user, newcomer] = [Person::new(), Person::new()];
     let (visitor, elsewhere) = (portal.visitor(), portal.visitor());
-    visitor.become_a_user(&portal, &user, "oie7").await;
+    visitor.sign_up(&portal, &user, "oie7").await;
     visitor.sign_in(&user.account, "oie7").await.expect(200, "");
     // A link that is not used yet.
     elsewhere.register(&newcomer.account).await.expect(202, "");
-    let waiting = portal.mail_number(1, &newcomer).await;
+    let waiting = portal.nth_mail(1, &newcomer).await;
 
     // The keys are lost and replaced by new ones.
     for (name, key) in [("PepperSecret", "another pepper"), ("PseudonymSecret", "another key for names")] {
         portal.set_secret(name, Some(&json!({ "id": "9", "key": key })));
     }
     for function in ["register", "request-reset", "reset", "login", "session", "password"] {
-        portal.renew(function).await;
+        portal.restart_instances(function).await;
     }
     visitor.get("/api/session").await.expect(200, "");
     elsewhere.reset(waiting.token(), "oie7").await.expect(204, "");
@@ -86,7 +86,7 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
         unavailable(elsewhere.sign_in(&user.account, password).await);
     }
     elsewhere.request_reset(&user.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &user).await;
+    let mail = portal.nth_mail(3, &user).await;
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
     elsewhere.sign_in(&user.account, "abc2").await.expect(200, "");
     elsewhere.sign_in(&user.account, "oie7").await.expect(401, "invalid-credentials");
@@ -97,12 +97,12 @@ async fn lost_keys_fail_closed_and_keep_accounts() {
 async fn missing_pepper_fails_closed() {
     let portal = portal();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let pepper = portal.secret("PepperSecret");
     portal.set_secret("PepperSecret", None);
     for function in ["login", "reset", "password"] {
-        portal.renew(function).await;
+        portal.restart_instances(function).await;
     }
     let somebody_else = portal.visitor();
     for (account, password) in [(person.account.as_str(), "oie7"), (&person.account, "faux1"), ("personne", "oie7")] {
@@ -118,7 +118,7 @@ async fn missing_pepper_fails_closed() {
         visitor.post("/api/find-account", serde_json::json!({ "email": person.email })).await.expect(200, "");
     };
     goes_on(&visitor).await;
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     let stranger = portal.untrusted_visitor();
     stranger.check(mail.token()).await.expect(200, "");
     stranger.check(&"A".repeat(43)).await.expect(404, "link-unknown");
@@ -136,7 +136,7 @@ async fn higher_hash_cost_rehashes_at_sign_in() {
     let setup = Setup::new();
     let portal = setup.clone().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     drop(portal);
     let portal = setup.with("--set=HashPasses=3").start();
     let cost = async || portal.credentials(&person.account).await["phc"]["S"].as_str().unwrap()[..31].to_owned();

@@ -122,7 +122,7 @@ async fn preferred_language_applies_from_the_link_on() {
     browser.click("Soumettre").await;
     // An error response does not reveal the account's language.
     browser.wait_for_text("Votre demande est reçue").await;
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
     browser.follow_in_mail("Password change", &person).await;
     browser.wait_for_text("Password rules").await;
     browser.fill("New password", "oie7").await;
@@ -155,7 +155,7 @@ async fn content_language_is_revealed_only_to_owner() {
         let visitor = portal.visitor();
         let asked = visitor.register(&person.account).await.expect(202, "");
         assert_eq!(asked.header("content-language"), "");
-        let mail = portal.mail_number(1, &person).await;
+        let mail = portal.nth_mail(1, &person).await;
         let checked = visitor.check(mail.token()).await.expect(200, "");
         assert_eq!(checked.header("content-language"), language);
         visitor.reset(mail.token(), "oie7").await.expect(204, "");

@@ -8,7 +8,7 @@ use serde_json::json;
 async fn link_works_once() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "oie7").await;
+    let token = visitor.sign_up(portal, &person, "oie7").await;
     visitor.check(&token).await.expect(410, "link-used");
     visitor.reset(&token, "autre2").await.expect(410, "link-used");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -19,14 +19,14 @@ async fn parallel_uses_of_a_link_succeed_once() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
 
     let passwords: Vec<_> = (0..16).map(|n| format!("course{n}")).collect();
-    let answers = join_all(passwords.iter().map(|password| visitor.reset(mail.token(), password))).await;
-    let won: Vec<_> = answers.iter().zip(&passwords).filter(|(answer, _)| answer.status == 204).collect();
-    assert_eq!(won.len(), 1, "{answers:#?}");
-    for answer in &answers {
-        assert!(answer.status == 204 || (answer.status == 410 && answer.code() == "link-used"), "{answer:?}");
+    let responses = join_all(passwords.iter().map(|password| visitor.reset(mail.token(), password))).await;
+    let won: Vec<_> = responses.iter().zip(&passwords).filter(|(response, _)| response.status == 204).collect();
+    assert_eq!(won.len(), 1, "{responses:#?}");
+    for response in &responses {
+        assert!(response.status == 204 || (response.status == 410 && response.code() == "link-used"), "{response:?}");
     }
     assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
     visitor.sign_in(&person.account, won[0].1).await.expect(200, "");
@@ -37,7 +37,7 @@ async fn checking_a_link_changes_nothing() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     for _ in 0..20 {
         visitor.get("/changer-mon-mot-de-passe").await.expect(200, "");
         visitor.send("HEAD", "/changer-mon-mot-de-passe", &[], "").await.expect(200, "");
@@ -51,7 +51,7 @@ async fn refused_password_keeps_the_link_valid() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
 
     let policy = visitor.check(mail.token()).await.expect(200, "").json()["policy"].clone();
     assert_eq!(policy, json!({ "min_length": 4, "max_length": 128, "needs_letter": true, "needs_digit": true }));
@@ -83,7 +83,7 @@ async fn nist_profile_and_context_words_are_settings() {
         .start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let policy = visitor.check(mail.token()).await.expect(200, "").json()["policy"].clone();
     assert_eq!(policy, json!({ "min_length": 15, "max_length": 128, "needs_letter": false, "needs_digit": false }));
     for (password, violation) in [
@@ -102,15 +102,15 @@ async fn nist_profile_and_context_words_are_settings() {
 async fn reset_revokes_links_sessions_and_old_password() {
     let portal = Portal::shared();
     let (person, thief, owner) = (Person::new(), portal.visitor(), portal.visitor());
-    owner.become_a_user(portal, &person, "ancien1").await;
+    owner.sign_up(portal, &person, "ancien1").await;
     thief.sign_in(&person.account, "ancien1").await.expect(200, "");
     let bearer = json!({ "account": person.account, "password": "ancien1", "transport": "bearer" });
     let token = thief.post("/api/login", bearer).await.expect(200, "").json()["token"].as_str().unwrap().to_owned();
     let (first, second) = {
         portal.untrusted_visitor().request_reset(&person.account).await.expect(202, "");
-        let first = portal.mail_number(3, &person).await;
+        let first = portal.nth_mail(3, &person).await;
         owner.request_reset(&person.account).await.expect(202, "");
-        (first, portal.mail_number(4, &person).await)
+        (first, portal.nth_mail(4, &person).await)
     };
     owner.check(first.token()).await.expect(200, "");
 
@@ -131,13 +131,13 @@ async fn link_expires_after_an_hour() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     portal.expire_links(&person.account).await;
     visitor.check(mail.token()).await.expect(410, "link-expired");
     visitor.reset(mail.token(), "oie7").await.expect(410, "link-expired");
 
     visitor.request_reset(&person.account).await.expect(202, "");
-    let again = portal.mail_number(2, &person).await;
+    let again = portal.nth_mail(2, &person).await;
     visitor.reset(again.token(), "oie7").await.expect(204, "");
 }
 
@@ -146,7 +146,7 @@ async fn link_expiry_follows_the_setting() {
     let portal = Setup::new().with("--set=LinkLifetimeMinutes=15").start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let expires_at = visitor.check(mail.token()).await.expect(200, "").json()["expires_at"].clone();
     // Both times are RFC 3339 in UTC. The link was created at most a minute before the email.
     let minutes = |text: &str| {
@@ -171,7 +171,7 @@ async fn unknown_link_is_404() {
 async fn replay_of_a_reset_is_idempotent() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "oie7").await;
+    let token = visitor.sign_up(portal, &person, "oie7").await;
     let before = portal.credentials(&person.account).await;
     for _ in 0..3 {
         visitor.reset(&token, "oie7").await.expect(204, "");
@@ -184,7 +184,7 @@ async fn replay_of_a_reset_is_idempotent() {
 async fn replay_is_recognized_in_any_unicode_form() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "\u{e9}t\u{e9}-indien7").await;
+    let token = visitor.sign_up(portal, &person, "\u{e9}t\u{e9}-indien7").await;
     let again =
         json!({ "token": token, "password": "e\u{301}t\u{e9}-indien7", "confirmation": "\u{e9}te\u{301}-indien7" });
     visitor.post("/api/reset", again).await.expect(204, "");
@@ -194,7 +194,7 @@ async fn replay_is_recognized_in_any_unicode_form() {
 async fn replay_cannot_be_used_to_guess_the_password() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "oie7").await;
+    let token = visitor.sign_up(portal, &person, "oie7").await;
     for guess in ["oie8", "oie9", "oie6"] {
         visitor.reset(&token, guess).await.expect(410, "link-used");
     }
@@ -205,9 +205,9 @@ async fn replay_cannot_be_used_to_guess_the_password() {
 async fn replay_is_refused_after_another_password_change() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    let token = visitor.become_a_user(portal, &person, "oie7").await;
+    let token = visitor.sign_up(portal, &person, "oie7").await;
     visitor.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
     visitor.reset(&token, "oie7").await.expect(410, "link-used");
 }

@@ -7,7 +7,7 @@ async fn link_email_states_purpose_expiry_and_sender() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     assert_eq!(mail.subject, "Changement de mot de passe");
     assert_eq!(mail.link(), format!("{}/changer-mon-mot-de-passe#{}", portal.url(), mail.token()));
     for text in [
@@ -27,7 +27,7 @@ async fn link_email_states_purpose_expiry_and_sender() {
     assert!(!mail.html.contains("src="), "no remote content");
 
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
-    let notice = portal.mail_number(2, &person).await;
+    let notice = portal.nth_mail(2, &person).await;
     assert_eq!(notice.subject, "Votre mot de passe a été changé");
     assert!(!notice.text.contains('#'), "a notice contains no link to set a password: {}", notice.text);
 }
@@ -37,7 +37,7 @@ async fn email_uses_preferred_language_and_escapes_names() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::english(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     assert_eq!(mail.subject, "Password change");
     assert!(mail.text.contains(&format!("Hello Jane {}", person.family_name)), "{}", mail.text);
     assert!(mail.html.contains("Hello Jane O&#39;Hara "), "{}", mail.html);
@@ -49,7 +49,7 @@ async fn sweep_sends_email_without_stream() {
     let portal = Setup::new().with("--no-streams").start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
 }
 
@@ -58,7 +58,7 @@ async fn tables_store_no_plain_token_or_password() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     visitor.reset(mail.token(), "secret-bien-garde-1").await.expect(204, "");
     visitor.sign_in(&person.account, "secret-bien-garde-1").await.expect(200, "");
     let cookie = visitor.cookie("__Host-session").unwrap();

@@ -7,7 +7,7 @@ use serde_json::json;
 async fn sessions_are_listed_and_revoked() {
     let portal = Portal::shared();
     let (person, here, there, elsewhere) = (Person::new(), portal.visitor(), portal.visitor(), portal.visitor());
-    here.become_a_user(portal, &person, "oie7").await;
+    here.sign_up(portal, &person, "oie7").await;
     let firefox = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0";
     let form = json!({ "account": person.account, "password": "oie7" }).to_string();
     there
@@ -43,8 +43,8 @@ async fn sessions_of_others_cannot_be_revoked() {
     let portal = Portal::shared();
     let (person, colleague) = (Person::new(), Person::new());
     let (mine, theirs) = (portal.visitor(), portal.visitor());
-    mine.become_a_user(portal, &person, "oie7").await;
-    theirs.become_a_user(portal, &colleague, "oie7").await;
+    mine.sign_up(portal, &person, "oie7").await;
+    theirs.sign_up(portal, &colleague, "oie7").await;
     mine.sign_in(&person.account, "oie7").await.expect(200, "");
     theirs.sign_in(&colleague.account, "oie7").await.expect(200, "");
     let id = theirs.get("/api/sessions").await.json()["sessions"][0]["id"].as_str().unwrap().to_owned();
@@ -57,7 +57,7 @@ async fn eleventh_session_ends_the_oldest() {
     let portal = Portal::shared();
     let person = Person::new();
     let visitors: Vec<_> = (0..12).map(|_| portal.visitor()).collect();
-    visitors[0].become_a_user(portal, &person, "oie7").await;
+    visitors[0].sign_up(portal, &person, "oie7").await;
     for visitor in &visitors {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         // Sessions are ordered by their start in seconds.
@@ -75,7 +75,7 @@ async fn eleventh_session_ends_the_oldest() {
 async fn password_change_revokes_other_sessions() {
     let portal = Portal::shared();
     let (person, here, there) = (Person::new(), portal.visitor(), portal.visitor());
-    here.become_a_user(portal, &person, "ancien1").await;
+    here.sign_up(portal, &person, "ancien1").await;
     here.sign_in(&person.account, "ancien1").await.expect(200, "");
     there.sign_in(&person.account, "ancien1").await.expect(200, "");
     let change = |current: &str, password: &str, confirmation: &str| {
@@ -93,7 +93,7 @@ async fn password_change_revokes_other_sessions() {
     fresh.sign_in(&person.account, "ancien1").await.expect(401, "invalid-credentials");
     fresh.sign_in(&person.account, "nouveau2").await.expect(200, "");
     // After the link and the notice of the first password.
-    let notice = portal.mail_number(3, &person).await;
+    let notice = portal.nth_mail(3, &person).await;
     assert_eq!(notice.subject, "Votre mot de passe a été changé");
 }
 
@@ -101,7 +101,7 @@ async fn password_change_revokes_other_sessions() {
 async fn password_change_shares_lockout_with_sign_in() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     // This client is a known device by now, with that class's limits.
     for n in 0..10 {
@@ -118,12 +118,12 @@ async fn password_change_shares_lockout_with_sign_in() {
 async fn security_events_are_listed() {
     let portal = Portal::shared();
     let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.untrusted_visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     stranger.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     // A known device on the managed network is reported as managed.
     visitor.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(3, &person).await;
+    portal.nth_mail(3, &person).await;
     let events = async || {
         let events = visitor.get("/api/events").await.expect(200, "").json();
         events["events"].as_array().filter(|events| events.len() >= 5).cloned()

@@ -42,14 +42,14 @@ fn alive(example: &Value, person: &Person, token: &str) -> Value {
 /// A new user with the examples' password, and the client that set it.
 async fn somebody(portal: &Portal) -> (Person, Visitor) {
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, PASSWORD).await;
+    visitor.sign_up(portal, &person, PASSWORD).await;
     (person, visitor)
 }
 
 /// Another link of the user.
 async fn link(portal: &Portal, person: &Person, visitor: &Visitor) -> String {
     visitor.request_reset(&person.account).await.expect(202, "");
-    portal.mail_number(3, person).await.token().to_owned()
+    portal.nth_mail(3, person).await.token().to_owned()
 }
 
 /// Posts until a limit is reached: at most sixty times, or twice that if a window ends meanwhile.
@@ -96,7 +96,7 @@ async fn examples_are_taken(interface: &Interface, portal: &Portal) {
 /// Errors common to all routes.
 async fn refusals_of_all(interface: &Interface, portal: &Portal) {
     let visitor = portal.visitor();
-    let straight = portal.bypassing_the_edge(&visitor);
+    let straight = portal.bypassing_edge(&visitor);
     for operation in interface.operations() {
         let id = operation.id;
         if operation.accepts_body() {
@@ -188,7 +188,7 @@ async fn refusals_at_the_doors(interface: &Interface, portal: &Portal) {
 async fn nothing_answers(interface: &Interface, portal: &Portal) {
     let (person, visitor) = somebody(portal).await;
     visitor.sign_in(&person.account, PASSWORD).await.expect(200, "");
-    portal.fail(&json!([{ "service": "dynamodb", "mode": "500" }]));
+    portal.inject_faults(&json!([{ "service": "dynamodb", "mode": "500" }]));
     let sent = interface.operations().map(async |operation| {
         let example = alive(&interface.examples(&operation)[0], &person, UNKNOWN_TOKEN);
         interface.send(&visitor, operation.id, &Sent::json(&example), (503, "unavailable")).await

@@ -14,7 +14,7 @@ fn lines(data: &std::path::Path, function: &str) -> Vec<Value> {
 async fn log_id_follows_request_to_email_and_metrics_are_emitted() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let data = portal.setup().data();

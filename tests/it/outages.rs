@@ -1,20 +1,20 @@
 //! Table outages: sign-in fails closed, valid sessions and links are not called invalid, and everything recovers
 //! unattended.
 
-use guichet_tests::{Answer, Person, Setup};
+use guichet_tests::{ApiResponse, Person, Setup};
 
-fn unavailable(answer: &Answer, about: &str) {
-    assert_eq!((answer.status.as_u16(), answer.header("set-cookie")), (503, ""), "{about}: {answer:?}");
-    let wait: u32 = answer.header("retry-after").parse().expect("seconds");
+fn unavailable(response: &ApiResponse, about: &str) {
+    assert_eq!((response.status.as_u16(), response.header("set-cookie")), (503, ""), "{about}: {response:?}");
+    let wait: u32 = response.header("retry-after").parse().expect("seconds");
     assert!((1..=60).contains(&wait), "{about}: {wait} s");
-    assert_eq!(answer.json()["code"], "unavailable", "{about}");
+    assert_eq!(response.json()["code"], "unavailable", "{about}");
 }
 
 #[tokio::test]
 async fn table_outage_fails_closed_and_recovers_unattended() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
-    owner.become_a_user(&portal, &person, "oie7").await;
+    owner.sign_up(&portal, &person, "oie7").await;
     owner.sign_in(&person.account, "oie7").await.expect(200, "");
     for (table, operations) in [
         // Reads and writes fail, or only the writes.
@@ -30,12 +30,12 @@ async fn table_outage_fails_closed_and_recovers_unattended() {
         for visitor in [portal.visitor(), portal.untrusted_visitor()] {
             unavailable(&visitor.sign_in(&person.account, "oie7").await, &about);
             for account in [person.account.as_str(), "personne"] {
-                let answer = visitor.sign_in(account, "faux1").await;
+                let response = visitor.sign_in(account, "faux1").await;
                 // A password that could not be verified is not called wrong.
                 if ["Throttles", "Credentials"].contains(&table) {
-                    unavailable(&answer, &about);
+                    unavailable(&response, &about);
                 } else {
-                    answer.expect(401, "invalid-credentials");
+                    response.expect(401, "invalid-credentials");
                 }
             }
             visitor.get("/api/session").await.expect(401, "not-signed-in");
@@ -52,7 +52,7 @@ async fn table_outage_fails_closed_and_recovers_unattended() {
 
     // A link survives failures while it is checked or used.
     owner.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     for table in ["Tokens", "Credentials", "MailRequests", "Throttles"] {
         portal.fail_table(table, &[]);
         unavailable(&portal.visitor().reset(mail.token(), "abc2").await, table);

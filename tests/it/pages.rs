@@ -61,8 +61,8 @@ async fn unknown_page_is_404() {
 #[tokio::test]
 async fn mangled_link_is_redirected() {
     let portal = Portal::shared();
-    let answer = portal.visitor().get("/changer-mon-mot-de-passe%23abc_-123").await.expect(302, "");
-    assert_eq!(answer.header("location"), "/changer-mon-mot-de-passe#abc_-123");
+    let response = portal.visitor().get("/changer-mon-mot-de-passe%23abc_-123").await.expect(302, "");
+    assert_eq!(response.header("location"), "/changer-mon-mot-de-passe#abc_-123");
 }
 
 #[tokio::test]

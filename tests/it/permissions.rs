@@ -279,7 +279,7 @@ fn unused(portal: &Portal) -> BTreeSet<String> {
 async fn every_permission_is_used() {
     let portal = Setup::new().start();
     let (person, other, here, there) = (Person::new(), Person::new(), portal.visitor(), portal.visitor());
-    let token = here.become_a_user(&portal, &person, "fleuve-7q").await;
+    let token = here.sign_up(&portal, &person, "fleuve-7q").await;
     here.reset(&token, "fleuve-7q").await.expect(204, "");
     // On a known device, and from an untrusted client.
     for visitor in [&here, &portal.untrusted_visitor()] {
@@ -308,7 +308,7 @@ async fn every_permission_is_used() {
     here.post("/api/find-account", names).await.expect(200, "");
     here.post("/api/find-account", json!({"email": person.email})).await.expect(200, "");
     portal.rotate("PepperSecret");
-    portal.renew("login").await;
+    portal.restart_instances("login").await;
     here.sign_in(&person.account, "fleuve-8q").await.expect(200, "");
     here.delete("/api/session").await.expect(204, "");
 

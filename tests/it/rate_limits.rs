@@ -1,15 +1,15 @@
 //! Rate limits per account and address. Windows are aligned to the clock, so a test that crosses a boundary may see up
 //! to twice the limit.
 
-use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 /// Repeats a request until it is refused. Returns the number of accepted ones and the refusal.
-pub(crate) async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> Answer) -> (usize, Answer) {
+pub(crate) async fn until_refused(most: usize, mut act: impl AsyncFnMut(usize) -> ApiResponse) -> (usize, ApiResponse) {
     for n in 0..=most {
-        let answer = act(n).await;
-        if answer.status == 429 {
-            return (n, answer.expect(429, "too-many-attempts"));
+        let response = act(n).await;
+        if response.status == 429 {
+            return (n, response.expect(429, "too-many-attempts"));
         }
     }
     panic!("{most} times and never refused");
@@ -22,9 +22,9 @@ async fn rate_limit_of_3_requests_per_hour_and_queue() {
     let stranger = portal.untrusted_visitor();
     for account in [person.account.as_str(), "personne-ne-porte-ce-nom"] {
         let (done, refused) = until_refused(6, async |_| {
-            let answer = stranger.request_reset(account).await;
+            let response = stranger.request_reset(account).await;
             portal.leave_dedup_window().await;
-            answer
+            response
         })
         .await;
         assert!(done >= 3, "{account}: {done}");
@@ -57,7 +57,7 @@ async fn invalid_tokens_are_rate_limited_per_source() {
     let portal = Portal::shared();
     let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.untrusted_visitor());
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let unknown = "A".repeat(43);
     let (done, refused) = until_refused(40, async |n| {
         if n % 2 == 0 { stranger.check(&unknown).await } else { stranger.reset(&unknown, "oie7").await }

@@ -8,7 +8,7 @@ async fn register_then_sign_in() {
     let (person, visitor) = (Person::new(), portal.visitor());
 
     visitor.register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     let checked = visitor.check(mail.token()).await.expect(200, "").json();
     assert_eq!(checked["account"], person.account);
     assert_eq!(checked["purpose"], "register");
@@ -28,11 +28,11 @@ async fn register_then_sign_in() {
 async fn forgotten_password_reset() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "ancien1").await;
+    visitor.sign_up(portal, &person, "ancien1").await;
 
     visitor.request_reset(&person.account).await.expect(202, "");
     // After the first email and the notice.
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     let checked = visitor.check(mail.token()).await.expect(200, "").json();
     assert_eq!(checked["purpose"], "request-reset");
     visitor.reset(mail.token(), "nouveau2").await.expect(204, "");
@@ -46,11 +46,11 @@ async fn register_and_reset_are_interchangeable() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.request_reset(&person.account).await.expect(202, "");
-    let first = portal.mail_number(1, &person).await;
+    let first = portal.nth_mail(1, &person).await;
     visitor.reset(first.token(), "oie7").await.expect(204, "");
-    portal.mail_number(2, &person).await;
+    portal.nth_mail(2, &person).await;
     visitor.register(&person.account).await.expect(202, "");
-    let second = portal.mail_number(3, &person).await;
+    let second = portal.nth_mail(3, &person).await;
     visitor.reset(second.token(), "abc2").await.expect(204, "");
     visitor.sign_in(&person.account, "abc2").await.expect(200, "");
 }
@@ -61,17 +61,17 @@ async fn enumeration_by_response_bytes_is_impossible() {
     let visitor = portal.visitor();
     let known = Person::new();
     for path in ["/api/register", "/api/request-reset"] {
-        let mut answers = Vec::new();
+        let mut responses = Vec::new();
         for name in [known.account.as_str(), "personne-ne-porte-ce-nom", "inactif", "sanscourriel", "partage1"] {
-            let answer = visitor.post(path, serde_json::json!({ "account": name })).await.expect(202, "");
-            assert_eq!(answer.text, "{}");
+            let response = visitor.post(path, serde_json::json!({ "account": name })).await.expect(202, "");
+            assert_eq!(response.text, "{}");
             let mut headers: Vec<_> =
-                answer.headers.iter().map(|(k, v)| (k.to_string(), v.to_str().unwrap().to_owned())).collect();
+                response.headers.iter().map(|(k, v)| (k.to_string(), v.to_str().unwrap().to_owned())).collect();
             headers.retain(|(name, _)| name != "date");
             headers.sort();
-            answers.push(headers);
+            responses.push(headers);
         }
-        assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{path}: {answers:#?}");
+        assert!(responses.windows(2).all(|pair| pair[0] == pair[1]), "{path}: {responses:#?}");
     }
 }
 
@@ -80,7 +80,7 @@ async fn account_input_is_normalized() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register(&format!("  RESEAU\\{} ", person.account.to_uppercase())).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     visitor.reset(mail.token(), "oie7").await.expect(204, "");
     visitor.sign_in(&person.account.to_uppercase(), "oie7").await.expect(200, "");
 }

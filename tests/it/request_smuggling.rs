@@ -115,7 +115,7 @@ fn route_has_one_spelling() {
 async fn method_override_is_ignored() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     for method in ["PUT", "PATCH", "HEAD", "TRACE", "CONNECTX", "DELETE", "post"] {
         let answer = visitor.send(method, "/api/login", &[JSON], BODY).await;
@@ -149,7 +149,7 @@ async fn host_header_does_not_change_mailed_link() {
         let body = format!(r#"{{"account":"{}"}}"#, person.account);
         let headers: Vec<_> = headers.into_iter().chain([JSON]).collect();
         portal.visitor().send("POST", "/api/register", &headers, body).await.expect(202, "");
-        let mail = portal.mail_number(1, &person).await;
+        let mail = portal.nth_mail(1, &person).await;
         assert!(mail.link().starts_with(&own), "{}", mail.link());
         assert!(!mail.text.contains("evil") && !mail.html.contains("evil"), "{headers:?}: {}", mail.text);
     }

@@ -8,7 +8,7 @@ async fn tables_and_logs_leak_no_secrets() {
     let portal = Setup::new().start();
     let (person, visitor, stranger) = (Person::new(), portal.visitor(), portal.untrusted_visitor());
     let [first, second, third] = ["Premiere phrase 1 ÿ", "Deuxieme phrase 2 ?>", "Troisieme phrase 3 ~"];
-    visitor.become_a_user(&portal, &person, first).await;
+    visitor.sign_up(&portal, &person, first).await;
     visitor.sign_in(&person.account, first).await.expect(200, "");
     stranger.sign_in(&person.account, "Mauvaise phrase 4").await.expect(401, "invalid-credentials");
     stranger.sign_in("personne-ne-porte-ce-nom", "Mauvaise phrase 5").await.expect(401, "invalid-credentials");
@@ -19,10 +19,10 @@ async fn tables_and_logs_leak_no_secrets() {
     visitor.sign_in(&person.account, first).await.expect(200, "");
     let change = json!({ "current": first, "password": second, "confirmation": second });
     visitor.post("/api/password", change).await.expect(204, "");
-    portal.mail_number(3, &person).await;
+    portal.nth_mail(3, &person).await;
 
     stranger.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(4, &person).await;
+    let mail = portal.nth_mail(4, &person).await;
     stranger.check(mail.token()).await.expect(200, "");
     stranger.reset(mail.token(), "phrase sans chiffre").await.expect(422, "password-refused");
     let differing = json!({ "token": mail.token(), "password": third, "confirmation": second });

@@ -7,11 +7,11 @@ use serde_json::json;
 async fn session_cookie_persists_only_with_remember_me() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     for (remember, max_age) in [("me", Some("Max-Age=2592000")), ("name", None), ("none", None)] {
         let form = json!({ "account": person.account, "password": "oie7", "remember": remember });
-        let answer = visitor.post("/api/login", form).await.expect(200, "");
-        let cookie = answer.header("set-cookie");
+        let response = visitor.post("/api/login", form).await.expect(200, "");
+        let cookie = response.header("set-cookie");
         assert!(cookie.starts_with("__Host-session="), "{cookie}");
         for attribute in ["Secure", "HttpOnly", "SameSite=Lax", "Path=/"] {
             assert!(cookie.split("; ").any(|part| part == attribute), "{attribute}: {cookie}");
@@ -31,11 +31,11 @@ async fn session_cookie_persists_only_with_remember_me() {
 async fn bearer_client_signs_in_without_cookies() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     let form = json!({ "account": person.account, "password": "oie7", "transport": "bearer" });
-    let answer = visitor.post("/api/login", form).await.expect(200, "");
-    assert_eq!(answer.header("set-cookie"), "");
-    let token = answer.json()["token"].as_str().unwrap().to_owned();
+    let response = visitor.post("/api/login", form).await.expect(200, "");
+    assert_eq!(response.header("set-cookie"), "");
+    let token = response.json()["token"].as_str().unwrap().to_owned();
 
     let bearer = format!("Bearer {token}");
     let session = visitor.send("GET", "/api/session", &[("authorization", &bearer)], "").await.expect(200, "");
@@ -54,14 +54,14 @@ async fn bearer_client_signs_in_without_cookies() {
 async fn sign_out_revokes_the_session_token() {
     let portal = Portal::shared();
     let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     thief.set_cookie("__Host-session", &visitor.cookie("__Host-session").unwrap());
     thief.get("/api/session").await.expect(200, "");
 
-    let answer = visitor.delete("/api/session").await.expect(204, "");
-    assert!(answer.header("set-cookie").starts_with("__Host-session=; "), "{answer:?}");
-    assert_eq!(answer.header("clear-site-data"), "\"cache\"");
+    let response = visitor.delete("/api/session").await.expect(204, "");
+    assert!(response.header("set-cookie").starts_with("__Host-session=; "), "{response:?}");
+    assert_eq!(response.header("clear-site-data"), "\"cache\"");
     assert_eq!(visitor.cookie("__Host-session"), None);
     thief.get("/api/session").await.expect(401, "not-signed-in");
     visitor.delete("/api/session").await.expect(204, "");
@@ -71,7 +71,7 @@ async fn sign_out_revokes_the_session_token() {
 async fn session_expiry_is_enforced_before_ttl_deletion() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     for end in ["idle_ends_at", "ends_at"] {
         visitor.sign_in(&person.account, "oie7").await.expect(200, "");
         visitor.get("/api/session").await.expect(200, "");
@@ -86,7 +86,7 @@ async fn session_expiry_is_enforced_before_ttl_deletion() {
 async fn sign_in_replaces_the_presented_session() {
     let portal = Portal::shared();
     let (person, visitor, thief) = (Person::new(), portal.visitor(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let first = visitor.cookie("__Host-session").unwrap();
     thief.set_cookie("__Host-session", &first);
@@ -99,8 +99,8 @@ async fn sign_in_replaces_the_presented_session() {
 async fn sign_in_errors_do_not_reveal_accounts() {
     let portal = Portal::shared();
     let (person, unset, visitor) = (Person::new(), Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
-    let mut answers = Vec::new();
+    visitor.sign_up(portal, &person, "oie7").await;
+    let mut responses = Vec::new();
     for (account, password) in [
         (person.account.as_str(), "abc2"),
         (&unset.account, "oie7"),
@@ -110,11 +110,11 @@ async fn sign_in_errors_do_not_reveal_accounts() {
         (&person.account, "OIE7"),
         (&person.account, " oie7"),
     ] {
-        let answer = visitor.sign_in(account, password).await.expect(401, "invalid-credentials");
-        assert_eq!(answer.header("set-cookie"), "");
-        answers.push(answer.text);
+        let response = visitor.sign_in(account, password).await.expect(401, "invalid-credentials");
+        assert_eq!(response.header("set-cookie"), "");
+        responses.push(response.text);
     }
-    assert!(answers.windows(2).all(|pair| pair[0] == pair[1]), "{answers:?}");
+    assert!(responses.windows(2).all(|pair| pair[0] == pair[1]), "{responses:?}");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
@@ -122,7 +122,7 @@ async fn sign_in_errors_do_not_reveal_accounts() {
 async fn tampered_session_token_is_refused() {
     let portal = Portal::shared();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(portal, &person, "oie7").await;
+    visitor.sign_up(portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
     let cookie = visitor.cookie("__Host-session").unwrap();
     let (_, secret) = cookie.rsplit_once('.').unwrap();

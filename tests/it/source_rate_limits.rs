@@ -1,17 +1,17 @@
 //! Limits per source, and the circuit breaker over all untrusted sources.
 
 use futures_util::future::join_all;
-use guichet_tests::{Answer, Person, Portal, Setup, Visitor};
+use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 
-fn retry_after(answer: &Answer) -> u64 {
-    answer.header("retry-after").parse().expect("Retry-After in seconds")
+fn retry_after(response: &ApiResponse) -> u64 {
+    response.header("retry-after").parse().expect("Retry-After in seconds")
 }
 
 #[tokio::test]
 async fn source_rate_limit_of_10_failures_in_10_min() {
     let portal = Portal::shared();
     let (person, stranger) = (Person::new(), portal.untrusted_visitor());
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     for n in 0..10 {
         let account = if n % 2 == 0 { Person::new().account } else { format!("personne-{}-{n}", person.account) };
         stranger.sign_in(&account, "faux1").await.expect(401, "invalid-credentials");
@@ -29,9 +29,9 @@ async fn source_rate_limit_is_exact_for_parallel_guesses() {
     let portal = Portal::shared();
     let stranger = portal.untrusted_visitor();
     let accounts: Vec<_> = (0..50).map(|_| Person::new().account).collect();
-    let answers = join_all(accounts.iter().map(|account| stranger.sign_in(account, "faux1"))).await;
-    let verified = answers.iter().filter(|answer| answer.status == 401).count();
-    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    let responses = join_all(accounts.iter().map(|account| stranger.sign_in(account, "faux1"))).await;
+    let verified = responses.iter().filter(|response| response.status == 401).count();
+    let refused = responses.iter().filter(|response| response.status == 429).count();
     assert!((1..=10).contains(&verified) && verified + refused == 50, "{verified} verified, {refused} refused");
 }
 
@@ -40,12 +40,12 @@ async fn source_rate_limit_spares_shared_address_of_honest_users() {
     let portal = Portal::shared();
     let staff: Vec<_> = (0..6).map(|_| Person::new()).collect();
     join_all(staff.iter().map(async |person| {
-        portal.visitor().become_a_user(portal, person, "oie7").await;
+        portal.visitor().sign_up(portal, person, "oie7").await;
     }))
     .await;
     // One address, and only unknown devices.
     let hospital = portal.untrusted_visitor();
-    let machine = || hospital.beside();
+    let machine = || hospital.at_same_address();
     for person in &staff {
         for _ in 0..4 {
             machine().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -79,7 +79,7 @@ async fn source_rate_limit_of_20_accounts_per_hour() {
 }
 
 /// A guess at another account from another address each time.
-async fn guess(portal: &Portal) -> Answer {
+async fn guess(portal: &Portal) -> ApiResponse {
     portal.untrusted_visitor().sign_in(&Person::new().account, "faux1").await
 }
 
@@ -87,7 +87,7 @@ async fn guess(portal: &Portal) -> Answer {
 async fn circuit_breaker_blocks_only_untrusted_clients() {
     let portal = Setup::new().with("--set=UntrustedFailuresPerHour=6").start();
     let (person, unsigned) = (Person::new(), portal.visitor());
-    unsigned.become_a_user(&portal, &person, "oie7").await;
+    unsigned.sign_up(&portal, &person, "oie7").await;
     let at_home = unsigned.with_cookies_of(portal.untrusted_visitor());
     // A success removes the user's failures.
     let slow = portal.untrusted_visitor();
@@ -95,9 +95,9 @@ async fn circuit_breaker_blocks_only_untrusted_clients() {
         slow.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
     slow.sign_in(&person.account, "oie7").await.expect(200, "");
-    let answers = join_all((0..30).map(|_| guess(&portal))).await;
-    let verified = answers.iter().filter(|answer| answer.status == 401).count();
-    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    let responses = join_all((0..30).map(|_| guess(&portal))).await;
+    let verified = responses.iter().filter(|response| response.status == 401).count();
+    let refused = responses.iter().filter(|response| response.status == 429).count();
     assert!((4..=6).contains(&verified) && verified + refused == 30, "{verified} verified, {refused} refused");
     for _ in verified..6 {
         guess(&portal).await.expect(401, "invalid-credentials");
@@ -114,7 +114,7 @@ async fn circuit_breaker_blocks_only_untrusted_clients() {
     // A mailed link still works, and makes the device known.
     let elsewhere = portal.untrusted_visitor();
     elsewhere.request_reset(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(3, &person).await;
+    let mail = portal.nth_mail(3, &person).await;
     elsewhere.reset(mail.token(), "abc2").await.expect(204, "");
     elsewhere.sign_in(&person.account, "abc2").await.expect(200, "");
 

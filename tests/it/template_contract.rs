@@ -49,7 +49,7 @@ async fn local_stack_follows_the_template() {
     std::fs::write(&file, template).unwrap();
     let portal = setup.with(&format!("--template={}", file.display())).start();
     let (person, visitor) = (Person::new(), portal.visitor());
-    visitor.become_a_user(&portal, &person, "oie7").await;
+    visitor.sign_up(&portal, &person, "oie7").await;
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
     // The new route reaches the function, which does not know it. The removed route gets the gateway's own 404.

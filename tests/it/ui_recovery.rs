@@ -22,17 +22,17 @@ async fn missing_email_can_be_requested_again_in_place() {
     browser.wait_for_text("Si rien n'est arrivé à").await;
     assert!(browser.shows("#again[aria-disabled]").await, "another email cannot be requested yet");
     browser.click("Envoyer de nouveau").await;
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
 
     browser.wait_for("#again:not([aria-disabled])").await;
     portal.leave_dedup_window().await;
     browser.click("Envoyer de nouveau").await;
     browser.wait_for("#again[aria-disabled]").await;
-    let mail = portal.mail_number(2, &person).await;
+    let mail = portal.nth_mail(2, &person).await;
     portal.visitor().check(mail.token()).await.expect(200, "");
 
     browser.click("Tapez-le de nouveau").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "kept for correction");
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account, "kept for correction");
 }
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn expired_link_is_replaced_in_one_click() {
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().register(&person.account).await.expect(202, "");
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     browser.wait_for_text(RULES).await;
     portal.expire_links(&person.account).await;
@@ -50,7 +50,7 @@ async fn expired_link_is_replaced_in_one_click() {
     browser.click("Demander un nouveau lien").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
     browser.wait_for_text(ASKED).await;
-    portal.mail_number(2, &person).await;
+    portal.nth_mail(2, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose(&browser, "oie7").await;
     browser.wait_for_text(PASSWORD_SET).await;
@@ -61,13 +61,13 @@ async fn expired_link_asks_for_account_only_if_unknown() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    let used = portal.visitor().become_a_user(portal, &person, "oie7").await;
+    let used = portal.visitor().sign_up(portal, &person, "oie7").await;
     let link = format!("/changer-mon-mot-de-passe#{used}");
     browser.go(&link).await;
     browser.wait_for_text("Ce lien a déjà servi").await;
     browser.click("Demander un nouveau lien").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, "");
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, "");
 
     browser.go("/").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
@@ -79,7 +79,7 @@ async fn expired_link_asks_for_account_only_if_unknown() {
     browser.click("Demander un nouveau lien").await;
     browser.wait_for_text(ASKED).await;
     // After the first email and the notice.
-    portal.mail_number(3, &person).await;
+    portal.nth_mail(3, &person).await;
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn mangled_link_is_repaired_and_token_can_be_pasted() {
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     browser.go(&format!("/changer-mon-mot-de-passe%23{}", mail.token())).await;
     browser.wait_for_text(RULES).await;
 
@@ -112,7 +112,7 @@ async fn form_errors_say_what_to_do_and_disappear() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     browser.click("Soumettre").await;
     browser.wait_for_text("Entrez votre nom d'utilisateur.").await;
     assert_eq!(browser.evaluate("return document.title.startsWith('Erreur')").await, true);
@@ -120,7 +120,7 @@ async fn form_errors_say_what_to_do_and_disappear() {
     browser.fill("Mot de passe", "faux1").await;
     browser.press(&Key::Enter).await;
     browser.wait_for_text("Le nom d'utilisateur ou le mot de passe n'est pas le bon.").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account.to_uppercase(), "the input is kept");
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account.to_uppercase(), "the input is kept");
     browser.click("Mot de passe oublié ?").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
     browser.fill("Nom d'utilisateur", "élise gagné").await;
@@ -155,7 +155,7 @@ async fn keyboard_alone_is_enough() {
     browser.wait_for_text(ASKED).await;
     assert!(browser.focused().await.starts_with(ASKED), "the confirmation has the focus");
 
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     browser.go(&format!("/changer-mon-mot-de-passe#{}", mail.token())).await;
     browser.wait_for_text(RULES).await;
     for field in ["Nouveau mot de passe", "Confirmation du nouveau mot de passe"] {
@@ -178,5 +178,5 @@ async fn keyboard_alone_is_enough() {
     browser.tab_to("Se déconnecter").await;
     browser.press(&Key::Space).await;
     browser.wait_for_path("/").await;
-    assert_eq!(browser.reads("Nom d'utilisateur").await, person.account, "the remembered name");
+    assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account, "the remembered name");
 }

@@ -20,7 +20,7 @@ async fn sign_in(browser: &Browser, person: &Person) {
 async fn invited(portal: &Portal) -> (Person, String) {
     let person = Person::new();
     portal.visitor().register(&person.account).await.expect(202, "");
-    let mail = portal.mail_number(1, &person).await;
+    let mail = portal.nth_mail(1, &person).await;
     (person, format!("/changer-mon-mot-de-passe#{}", mail.token()))
 }
 
@@ -30,7 +30,7 @@ async fn signed_in_colleague_is_shown_and_signed_out_in_one_click() {
     let Some(browser) = Browser::open(portal).await else { return };
     let (first, second) = (Person::new(), Person::new());
     for person in [&first, &second] {
-        portal.visitor().become_a_user(portal, person, "oie7").await;
+        portal.visitor().sign_up(portal, person, "oie7").await;
     }
     sign_in(&browser, &first).await;
     browser.go("/").await;
@@ -47,7 +47,7 @@ async fn sign_out_clears_other_tabs() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     sign_in(&browser, &person).await;
     let first = browser.open_tab().await;
     browser.wait_for_text(&person.family_name).await;
@@ -65,7 +65,7 @@ async fn revoked_session_redirects_to_sign_in() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let (person, telephone) = (Person::new(), portal.visitor());
-    telephone.become_a_user(portal, &person, "oie7").await;
+    telephone.sign_up(portal, &person, "oie7").await;
     telephone.sign_in(&person.account, "oie7").await.expect(200, "");
     sign_in(&browser, &person).await;
     telephone.delete("/api/sessions").await.expect(204, "");
@@ -81,7 +81,7 @@ async fn expired_session_clears_the_screen() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     // For the page's timers an hour is two seconds.
     browser
         .run_on_new_document("const wait = setTimeout; window.setTimeout = (action, ms) => wait(action, ms / 1800);")
@@ -121,10 +121,10 @@ async fn link_requested_on_workstation_works_on_phone() {
     workstation.fill("Nom d'utilisateur", &person.account).await;
     workstation.click("Soumettre").await;
     workstation.wait_for_text(ASKED).await;
-    portal.mail_number(1, &person).await;
+    portal.nth_mail(1, &person).await;
 
     telephone.follow_in_mail(LINK, &person).await;
-    assert_eq!(telephone.reads("Nom d'utilisateur").await, person.account);
+    assert_eq!(telephone.value_of("Nom d'utilisateur").await, person.account);
     choose(&telephone, "oie7").await;
     telephone.wait_for_text(PASSWORD_SET).await;
 
@@ -168,7 +168,7 @@ async fn slow_request_shows_progress_and_is_sent_once() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.fill("Mot de passe", "oie7").await;
     browser.slow_network(Duration::from_secs(3)).await;
@@ -195,7 +195,7 @@ async fn offline_form_keeps_its_input() {
     browser.go_offline().await;
     choose(&browser, "oie7").await;
     browser.wait_for_text("Impossible de joindre le service. Ce que vous avez tapé est encore là.").await;
-    assert_eq!(browser.reads("Confirmation du nouveau mot de passe").await, "oie7");
+    assert_eq!(browser.value_of("Confirmation du nouveau mot de passe").await, "oie7");
     browser.slow_network(Duration::ZERO).await;
     browser.click("Soumettre").await;
     browser.wait_for_text(PASSWORD_SET).await;
@@ -268,14 +268,14 @@ async fn password_can_be_pasted_shown_and_warns_of_caps_lock() {
     let portal = Portal::shared();
     let Some(browser) = Browser::open(portal).await else { return };
     let person = Person::new();
-    portal.visitor().become_a_user(portal, &person, "oie7").await;
+    portal.visitor().sign_up(portal, &person, "oie7").await;
     browser.fill("Nom d'utilisateur", "oie7").await;
     for keys in ["a", "x"] {
         browser.press(&format!("{}{keys}{}", char::from(Key::Control), char::from(Key::Null))).await;
     }
     browser.press(&Key::Tab).await;
     browser.press(&format!("{}v", char::from(Key::Control))).await;
-    assert_eq!(browser.reads("Mot de passe").await, "oie7");
+    assert_eq!(browser.value_of("Mot de passe").await, "oie7");
 
     let kind = "return document.getElementById('password').type";
     assert_eq!(browser.evaluate(kind).await, "password");

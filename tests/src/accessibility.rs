@@ -97,7 +97,7 @@ impl Browser {
     /// Shows an email's HTML as a page.
     pub async fn show(&self, html: &str) {
         let address = format!("data:text/html;charset=utf-8;base64,{}", STANDARD.encode(html));
-        self.held(self.client.goto(&address).await, "the mail").await;
+        self.unwrap_or_screenshot(self.client.goto(&address).await, "the mail").await;
     }
 
     /// Delays every response from now on.
@@ -159,7 +159,7 @@ impl Browser {
     /// Sends a command of the Chrome `DevTools` Protocol (<https://chromedevtools.github.io/devtools-protocol>).
     pub(crate) async fn devtools(&self, command: &'static str, parameters: Value) -> Value {
         let result = self.client.issue_cmd(DevTools { command, parameters }).await;
-        self.held(result, command).await
+        self.unwrap_or_screenshot(result, command).await
     }
 }
 

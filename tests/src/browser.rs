@@ -71,14 +71,14 @@ impl Browser {
     /// Navigates to a path of the portal.
     pub async fn go(&self, path: &str) {
         let result = self.client.goto(&format!("{}{path}", self.url)).await;
-        self.held(result, &format!("the page {path}")).await;
+        self.unwrap_or_screenshot(result, &format!("the page {path}")).await;
     }
 
     /// Clicks the link, button, or option with this text.
     pub async fn click(&self, words: &str) {
         let clickable = format!("//*[self::a or self::button or self::label][normalize-space()={words:?}]");
         let element = self.find(&format!("{clickable}[not(@disabled)][{SHOWN}]"), words).await;
-        self.held(element.click().await, words).await;
+        self.unwrap_or_screenshot(element.click().await, words).await;
     }
 
     /// Fills the field with this label.
@@ -87,20 +87,20 @@ impl Browser {
             self.secrets.record(text);
         }
         let field = self.field(label).await;
-        self.held(field.clear().await, label).await;
-        self.held(field.send_keys(text).await, label).await;
+        self.unwrap_or_screenshot(field.clear().await, label).await;
+        self.unwrap_or_screenshot(field.send_keys(text).await, label).await;
     }
 
     /// The value of the field with this label.
-    pub async fn reads(&self, label: &str) -> String {
+    pub async fn value_of(&self, label: &str) -> String {
         let value = self.field(label).await.prop("value").await;
-        self.held(value, label).await.unwrap_or_default()
+        self.unwrap_or_screenshot(value, label).await.unwrap_or_default()
     }
 
     /// Whether the option with this label is selected.
-    pub async fn is_chosen(&self, label: &str) -> bool {
+    pub async fn is_selected(&self, label: &str) -> bool {
         let chosen = self.field(label).await.is_selected().await;
-        self.held(chosen, label).await
+        self.unwrap_or_screenshot(chosen, label).await
     }
 
     pub async fn wait_for_text(&self, text: &str) {
@@ -110,7 +110,7 @@ impl Browser {
     /// Whether the page shows this text now.
     pub async fn shows_text(&self, text: &str) -> bool {
         let found = self.client.find_all(Locator::XPath(&with_text(text))).await;
-        !self.held(found, text).await.is_empty()
+        !self.unwrap_or_screenshot(found, text).await.is_empty()
     }
 
     /// Waits until the browser is at this path of the portal, without query and fragment.
@@ -120,7 +120,7 @@ impl Browser {
 
     pub async fn wait_for_url(&self, url: &str) {
         let arrived = self.client.wait().at_most(TIMEOUT).for_url(&url.parse().expect("an address")).await;
-        self.held(arrived, url).await;
+        self.unwrap_or_screenshot(arrived, url).await;
     }
 
     /// Opens the local inbox, and follows the link with this text in the newest email to a person.
@@ -130,40 +130,41 @@ impl Browser {
         let mail = format!("//details[summary/span={to:?}]");
         let summary = self.find(&format!("{mail}/summary"), &to).await;
         if self
-            .held(summary.find(Locator::XPath("..")).await, &to)
+            .unwrap_or_screenshot(summary.find(Locator::XPath("..")).await, &to)
             .await
             .attr("open")
             .await
             .is_ok_and(|it| it.is_none())
         {
-            self.held(summary.click().await, &to).await;
+            self.unwrap_or_screenshot(summary.click().await, &to).await;
         }
         let frame = self.find(&format!("{mail}/iframe"), &to).await;
-        self.held(frame.enter_frame().await, "the mail").await;
+        self.unwrap_or_screenshot(frame.enter_frame().await, "the mail").await;
         self.click(words).await;
         // The link opens in the window, not in the frame.
         let window = self.client.window().await;
-        let window = self.held(window, "the window").await;
-        self.held(self.client.switch_to_window(window).await, "the window").await;
+        let window = self.unwrap_or_screenshot(window, "the window").await;
+        self.unwrap_or_screenshot(self.client.switch_to_window(window).await, "the window").await;
     }
 
     /// Opens another tab at the portal's front page and switches to it. Returns the previous tab.
     pub async fn open_tab(&self) -> WindowHandle {
-        let before = self.held(self.client.window().await, "the tab").await;
-        let tab = self.held(self.client.new_window(true).await, "a tab").await;
+        let before = self.unwrap_or_screenshot(self.client.window().await, "the tab").await;
+        let tab = self.unwrap_or_screenshot(self.client.new_window(true).await, "a tab").await;
         self.to_tab(tab.handle).await;
         self.go("/").await;
         before
     }
 
     pub async fn to_tab(&self, tab: WindowHandle) {
-        self.held(self.client.switch_to_window(tab).await, "the tab").await;
+        self.unwrap_or_screenshot(self.client.switch_to_window(tab).await, "the tab").await;
     }
 
     /// Sends keys to the focused element.
     pub async fn press(&self, keys: &str) {
         let focus = self.client.active_element().await;
-        self.held(self.held(focus, "the focus").await.send_keys(keys).await, keys).await;
+        self.unwrap_or_screenshot(self.unwrap_or_screenshot(focus, "the focus").await.send_keys(keys).await, keys)
+            .await;
     }
 
     /// Presses Tab until the element with this text or label has the focus.
@@ -175,19 +176,19 @@ impl Browser {
                 return;
             }
         }
-        self.held::<()>(Err(CmdError::WaitTimeout), &format!("{words} by Tab")).await;
+        self.unwrap_or_screenshot::<()>(Err(CmdError::WaitTimeout), &format!("{words} by Tab")).await;
     }
 
     /// The text or label of the focused element.
     pub async fn focused(&self) -> String {
         const WORDS: &str = "const at = document.activeElement; return (at.labels?.[0] ?? at).textContent.trim()";
         let words = self.client.execute(WORDS, Vec::new()).await;
-        self.held(words, "the focus").await.as_str().unwrap_or_default().to_owned()
+        self.unwrap_or_screenshot(words, "the focus").await.as_str().unwrap_or_default().to_owned()
     }
 
     pub async fn cookie(&self, name: &str) -> Cookie<'static> {
         let cookie = self.client.get_named_cookie(name).await;
-        let cookie = self.held(cookie, name).await;
+        let cookie = self.unwrap_or_screenshot(cookie, name).await;
         self.secrets.record_session_token(cookie.value());
         cookie
     }
@@ -195,7 +196,7 @@ impl Browser {
     /// Whether the page shows an element with this CSS selector now.
     pub async fn shows(&self, selector: &str) -> bool {
         let found = self.client.find_all(Locator::Css(&shown(selector))).await;
-        !self.held(found, selector).await.is_empty()
+        !self.unwrap_or_screenshot(found, selector).await.is_empty()
     }
 
     pub async fn run(&self, script: &str) {
@@ -204,27 +205,31 @@ impl Browser {
 
     /// Runs a script on the page and returns its result.
     pub async fn evaluate(&self, script: &str) -> Value {
-        self.held(self.client.execute(script, Vec::new()).await, script).await
+        self.unwrap_or_screenshot(self.client.execute(script, Vec::new()).await, script).await
     }
 
     /// Runs a script on the page that passes its result to the callback in its last argument.
     pub async fn evaluate_later(&self, script: &str) -> Value {
-        self.held(self.client.execute_async(script, Vec::new()).await, script).await
+        self.unwrap_or_screenshot(self.client.execute_async(script, Vec::new()).await, script).await
     }
 
     pub async fn click_on(&self, selector: &str) {
         let element = self.find_shown(selector).await;
-        self.held(element.click().await, selector).await;
+        self.unwrap_or_screenshot(element.click().await, selector).await;
     }
 
     /// Replaces the value of the field with this CSS selector.
     pub async fn type_into(&self, selector: &str, text: &str) {
         let field = self.find_shown(selector).await;
-        if self.held(field.attr("autocomplete").await, selector).await.is_some_and(|it| it.ends_with("-password")) {
+        if self
+            .unwrap_or_screenshot(field.attr("autocomplete").await, selector)
+            .await
+            .is_some_and(|it| it.ends_with("-password"))
+        {
             self.secrets.record(text);
         }
-        self.held(field.clear().await, selector).await;
-        self.held(field.send_keys(text).await, selector).await;
+        self.unwrap_or_screenshot(field.clear().await, selector).await;
+        self.unwrap_or_screenshot(field.send_keys(text).await, selector).await;
     }
 
     /// Waits until the page shows an element with this CSS selector.
@@ -236,7 +241,7 @@ impl Browser {
     /// the effect of `Clear-Site-Data` at sign-out.
     pub async fn console(&self) -> Vec<String> {
         let entries = self.client.issue_cmd(Console).await;
-        let entries = self.held(entries, "the console").await;
+        let entries = self.unwrap_or_screenshot(entries, "the console").await;
         let entries = entries.as_array().expect("a list").iter();
         let messages = entries.map(|entry| entry["message"].as_str().unwrap_or_default().to_owned());
         let session = format!("{}/api/session ", self.url);
@@ -274,13 +279,13 @@ impl Browser {
             match wait.for_element(locator).await {
                 // The browser navigated during the search; the next page may have the element.
                 Err(error) if error.to_string().contains("aborted by navigation") && start.elapsed() < TIMEOUT => {}
-                found => return self.held(found, what).await,
+                found => return self.unwrap_or_screenshot(found, what).await,
             }
         }
     }
 
     /// Unwraps the result of a command. An error fails the test with a screenshot.
-    pub(crate) async fn held<T>(&self, result: Result<T, CmdError>, what: &str) -> T {
+    pub(crate) async fn unwrap_or_screenshot<T>(&self, result: Result<T, CmdError>, what: &str) -> T {
         match result {
             Ok(value) => value,
             Err(error) => {

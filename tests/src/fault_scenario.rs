@@ -2,7 +2,7 @@
 
 use crate::person::Person;
 use crate::portal::{Portal, Setup};
-use crate::visitor::{Answer, Visitor};
+use crate::visitor::{ApiResponse, Visitor};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -17,15 +17,15 @@ const STEP_SECONDS: i64 = 65;
 const MAX_STEPS: i64 = 14;
 
 /// A person who requested a link.
-pub(crate) struct Asked {
+pub(crate) struct ExpectedOutcome {
     pub(crate) person: Person,
     /// The expected final status, unless an email is expected.
-    pub(crate) end: Option<String>,
+    pub(crate) status: Option<String>,
 }
 
 pub struct FaultScenario {
     pub portal: Portal,
-    pub(crate) asked: Vec<Asked>,
+    pub(crate) outcomes: Vec<ExpectedOutcome>,
     /// Accounts with a password, and how often it was set.
     pub(crate) users: BTreeMap<String, u64>,
     /// By address, the number of sends whose outcome the mailer could not know. Each allows one more email.
@@ -48,7 +48,7 @@ impl FaultScenario {
         let before = (portal.calls().await, portal.secrets_used().responses().0);
         Self {
             portal,
-            asked: Vec::new(),
+            outcomes: Vec::new(),
             users: BTreeMap::new(),
             ambiguous: BTreeMap::new(),
             before,
@@ -59,34 +59,34 @@ impl FaultScenario {
     }
 
     /// A new person requests a link from the managed network.
-    pub async fn asks(&mut self) -> Person {
+    pub async fn request_link(&mut self) -> Person {
         let person = Person::new();
         self.portal.visitor().register(&person.account).await.expect(202, "");
-        self.expects(&person);
+        self.expect_email(&person);
         person
     }
 
     /// The person's request must be mailed.
-    pub fn expects(&mut self, person: &Person) {
-        self.asked.push(Asked { person: person.clone(), end: None });
+    pub fn expect_email(&mut self, person: &Person) {
+        self.outcomes.push(ExpectedOutcome { person: person.clone(), status: None });
     }
 
     /// The person's request must end with this status.
-    pub fn ends(&mut self, person: &Person, status: &str) {
-        let asked = self.asked.iter_mut().rev().find(|asked| asked.person.account == person.account);
-        asked.expect("a person who requested a link").end = Some(status.to_owned());
+    pub fn expect_status(&mut self, person: &Person, status: &str) {
+        let outcome = self.outcomes.iter_mut().rev().find(|outcome| outcome.person.account == person.account);
+        outcome.expect("a person who requested a link").status = Some(status.to_owned());
     }
 
     /// The mailer could not know this many outcomes of the person's request.
-    pub fn ambiguous(&mut self, person: &Person, outcomes: usize) {
-        self.ambiguous.insert(person.email.clone(), outcomes);
+    pub fn ambiguous(&mut self, person: &Person, count: usize) {
+        self.ambiguous.insert(person.email.clone(), count);
     }
 
     /// A new person with the password `oie7`, and the client that set it.
     pub async fn user(&mut self) -> (Person, Visitor) {
         let (person, visitor) = (Person::new(), self.portal.visitor());
-        visitor.become_a_user(&self.portal, &person, "oie7").await;
-        self.expects(&person);
+        visitor.sign_up(&self.portal, &person, "oie7").await;
+        self.expect_email(&person);
         self.set_password(&person);
         (person, visitor)
     }
@@ -97,8 +97,8 @@ impl FaultScenario {
     }
 
     /// Excludes a person from the invariants; the scenario makes its own assertions.
-    pub fn forget(&mut self, person: &Person) {
-        self.asked.retain(|asked| asked.person.account != person.account);
+    pub fn exclude(&mut self, person: &Person) {
+        self.outcomes.retain(|outcome| outcome.person.account != person.account);
         self.users.remove(&person.account);
     }
 
@@ -123,14 +123,18 @@ impl FaultScenario {
 
     /// The token of the person's first link, once it has arrived.
     pub async fn link(&self, person: &Person) -> String {
-        self.portal.mail_number(1, person).await.token().to_owned()
+        self.portal.nth_mail(1, person).await.token().to_owned()
     }
 
     /// Asserts that a known and an unknown account get the same response, and returns it.
-    pub async fn alike(&self, known: &Person, act: impl AsyncFn(&Visitor, &str) -> Answer) -> Answer {
+    pub async fn assert_indistinguishable(
+        &self,
+        known: &Person,
+        act: impl AsyncFn(&Visitor, &str) -> ApiResponse,
+    ) -> ApiResponse {
         let (one, other) = (self.portal.untrusted_visitor(), self.portal.untrusted_visitor());
         let (known, unknown) = (act(&one, &known.account).await, act(&other, "personne").await);
-        let visible = |answer: &Answer| (answer.status, answer.code(), answer.headers.contains_key("set-cookie"));
+        let visible = |answer: &ApiResponse| (answer.status, answer.code(), answer.headers.contains_key("set-cookie"));
         assert_eq!(visible(&known), visible(&unknown), "the response reveals whether the account exists");
         known
     }
@@ -199,12 +203,12 @@ impl FaultScenario {
     }
 
     /// Makes the stack unusable for later scenarios.
-    pub fn spoil(&mut self) {
+    pub fn discard_stack(&mut self) {
         self.spoiled = true;
     }
 
     /// Returns the stack for another scenario.
-    pub async fn leave(self) -> Option<Portal> {
+    pub async fn release(self) -> Option<Portal> {
         if self.spoiled {
             return None;
         }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 impl Portal {
     /// Makes AWS calls fail according to rules (`infra/local/src/faults.rs`), until [`Self::clear_faults`].
-    pub fn fail(&self, rules: &Value) {
+    pub fn inject_faults(&self, rules: &Value) {
         let (file, part) = (self.setup().data().join("faults.json"), self.setup().data().join("faults.part"));
         std::fs::write(&part, rules.to_string()).expect("the rules are written");
         std::fs::rename(part, file).expect("the rules are there");
@@ -20,7 +20,7 @@ impl Portal {
         let rule = |operation: Option<&&str>| json!({ "service": "dynamodb", "operation": operation, "match": physical, "mode": "500" });
         let rules =
             if operations.is_empty() { vec![rule(None)] } else { operations.iter().map(|it| rule(Some(it))).collect() };
-        self.fail(&json!(rules));
+        self.inject_faults(&json!(rules));
     }
 
     /// Ends the next function process that reaches this failpoint (`functions/shared/platform/src/failpoint.rs`):
@@ -31,7 +31,7 @@ impl Portal {
 
     /// Whether a process reached the failpoint, which deletes its file.
     #[must_use]
-    pub fn has_failpoint(&self, point: &str) -> bool {
+    pub fn reached_failpoint(&self, point: &str) -> bool {
         !self.failpoints().join(point).exists()
     }
 

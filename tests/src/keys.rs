@@ -9,7 +9,7 @@ use std::path::PathBuf;
 impl Portal {
     /// A client that bypasses the edge and sends to the gateway, from the same address as `visitor`.
     #[must_use]
-    pub fn bypassing_the_edge(&self, visitor: &Visitor) -> Visitor {
+    pub fn bypassing_edge(&self, visitor: &Visitor) -> Visitor {
         visitor.at(self.stack()["api"].as_str().expect("the gateway's address"))
     }
 
@@ -56,7 +56,7 @@ impl Portal {
     }
 
     /// Kills all instances of a function, and waits for new ones, which have cached nothing.
-    pub async fn renew(&self, function: &str) {
+    pub async fn restart_instances(&self, function: &str) {
         let old = self.pids_of(function);
         for pid in &old {
             signal("KILL", *pid);

@@ -8,7 +8,7 @@ impl Portal {
     pub async fn invoke(&self, function: &str, event: &Value) -> Option<Value> {
         let lambda = self.stack()["lambda"].as_str().expect("the address of Lambda").to_owned();
         let url = format!("{lambda}/2015-03-31/functions/{function}/invocations");
-        let answer = reqwest::Client::new().post(url).body(event.to_string()).send().await.expect("Lambda answers");
-        if answer.status().is_success() { Some(answer.json().await.expect("JSON")) } else { None }
+        let response = reqwest::Client::new().post(url).body(event.to_string()).send().await.expect("Lambda responses");
+        if response.status().is_success() { Some(response.json().await.expect("JSON")) } else { None }
     }
 }

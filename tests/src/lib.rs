@@ -32,4 +32,4 @@ pub use invariants::INVARIANTS;
 pub use mailbox::Mail;
 pub use person::Person;
 pub use portal::{Portal, Setup, process_cleanup, signal};
-pub use visitor::{Answer, Visitor};
+pub use visitor::{ApiResponse, Visitor};

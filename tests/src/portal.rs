@@ -50,7 +50,7 @@ impl Setup {
 
     /// A stack with a copy of the data folder of an earlier one.
     #[must_use]
-    pub fn on_a_copy_of(folder: &Path) -> Self {
+    pub fn from_copy_of(folder: &Path) -> Self {
         let setup = Self::new();
         let copied = Command::new("cp").arg("-R").arg(folder.join(".")).arg(setup.data()).status();
         assert!(copied.expect("cp runs").success(), "the folder is copied");
@@ -229,12 +229,12 @@ impl Portal {
     /// The emails to an address so far, newest first.
     pub async fn mails_to(&self, address: &str) -> Vec<Mail> {
         let mailbox = reqwest::Url::parse_with_params(&format!("{}/_local/mail", self.url), [("to", address)]);
-        let answer = reqwest::get(mailbox.expect("an address")).await.expect("the mailbox");
-        answer.json().await.expect("mails")
+        let response = reqwest::get(mailbox.expect("an address")).await.expect("the mailbox");
+        response.json().await.expect("mails")
     }
 
     /// Waits until a person has `count` emails, and returns the newest.
-    pub async fn mail_number(&self, count: usize, person: &Person) -> Mail {
+    pub async fn nth_mail(&self, count: usize, person: &Person) -> Mail {
         let mails = async || Some(self.mails_to(&person.email).await).filter(|mails| mails.len() >= count);
         let mails = self.until(&format!("mail {count} to {}", person.account), mails).await;
         assert_eq!(mails.len(), count, "each email is sent once");

@@ -28,7 +28,7 @@ impl Portal {
 
     async fn dynamodb_raw(&self, operation: &str, request: Value) -> Value {
         let stack = self.stack();
-        let answer = reqwest::Client::new()
+        let response = reqwest::Client::new()
             .post(stack["aws"].as_str().expect("the address of the AWS services"))
             .header("content-type", "application/x-amz-json-1.0")
             .header("x-amz-target", format!("DynamoDB_20120810.{operation}"))
@@ -40,9 +40,9 @@ impl Portal {
             .body(request.to_string())
             .send()
             .await
-            .expect("DynamoDB answers");
-        let status = answer.status();
-        let body: Value = answer.json().await.expect("JSON");
+            .expect("DynamoDB responses");
+        let status = response.status();
+        let body: Value = response.json().await.expect("JSON");
         assert!(status.is_success(), "{operation}: {request}: {body}");
         body
     }
@@ -62,7 +62,7 @@ impl Portal {
     }
 
     /// Creates a table with the items of this one, as a restore does. Returns its name.
-    pub async fn copy_of_table(&self, table: &str) -> String {
+    pub async fn copy_table(&self, table: &str) -> String {
         let described = self.dynamodb("DescribeTable", table, json!({})).await["Table"].clone();
         let name = format!("{}-restored", self.stack()["tables"][table].as_str().expect("a table"));
         let create = json!({

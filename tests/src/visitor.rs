@@ -21,7 +21,7 @@ pub struct Visitor {
 }
 
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct ApiResponse {
     /// The request: method, path, and headers, without cookies.
     pub asked: String,
     pub status: StatusCode,
@@ -29,7 +29,7 @@ pub struct Answer {
     pub text: String,
 }
 
-impl Answer {
+impl ApiResponse {
     /// The body as JSON; null if it is none.
     #[must_use]
     pub fn json(&self) -> Value {
@@ -69,13 +69,13 @@ impl Visitor {
 
     /// Makes the client retry after a 503.
     #[must_use]
-    pub fn patient(self) -> Self {
+    pub fn with_retries(self) -> Self {
         Self { patient: true, ..self }
     }
 
     /// Another client at the same address, without cookies.
     #[must_use]
-    pub fn beside(&self) -> Self {
+    pub fn at_same_address(&self) -> Self {
         self.at(&self.url)
     }
 
@@ -85,7 +85,13 @@ impl Visitor {
     }
 
     /// Sends a request with the stored cookies, and stores those that the response sets.
-    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) -> Answer {
+    pub async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Vec<u8>>,
+    ) -> ApiResponse {
         let body = body.into();
         let mut answer = self.send_once(method, path, headers, body.clone()).await;
         for _ in 0..12 {
@@ -99,7 +105,7 @@ impl Visitor {
         answer
     }
 
-    async fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    async fn send_once(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> ApiResponse {
         let method: Method = method.parse().expect("a method");
         self.secrets.record_passwords(&body);
         let asked = format!("{method} {path} {headers:?}");
@@ -117,7 +123,7 @@ impl Visitor {
         self.secrets.record_duration(start.elapsed());
         let (status, headers) = (answer.status(), answer.headers().clone());
         self.keep_cookies(&headers);
-        let answer = Answer { asked, status, headers, text: answer.text().await.expect("a body") };
+        let answer = ApiResponse { asked, status, headers, text: answer.text().await.expect("a body") };
         if let Some(bearer) = answer.json()["token"].as_str() {
             self.secrets.record_session_token(bearer);
         }
@@ -161,51 +167,51 @@ impl Visitor {
         self.cookies.lock().expect("cookies").insert(name.to_owned(), value.to_owned());
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> ApiResponse {
         self.send("GET", path, &[], "").await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
+    pub async fn delete(&self, path: &str) -> ApiResponse {
         self.send("DELETE", path, &[], "").await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub async fn post(&self, path: &str, body: Value) -> ApiResponse {
         self.send("POST", path, &[("content-type", "application/json")], body.to_string()).await
     }
 
     /// *M'inscrire au service*.
-    pub async fn register(&self, account: &str) -> Answer {
+    pub async fn register(&self, account: &str) -> ApiResponse {
         self.post("/api/register", json!({ "account": account })).await
     }
 
     /// *Mot de passe oublié ?*
-    pub async fn request_reset(&self, account: &str) -> Answer {
+    pub async fn request_reset(&self, account: &str) -> ApiResponse {
         self.post("/api/request-reset", json!({ "account": account })).await
     }
 
     /// Checks a link, as its page does.
-    pub async fn check(&self, token: &str) -> Answer {
+    pub async fn check(&self, token: &str) -> ApiResponse {
         self.post("/api/reset/check", json!({ "token": token })).await
     }
 
     /// *Changer mon mot de passe*, with an equal confirmation.
-    pub async fn reset(&self, token: &str, password: &str) -> Answer {
+    pub async fn reset(&self, token: &str, password: &str) -> ApiResponse {
         self.post("/api/reset", json!({ "token": token, "password": password, "confirmation": password })).await
     }
 
     /// Signs in without a remember option.
-    pub async fn sign_in(&self, account: &str, password: &str) -> Answer {
+    pub async fn sign_in(&self, account: &str, password: &str) -> ApiResponse {
         self.post("/api/login", json!({ "account": account, "password": password })).await
     }
 
     /// Registers a new person: requests a link, sets the password with it, and waits for the notice. Returns the link's
     /// token.
-    pub async fn become_a_user(&self, portal: &Portal, person: &Person, password: &str) -> String {
+    pub async fn sign_up(&self, portal: &Portal, person: &Person, password: &str) -> String {
         self.register(&person.account).await.expect(202, "");
-        let mail = portal.mail_number(1, person).await;
+        let mail = portal.nth_mail(1, person).await;
         self.reset(mail.token(), password).await.expect(204, "");
         // Emails may overtake each other, so later ones are only in order once this one has arrived.
-        portal.mail_number(2, person).await;
+        portal.nth_mail(2, person).await;
         mail.token().to_owned()
     }
 }

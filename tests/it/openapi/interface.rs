@@ -1,6 +1,6 @@
-//! The OpenAPI document, and the responses that were observed.
+//! The API description, and the responses that were observed.
 
-use guichet_tests::{Answer, Visitor, workspace};
+use guichet_tests::{ApiResponse, Visitor, workspace};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -92,7 +92,7 @@ impl Interface {
     }
 
     /// Checks a response against its description.
-    pub(super) fn check(&self, id: &str, answer: &Answer) {
+    pub(super) fn check(&self, id: &str, answer: &ApiResponse) {
         let operation = self.operation(id);
         let status = answer.status.as_u16();
         let described = operation.described["responses"].get(status.to_string());
@@ -123,7 +123,13 @@ impl Interface {
     }
 
     /// Sends a request, checks the response against its description, and asserts the expected status and code.
-    pub(super) async fn send(&self, visitor: &Visitor, id: &str, sent: &Sent<'_>, expected: (u16, &str)) -> Answer {
+    pub(super) async fn send(
+        &self,
+        visitor: &Visitor,
+        id: &str,
+        sent: &Sent<'_>,
+        expected: (u16, &str),
+    ) -> ApiResponse {
         let operation = self.operation(id);
         let path = operation.path.replace("{id}", sent.session);
         let mut headers = sent.headers.to_vec();
@@ -138,7 +144,7 @@ impl Interface {
     }
 
     /// The same with only a JSON body.
-    pub(super) async fn post(&self, visitor: &Visitor, id: &str, body: Value, expected: (u16, &str)) -> Answer {
+    pub(super) async fn post(&self, visitor: &Visitor, id: &str, body: Value, expected: (u16, &str)) -> ApiResponse {
         self.send(visitor, id, &Sent::json(&body), expected).await
     }
 }

@@ -42,7 +42,7 @@ impl Aws {
             }
         }
         let path = if target == "SendEmail" { "/v2/email/outbound-emails" } else { "/" };
-        let answer = self
+        let response = self
             .client
             .post(format!("{}{path}", self.stack["aws"].as_str().expect("the address of the AWS services")))
             .header("content-type", "application/x-amz-json-1.0")
@@ -58,10 +58,10 @@ impl Aws {
             .body(body)
             .send()
             .await
-            .expect("AWS answers");
-        let status = answer.status().as_u16();
-        let kind = answer.headers().get("x-amzn-errortype").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
-        let body: Value = answer.json().await.expect("JSON");
+            .expect("AWS responses");
+        let status = response.status().as_u16();
+        let kind = response.headers().get("x-amzn-errortype").and_then(|kind| kind.to_str().ok()).map(str::to_owned);
+        let body: Value = response.json().await.expect("JSON");
         let kind = kind.or_else(|| body["__type"].as_str().map(str::to_owned)).unwrap_or_default();
         (status, kind.rsplit('#').next().unwrap_or_default().to_owned())
     }
