@@ -6,7 +6,7 @@
   try {
     kept = localStorage.getItem("guichet.language");
   } catch {
-    // Storage is switched off: the browser's it is.
+    // Storage is switched off.
   }
   const wanted = [kept, ...navigator.languages].map((tag) => locales[tag?.slice(0, 2).toLowerCase()]);
   document.documentElement.lang = wanted.find(Boolean) ?? locales.fr;

@@ -1,10 +1,10 @@
-import { learnLanguage } from "/scripts/lib/language.js";
+import { rememberLanguage } from "/scripts/lib/language.js";
 
 // Past a cold start and a password hash on a slow line; then it is better to say so than to leave a button turning.
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** A request that did not succeed. `code` is the problem's (RFC 9457), or `offline` where no answer came. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   constructor(code, details = {}) {
     super(code);
     this.code = code;
@@ -13,12 +13,12 @@ export class Refusal extends Error {
   }
 }
 
-/** Asks the API and gives the answer's JSON, or null where the answer is empty; throws a `Refusal` otherwise. */
-export async function ask(method, path, body) {
+/** Asks the API and gives the answer's JSON, or null where the answer is empty; throws a `ApiError` otherwise. */
+export async function request(method, path, body) {
   const [response, answer] = await exchange(method, path, body);
-  learnLanguage(response.headers.get("Content-Language"));
+  rememberLanguage(response.headers.get("Content-Language"));
   if (response.ok) return answer;
-  throw new Refusal(answer?.code ?? codeOf(response.status), {
+  throw new ApiError(answer?.code ?? codeForStatus(response.status), {
     violations: answer?.violations,
     retryAfter: Number(response.headers.get("Retry-After")),
   });
@@ -31,17 +31,17 @@ async function exchange(method, path, body) {
       headers: body && { "Content-Type": "application/json" },
       body: body && JSON.stringify(body),
       cache: "no-store",
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     const content = await response.text();
-    return [response, parsed(content)];
+    return [response, parseJson(content)];
   } catch {
-    throw new Refusal("offline");
+    throw new ApiError("offline");
   }
 }
 
 /** The gateway and the edge have answers of their own, which are not always JSON. */
-function parsed(content) {
+function parseJson(content) {
   try {
     return JSON.parse(content);
   } catch {
@@ -49,7 +49,7 @@ function parsed(content) {
   }
 }
 
-function codeOf(status) {
+function codeForStatus(status) {
   if (status === 429) return "too-many-attempts";
   return status >= 500 ? "unavailable" : "unexpected";
 }

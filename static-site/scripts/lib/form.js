@@ -1,13 +1,13 @@
-import { Refusal } from "/scripts/lib/api.js";
+import { ApiError } from "/scripts/lib/api.js";
 import { clearErrors, showErrors } from "/scripts/lib/errors.js";
-import { explain } from "/scripts/lib/explain.js";
+import { errorMessages } from "/scripts/lib/error-messages.js";
 import { text } from "/scripts/lib/text.js";
 
 /**
  * Takes a form's sending over. `send(values)` asks the API; it returns `true` when the page is being left, and the
- * button then stays as it is. A `Refusal` that it throws is shown. What is sent twice goes once.
+ * button then stays as it is. A `ApiError` that it throws is shown. What is sent twice goes once.
  */
-export function takeOver(form, send) {
+export function enhanceForm(form, send) {
   const button = form.querySelector("[type=submit]");
   let sending = false;
   form.noValidate = true;
@@ -15,7 +15,7 @@ export function takeOver(form, send) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (sending) return;
-    const missing = missingIn(form);
+    const missing = missingFields(form);
     if (missing.length > 0) return showErrors(missing);
     clearErrors();
     sending = true;
@@ -52,14 +52,14 @@ export function onClick(button, action, form) {
 
 /** Shows a refusal; anything else is a fault of ours and goes on to the console. */
 export function report(problem, form) {
-  if (!(problem instanceof Refusal)) {
+  if (!(problem instanceof ApiError)) {
     showErrors([{ text: text("refused.unexpected") }]);
     throw problem;
   }
-  showErrors(explain(problem, form));
+  showErrors(errorMessages(problem, form));
 }
 
-function missingIn(form) {
+function missingFields(form) {
   return [...form.elements]
     .filter((input) => input.required && input.value.trim() === "")
     .map((input) => ({ field: input.id, text: text(`missing.${input.dataset.missing ?? input.name}`) }));

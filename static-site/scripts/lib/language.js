@@ -1,4 +1,4 @@
-import { keepLanguage, keptLanguage, noteSwitch, switched } from "/scripts/lib/memory.js";
+import { saveLanguage, savedLanguage, markLanguageSwitched, languageSwitched } from "/scripts/lib/storage.js";
 import { text } from "/scripts/lib/text.js";
 import { translate } from "/scripts/lib/translate.js";
 
@@ -7,13 +7,13 @@ const locales = root.dataset.locales.split(" ");
 const shown = () => root.lang.slice(0, 2);
 
 /** The person's own language, as `Content-Language` tells it: theirs from now on, unless they switched in this tab. */
-export function learnLanguage(tag) {
-  if (locales.includes(tag) && !switched()) keepLanguage(tag.slice(0, 2));
+export function rememberLanguage(tag) {
+  if (locales.includes(tag) && !languageSwitched()) saveLanguage(tag.slice(0, 2));
 }
 
 /** Loads the page again where it is in another language than the one that was learnt. */
-export function speakTheirs() {
-  const kept = keptLanguage();
+export function applyPreferredLanguage() {
+  const kept = savedLanguage();
   if (kept && kept !== shown()) location.reload();
 }
 
@@ -25,9 +25,9 @@ const button = document.getElementById("language");
 button.lang = other;
 button.textContent = text("language.other");
 button.addEventListener("click", () => {
-  noteSwitch();
-  keepLanguage(other.slice(0, 2));
-  speakTheirs();
+  markLanguageSwitched();
+  saveLanguage(other.slice(0, 2));
+  applyPreferredLanguage();
 });
 // Where nothing can be kept there is nothing to switch.
-button.hidden = keptLanguage() === undefined;
+button.hidden = savedLanguage() === undefined;

@@ -4,7 +4,7 @@ import { text } from "/scripts/lib/text.js";
  * Gives each password field of the form its show / hide button and its word on caps lock. What is shown is hidden again
  * on sending.
  */
-export function revealable(form) {
+export function addRevealButtons(form) {
   for (const button of form.querySelectorAll(".reveal")) {
     const input = document.getElementById(button.getAttribute("aria-controls"));
     const [label] = input.labels;
@@ -18,11 +18,11 @@ export function revealable(form) {
     form.addEventListener("submit", () => set(false));
     set(false);
     button.hidden = false;
-    warnOfCapsLock(input);
+    addCapsLockWarning(input);
   }
 }
 
-function warnOfCapsLock(input) {
+function addCapsLockWarning(input) {
   const warning = document.createElement("p");
   warning.className = "caps-lock";
   warning.setAttribute("role", "status");

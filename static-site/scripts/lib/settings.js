@@ -1,12 +1,12 @@
 // A sign-in that succeeded waits for the portal's address: then better the account page than no page.
-const PATIENCE_MS = 5_000;
+const TIMEOUT_MS = 5_000;
 
 /** What `/settings.json` says of the desk's portal and of the password's rules; empty where it does not come. */
 export const settings = load();
 
 async function load() {
   try {
-    const response = await fetch("/settings.json", { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch("/settings.json", { signal: AbortSignal.timeout(TIMEOUT_MS) });
     if (response.ok) return await response.json();
   } catch {
     // The pages stand without them.
@@ -21,7 +21,7 @@ export async function portalAddress() {
 }
 
 /** Shows the page's link to the portal, where there is one. */
-export async function showWayOn() {
+export async function showPortalLink() {
   const portal = await portalAddress();
   if (!portal) return;
   const link = document.getElementById("onward");

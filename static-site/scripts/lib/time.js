@@ -8,7 +8,7 @@ const dateFormat = new Intl.DateTimeFormat(locale, { day: "numeric", month: "lon
 export const hour = (date) => hourFormat.format(date).replace(/\s/g, "\u00a0");
 
 /** « 1er mai 2026 »: Intl leaves the ordinal of the first out. « May 1, 2026 » in English. */
-const dateOf = (date) =>
+const formatDate = (date) =>
   dateFormat
     .format(date)
     .replace(/^1(?=\s)/, "1er")
@@ -23,14 +23,14 @@ function daysAgo(date) {
 export function moment(iso) {
   const date = new Date(iso);
   const key = { 0: "time.today", 1: "time.yesterday" }[daysAgo(date)] ?? "time.date";
-  return text(key, { hour: hour(date), date: dateOf(date) });
+  return text(key, { hour: hour(date), date: formatDate(date) });
 }
 
 /** Until when, after « jusqu' »: « à 14 h 05 » today, « au 12 mai 2026 à 14 h 05 » otherwise. */
 export function until(iso) {
   const date = new Date(iso);
   const key = daysAgo(date) === 0 ? "time.until-today" : "time.until-date";
-  return text(key, { hour: hour(date), date: dateOf(date) });
+  return text(key, { hour: hour(date), date: formatDate(date) });
 }
 
 /** How long to wait, from `Retry-After` seconds: « dans 12 minutes ». Rounded up, so that nobody comes back too early. */

@@ -1,15 +1,15 @@
-import { ask } from "/scripts/lib/api.js";
-import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
-import { leaveWord, noteSignedIn, noteSignedOut, onSignedOutElsewhere } from "/scripts/lib/memory.js";
-import { revealable, showRules } from "/scripts/lib/password-field.js";
-import { settings, showWayOn } from "/scripts/lib/settings.js";
-import { copyOf, slotsOf } from "/scripts/lib/template.js";
+import { request } from "/scripts/lib/api.js";
+import { onClick, report, enhanceForm } from "/scripts/lib/form.js";
+import { applyPreferredLanguage } from "/scripts/lib/language.js";
+import { setFlash, markSignedIn, markSignedOut, onSignOutInOtherTab } from "/scripts/lib/storage.js";
+import { addRevealButtons, showRules } from "/scripts/lib/password-field.js";
+import { settings, showPortalLink } from "/scripts/lib/settings.js";
+import { cloneTemplate, slotsOf } from "/scripts/lib/dom.js";
 import { firstText, text } from "/scripts/lib/text.js";
 import { moment } from "/scripts/lib/time.js";
 
 // The longest that a browser waits.
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 const NETWORKS = { managed: text("network.managed"), outside: text("network.outside") };
 
@@ -18,16 +18,16 @@ const form = document.getElementById("password-form");
 const done = document.getElementById("done");
 const failed = document.getElementById("failed");
 const endOthers = document.getElementById("end-others");
-let ending;
+let expiryTimer;
 
 function leave(notice) {
-  noteSignedOut();
-  leaveWord({ notice });
+  markSignedOut();
+  setFlash({ notice });
   location.replace("/");
 }
 
 /** Whatever finds the session over leads to sign-in. */
-async function whileSignedIn(work) {
+async function withSession(work) {
   try {
     return await work();
   } catch (problem) {
@@ -45,16 +45,16 @@ function say(key) {
 
 async function load() {
   failed.hidden = true;
-  await whileSignedIn(async () => {
-    const session = await ask("GET", "/api/session");
-    noteSignedIn();
-    speakTheirs();
-    await Promise.all([showPerson(session), loadEntries()]);
+  await withSession(async () => {
+    const session = await request("GET", "/api/session");
+    markSignedIn();
+    applyPreferredLanguage();
+    await Promise.all([showAccount(session), loadEntries()]);
     page.hidden = false;
   });
 }
 
-async function showPerson({ account, name, signed_in_at: since, expires_at: ends }) {
+async function showAccount({ account, name, signed_in_at: since, expires_at: ends }) {
   const slots = slotsOf(page);
   slots.name.textContent = name || account;
   slots.account.textContent = account;
@@ -62,14 +62,14 @@ async function showPerson({ account, name, signed_in_at: since, expires_at: ends
   slots.ends.textContent = moment(ends);
   form.elements.account.value = account;
   // Past its end nothing of the account stays on a screen that was left alone.
-  clearTimeout(ending);
-  ending = setTimeout(tryLoad, Math.min(Date.parse(ends) - Date.now() + 1_000, LONGEST_MS));
+  clearTimeout(expiryTimer);
+  expiryTimer = setTimeout(tryLoad, Math.min(Date.parse(ends) - Date.now() + 1_000, MAX_TIMEOUT_MS));
   const { passwordPolicy } = await settings;
   if (passwordPolicy) showRules(document.getElementById("rules"), form.elements.password, passwordPolicy, account);
 }
 
 async function loadEntries() {
-  const [{ sessions }, { events }] = await Promise.all([ask("GET", "/api/sessions"), ask("GET", "/api/events")]);
+  const [{ sessions }, { events }] = await Promise.all([request("GET", "/api/sessions"), request("GET", "/api/events")]);
   // The list of sessions does not say from where; the sign-in that began each does, while it is among the recent events.
   const places = new Map(events.filter(({ what }) => what === "signed-in").map(({ at, network }) => [at, network]));
   const entries = sessions.map((session) => sessionEntry(session, places.get(session.signed_in_at)));
@@ -79,8 +79,8 @@ async function loadEntries() {
 }
 
 function sessionEntry({ id, current, device, signed_in_at: since, last_seen_at: seen }, network) {
-  const { element, slots } = copyOf("session");
-  slots.device.textContent = knownParts(device).join(" · ") || text("session.device-unknown");
+  const { element, slots } = cloneTemplate("session");
+  slots.device.textContent = knownDeviceParts(device).join(" · ") || text("session.device-unknown");
   slots.current.hidden = !current;
   slots.network.textContent = NETWORKS[network] ?? "";
   slots.since.textContent = moment(since);
@@ -92,14 +92,14 @@ function sessionEntry({ id, current, device, signed_in_at: since, last_seen_at: 
 }
 
 /** Of a device such as `Firefox · Windows`, what the server could tell; `-` stands for the rest. */
-function knownParts(device) {
+function knownDeviceParts(device) {
   return (device ?? "").split(" · ").filter((part) => part && part !== "-");
 }
 
 function end(path, said) {
-  return whileSignedIn(async () => {
+  return withSession(async () => {
     try {
-      await ask("DELETE", path);
+      await request("DELETE", path);
     } catch (problem) {
       // It ended by itself meanwhile: what was asked for is so.
       if (problem.code !== "session-unknown") throw problem;
@@ -110,11 +110,11 @@ function end(path, said) {
 }
 
 function eventEntry({ at, what, network, device }) {
-  const { element, slots } = copyOf("event");
+  const { element, slots } = cloneTemplate("event");
   slots.what.textContent = firstText([`event.${what}`, "event.other"]);
   slots.at.textContent = moment(at);
   // A device that says nothing of itself is left out.
-  slots.where.textContent = [NETWORKS[network], knownParts(device).join(" · ")].filter(Boolean).join(", ");
+  slots.where.textContent = [NETWORKS[network], knownDeviceParts(device).join(" · ")].filter(Boolean).join(", ");
   return element;
 }
 
@@ -127,11 +127,11 @@ async function tryLoad() {
   }
 }
 
-revealable(form);
-takeOver(form, ({ current, password, confirmation }) =>
-  whileSignedIn(async () => {
+addRevealButtons(form);
+enhanceForm(form, ({ current, password, confirmation }) =>
+  withSession(async () => {
     done.hidden = true;
-    await ask("POST", "/api/password", { current, password, confirmation });
+    await request("POST", "/api/password", { current, password, confirmation });
     const { account } = form.elements;
     const owner = account.value;
     form.reset();
@@ -142,12 +142,12 @@ takeOver(form, ({ current, password, confirmation }) =>
 );
 onClick(endOthers, () => end("/api/sessions", "session.others-ended"));
 onClick(document.getElementById("sign-out"), async () => {
-  await ask("DELETE", "/api/session");
+  await request("DELETE", "/api/session");
   leave("signed-out");
 });
 onClick(document.getElementById("retry"), tryLoad);
-onSignedOutElsewhere(() => leave("sign-in-first"));
-showWayOn();
+onSignOutInOtherTab(() => leave("sign-in-first"));
+showPortalLink();
 tryLoad();
 
 // A page kept by the browser would show the account to whoever comes back to it after sign-out.

@@ -1,13 +1,13 @@
-import { ask } from "/scripts/lib/api.js";
-import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
-import { keptName, leaveWord } from "/scripts/lib/memory.js";
-import { revealable, showRules } from "/scripts/lib/password-field.js";
+import { request } from "/scripts/lib/api.js";
+import { onClick, report, enhanceForm } from "/scripts/lib/form.js";
+import { applyPreferredLanguage } from "/scripts/lib/language.js";
+import { savedAccount, setFlash } from "/scripts/lib/storage.js";
+import { addRevealButtons, showRules } from "/scripts/lib/password-field.js";
 import { text } from "/scripts/lib/text.js";
 import { until } from "/scripts/lib/time.js";
-import { mendToken } from "/scripts/lib/token.js";
+import { parseToken } from "/scripts/lib/token.js";
 
-const DEAD = ["link-unknown", "link-expired", "link-used"];
+const DEAD_LINK_CODES = ["link-unknown", "link-expired", "link-used"];
 
 const form = document.getElementById("reset");
 const paste = document.getElementById("paste-code");
@@ -25,7 +25,7 @@ const hold = (token) => history.replaceState({ token }, "", location.pathname);
 const held = () => history.state?.token;
 
 async function start() {
-  if (location.hash.length > 1) hold(mendToken(location.hash.slice(1)));
+  if (location.hash.length > 1) hold(parseToken(location.hash.slice(1)));
   if (!held()) return show("paste");
   show("checking");
   try {
@@ -39,13 +39,13 @@ async function start() {
 /** Asks about the token held and shows its form, or why it has none; throws where neither can be told. */
 async function check() {
   try {
-    open(await ask("POST", "/api/reset/check", { token: held() }));
-    speakTheirs();
+    open(await request("POST", "/api/reset/check", { token: held() }));
+    applyPreferredLanguage();
   } catch (problem) {
     // What has not even the shape of a token.
-    if (problem.code === "invalid-request") return bury("link-unknown");
-    if (!DEAD.includes(problem.code)) throw problem;
-    bury(problem.code);
+    if (problem.code === "invalid-request") return showDeadLink("link-unknown");
+    if (!DEAD_LINK_CODES.includes(problem.code)) throw problem;
+    showDeadLink(problem.code);
   }
 }
 
@@ -56,7 +56,7 @@ function open({ account, expires_at: expiresAt, policy }) {
   show("form");
 }
 
-function bury(code) {
+function showDeadLink(code) {
   show("dead", code === "link-unknown" ? "paste" : "");
   for (const element of document.querySelectorAll("[data-code]")) element.hidden = element.dataset.code !== code;
   paste.reset();
@@ -65,28 +65,28 @@ function bury(code) {
 
 async function change({ password, confirmation }) {
   try {
-    await ask("POST", "/api/reset", { token: held(), password, confirmation });
+    await request("POST", "/api/reset", { token: held(), password, confirmation });
   } catch (problem) {
-    if (!DEAD.includes(problem.code)) throw problem;
-    return bury(problem.code);
+    if (!DEAD_LINK_CODES.includes(problem.code)) throw problem;
+    return showDeadLink(problem.code);
   }
   history.replaceState(null, "");
-  leaveWord({ account: accountInput.value, notice: "password-set" });
+  setFlash({ account: accountInput.value, notice: "password-set" });
   location.replace("/");
   return true;
 }
 
-revealable(form);
-takeOver(form, change);
-takeOver(paste, ({ token }) => {
-  hold(mendToken(token));
+addRevealButtons(form);
+enhanceForm(form, change);
+enhanceForm(paste, ({ token }) => {
+  hold(parseToken(token));
   return check();
 });
 onClick(document.getElementById("retry"), check, paste);
 document.getElementById("ask-again").addEventListener("click", () => {
   // A link that died on this page has told whose it is, or the name is kept here: no need to type it again.
-  const account = accountInput.value || keptName();
-  if (account) leaveWord({ account, send: true });
+  const account = accountInput.value || savedAccount();
+  if (account) setFlash({ account, send: true });
 });
 document.querySelector(".skip").addEventListener("click", (event) => {
   // The fragment is the token's place here.

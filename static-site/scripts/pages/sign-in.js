@@ -1,23 +1,23 @@
-import { Refusal, ask } from "/scripts/lib/api.js";
-import { onClick, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
+import { ApiError, request } from "/scripts/lib/api.js";
+import { onClick, enhanceForm } from "/scripts/lib/form.js";
+import { applyPreferredLanguage } from "/scripts/lib/language.js";
 import {
-  forgetName,
-  keepName,
-  keptName,
+  forgetAccount,
+  saveAccount,
+  savedAccount,
   maybeSignedIn,
-  noteSignedIn,
-  noteSignedOut,
-  takeWord,
-} from "/scripts/lib/memory.js";
-import { revealable } from "/scripts/lib/password-field.js";
-import { portalAddress, showWayOn } from "/scripts/lib/settings.js";
+  markSignedIn,
+  markSignedOut,
+  takeFlash,
+} from "/scripts/lib/storage.js";
+import { addRevealButtons } from "/scripts/lib/password-field.js";
+import { portalAddress, showPortalLink } from "/scripts/lib/settings.js";
 import { text } from "/scripts/lib/text.js";
 
 const form = document.getElementById("sign-in");
 const done = document.getElementById("done");
 const signedIn = document.getElementById("signed-in");
-const { account: accountInput, password: passwordInput, remember: rememberChoice } = form.elements;
+const { account: accountInput, password: passwordInput, remember: rememberInput } = form.elements;
 
 function say(notice) {
   done.querySelector("p").textContent = text(`arrived.${notice}`);
@@ -26,59 +26,59 @@ function say(notice) {
 }
 
 function fillIn() {
-  const { account, notice } = takeWord();
-  const kept = keptName();
+  const { account, notice } = takeFlash();
+  const kept = savedAccount();
   if (notice) say(notice);
   // Who chose it once keeps it: with the default, the next sign-in would wipe the name.
-  if (kept) rememberChoice.value = "name";
+  if (kept) rememberInput.value = "name";
   const name = account ?? kept;
   if (!name) return;
   accountInput.value = name;
   passwordInput.focus();
 }
 
-async function showWhoIsSignedIn() {
+async function showSignedInAccount() {
   if (!maybeSignedIn()) return;
   try {
-    const session = await ask("GET", "/api/session");
+    const session = await request("GET", "/api/session");
     signedIn.querySelector("[data-slot=name]").textContent = session.name || session.account;
   } catch (problem) {
     // Nobody is, or it cannot be told: the form is the way in either case.
-    if (problem.code === "not-signed-in") noteSignedOut();
-    if (problem instanceof Refusal) return;
+    if (problem.code === "not-signed-in") markSignedOut();
+    if (problem instanceof ApiError) return;
     throw problem;
   }
-  speakTheirs();
-  await showWayOn();
+  applyPreferredLanguage();
+  await showPortalLink();
   signedIn.hidden = false;
 }
 
 async function signIn({ account, password, remember }) {
   let session;
   try {
-    session = await ask("POST", "/api/login", { account, password, remember });
+    session = await request("POST", "/api/login", { account, password, remember });
   } catch (problem) {
     if (problem.code === "invalid-credentials") passwordInput.value = "";
     throw problem;
   }
-  if (remember === "name") keepName(session.account);
-  else forgetName();
-  noteSignedIn();
+  if (remember === "name") saveAccount(session.account);
+  else forgetAccount();
+  markSignedIn();
   location.assign((await portalAddress()) ?? "/mon-compte");
   return true;
 }
 
-revealable(form);
-takeOver(form, signIn);
+addRevealButtons(form);
+enhanceForm(form, signIn);
 onClick(document.getElementById("sign-out"), async () => {
-  await ask("DELETE", "/api/session");
-  noteSignedOut();
+  await request("DELETE", "/api/session");
+  markSignedOut();
   signedIn.hidden = true;
   say("signed-out");
   accountInput.focus();
 });
 fillIn();
-showWhoIsSignedIn();
+showSignedInAccount();
 
 // Back from the portal: the page as it was left would still be turning, and not know who is signed in.
 addEventListener("pageshow", (event) => {

@@ -1,5 +1,5 @@
 /** A copy of the `<template>` of that id, its `data-slot` elements by name. */
-export function copyOf(id) {
+export function cloneTemplate(id) {
   const element = document.getElementById(id).content.firstElementChild.cloneNode(true);
   return { element, slots: slotsOf(element) };
 }
