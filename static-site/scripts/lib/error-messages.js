@@ -6,41 +6,41 @@ const LOCKED_RETRY_AFTER = 86_400;
 
 /** What each form counts its attempts for; chooses the words of a 429. */
 const RATE_LIMIT_KEYS = {
-  "sign-in": "throttled.sign-in",
-  "password-form": "throttled.sign-in",
-  register: "throttled.ask",
-  "request-reset": "throttled.ask",
-  "paste-code": "throttled.link",
-  reset: "throttled.link",
-  "find-account": "throttled.search",
+  "sign-in": "rate-limited.sign-in",
+  "password-form": "rate-limited.sign-in",
+  register: "rate-limited.link-request",
+  "request-reset": "rate-limited.link-request",
+  "paste-code": "rate-limited.link-check",
+  reset: "rate-limited.link-check",
+  "find-account": "rate-limited.search",
 };
 
 /** A refusal in words, as `showErrors` takes them. `form` is where it belongs, if anywhere. */
 export function errorMessages(refusal, form) {
   const { code } = refusal;
-  const values = { wait: wait(refusal.retryAfter), kept: form && !form.closest("[hidden]") ? text("refused.kept") : "" };
-  if (code === "too-many-attempts") return [throttled(refusal, RATE_LIMIT_KEYS[form?.id] ?? "throttled.other", values)];
+  const values = { wait: wait(refusal.retryAfter), kept: form && !form.closest("[hidden]") ? text("error.input-kept") : "" };
+  if (code === "too-many-attempts") return [throttled(refusal, RATE_LIMIT_KEYS[form?.id] ?? "rate-limited.other", values)];
   if (code === "password-refused" && refusal.violations.length > 0) {
     return refusal.violations.map((violation) => ({
       text: firstText([`violation.${violation}`, "violation.other"]),
       field: "password",
     }));
   }
-  return [{ text: firstText([messageKey(code, form), "refused.unexpected"], values), field: fieldId(code, form) }];
+  return [{ text: firstText([messageKey(code, form), "error.unexpected"], values), field: fieldId(code, form) }];
 }
 
 function throttled({ retryAfter }, key, values) {
-  if (key !== "throttled.sign-in") return { text: text(key, values) };
+  if (key !== "rate-limited.sign-in") return { text: text(key, values) };
   return {
-    text: text(retryAfter >= LOCKED_RETRY_AFTER ? "throttled.only-a-link" : key, values),
-    link: { href: "/mot-de-passe-oublie", text: text("throttled.ask-for-link") },
+    text: text(retryAfter >= LOCKED_RETRY_AFTER ? "rate-limited.locked" : key, values),
+    link: { href: "/mot-de-passe-oublie", text: text("rate-limited.request-link") },
   };
 }
 
 function messageKey(code, form) {
-  if (code === "invalid-request" && hasEditableAccount(form)) return "refused.invalid-account";
-  if (code === "invalid-credentials" && form?.elements.current) return "refused.invalid-current";
-  return code === "password-refused" ? "violation.other" : `refused.${code}`;
+  if (code === "invalid-request" && hasEditableAccount(form)) return "error.invalid-account";
+  if (code === "invalid-credentials" && form?.elements.current) return "error.invalid-current";
+  return code === "password-refused" ? "violation.other" : `error.${code}`;
 }
 
 function fieldId(code, form) {

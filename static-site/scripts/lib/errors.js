@@ -11,7 +11,7 @@ export function showErrors(errors) {
     if (field) mark(document.getElementById(field), words);
   }
   summary.hidden = false;
-  document.title = text("errors.title-prefix", { title });
+  document.title = text("error.title-prefix", { title });
   summary.focus();
 }
 

@@ -53,7 +53,7 @@ export function onClick(button, action, form) {
 /** Shows a refusal; anything else is a fault of ours and goes on to the console. */
 export function report(problem, form) {
   if (!(problem instanceof ApiError)) {
-    showErrors([{ text: text("refused.unexpected") }]);
+    showErrors([{ text: text("error.unexpected") }]);
     throw problem;
   }
   showErrors(errorMessages(problem, form));

@@ -12,7 +12,7 @@ export function addRevealButtons(form) {
       const action = text(shown ? "reveal.hide" : "reveal.show");
       input.type = shown ? "text" : "password";
       button.textContent = action;
-      button.setAttribute("aria-label", text("reveal.what", { action, label: label.textContent }));
+      button.setAttribute("aria-label", text("reveal.label", { action, label: label.textContent }));
     };
     button.addEventListener("click", () => set(input.type === "password"));
     form.addEventListener("submit", () => set(false));
@@ -39,13 +39,13 @@ function addCapsLockWarning(input) {
 /** Shows the server's `policy` as a list and ticks off what `input` holds while it is typed. */
 export function showRules(list, input, policy, account) {
   const rules = [
-    [policy.max_length ? "rule.length" : "rule.least", (typed) => within([...typed].length, policy)],
+    [policy.max_length ? "rule.length" : "rule.min-length", (typed) => within([...typed].length, policy)],
     policy.needs_letter && ["rule.letter", (typed) => /\p{L}/u.test(typed)],
     policy.needs_digit && ["rule.digit", (typed) => /\p{Nd}/u.test(typed)],
     ["rule.account", (typed) => typed !== "" && !typed.toLowerCase().includes(account)],
   ].filter(Boolean);
   const entries = rules.map(([key, holds]) => entry(text(key, policy), holds));
-  list.replaceChildren(...entries.map(({ element }) => element), entry(text("rule.unseen")).element);
+  list.replaceChildren(...entries.map(({ element }) => element), entry(text("rule.server-checked")).element);
   const tick = () => {
     // As the server counts: composed form, code points.
     const typed = input.value.normalize("NFKC");

@@ -24,7 +24,7 @@ export async function portalAddress() {
 export async function showPortalLink() {
   const portal = await portalAddress();
   if (!portal) return;
-  const link = document.getElementById("onward");
+  const link = document.getElementById("portal-link");
   link.href = portal;
   link.hidden = false;
 }

@@ -15,7 +15,7 @@ const title = document.getElementById("results-title");
 /** What is wrong with the way of searching, if anything: the two ways exclude each other, so `required` cannot say it. */
 function validate({ family_name: family, given_name: given, email }) {
   if (!family && !given && !email) return [{ text: text("missing.person"), field: "family_name" }];
-  if (email) return family || given ? [{ text: text("both-ways"), field: "email" }] : [];
+  if (email) return family || given ? [{ text: text("find.name-or-email"), field: "email" }] : [];
   return Object.entries({ family_name: family, given_name: given })
     .filter(([, value]) => !value)
     .map(([field]) => ({ text: text(`missing.${field}`), field }));

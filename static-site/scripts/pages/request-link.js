@@ -41,17 +41,17 @@ enhanceForm(form, async ({ account }) => {
   await send(account);
   slotsOf(done).account.textContent = account;
   show(true);
-  startCooldown("asked.again-at");
+  startCooldown("requested.again-at");
   document.getElementById("done-title").focus();
 });
 
 const sendAgain = async () => {
   await send(form.elements.account.value);
-  startCooldown("asked.sent-again");
+  startCooldown("requested.sent-again");
 };
 onClick(again, sendAgain, form);
 
-document.getElementById("another").addEventListener("click", () => {
+document.getElementById("change-account").addEventListener("click", () => {
   clearErrors();
   show(false);
   form.elements.account.focus();

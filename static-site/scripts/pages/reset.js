@@ -83,7 +83,7 @@ enhanceForm(paste, ({ token }) => {
   return check();
 });
 onClick(document.getElementById("retry"), check, paste);
-document.getElementById("ask-again").addEventListener("click", () => {
+document.getElementById("request-new-link").addEventListener("click", () => {
   // A link that died on this page has told whose it is, or the name is kept here: no need to type it again.
   const account = accountInput.value || savedAccount();
   if (account) setFlash({ account, send: true });

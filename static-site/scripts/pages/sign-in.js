@@ -20,7 +20,7 @@ const signedIn = document.getElementById("signed-in");
 const { account: accountInput, password: passwordInput, remember: rememberInput } = form.elements;
 
 function say(notice) {
-  done.querySelector("p").textContent = text(`arrived.${notice}`);
+  done.querySelector("p").textContent = text(`flash.${notice}`);
   done.classList.toggle("success", notice !== "sign-in-first");
   done.hidden = false;
 }
