@@ -1,6 +1,6 @@
 /**
- * What the pages and the scripts say, in English of Canada. `{name}` is filled in; `<0>words</0>` are the words of the
- * markup's first element, `<0/>` is that element as it is.
+ * Canadian English: the texts of the markup and of the scripts. `{name}` is a placeholder. `<0>text</0>` sets the text of
+ * the markup's first child element; `<0/>` keeps that element as it is.
  */
 export default {
   "language.other": "Français",
@@ -35,7 +35,8 @@ export default {
 
   "remember.legend": "At your next visit",
   "remember.me": "Remember me",
-  "remember.me-hint": "You stay signed in for up to 30\u00a0days, or 14\u00a0days without a visit. Only on a device of your own.",
+  "remember.me-hint":
+    "You stay signed in for up to 30\u00a0days, or 14\u00a0days without a visit. Only on a device of your own.",
   "remember.name": "Remember only my name",
   "remember.name-hint": "Your user name will be filled in here. The session ends with the browser.",
   "remember.none": "Do not remember me",
@@ -130,8 +131,7 @@ export default {
     "Pages and mails follow Québec’s government standard on web accessibility (SGQRI\u00a0008\u00a03.0) and the international guidelines WCAG\u00a02.2, levels A and AA.",
   "accessibility.keyboard": "Everything can be done from the keyboard, and one always sees where one is.",
   "accessibility.readers": "Screen readers announce each error, each change and the name of each field.",
-  "accessibility.zoom":
-    "Text grows to 200\u00a0% and fits a screen 320\u00a0pixels wide, without scrolling sideways.",
+  "accessibility.zoom": "Text grows to 200\u00a0% and fits a screen 320\u00a0pixels wide, without scrolling sideways.",
   "accessibility.colours":
     "Contrasts suffice in light and dark, and nothing is told by colour alone. The system’s high contrast and reduced motion are respected.",
   "accessibility.memory":
@@ -141,7 +141,8 @@ export default {
     "At every change, each page in each of its states goes through an automatic tool (axe-core), in French and English, light and dark, small and enlarged; the whole way is also gone by keyboard. A tool does not see everything: no evaluation by people who use assistive technology every day has been made yet.",
   "accessibility.limits": "What we know to be imperfect",
   "accessibility.script": "The pages need JavaScript; without it, they say what to do.",
-  "accessibility.portal": "The service desk’s portal, where one arrives next, has pages of its own, which are not meant here.",
+  "accessibility.portal":
+    "The service desk’s portal, where one arrives next, has pages of its own, which are not meant here.",
   "accessibility.tell": "Does something stop you?",
   "accessibility.call":
     "Tell the service desk<0> at\u00a0<0/></0>: you will get help at once, and the page will be mended.",
@@ -158,7 +159,8 @@ export default {
   "missing.family_name": "Enter the family name.",
   "missing.given_name": "Enter the given name.",
   "missing.person": "Enter either the family name and the given name, or the mail address.",
-  "find.name-or-email": "Search either by name or by mail address, not by both at once. Empty the fields that are too many.",
+  "find.name-or-email":
+    "Search either by name or by mail address, not by both at once. Empty the fields that are too many.",
 
   "error.invalid-request": "Check what you typed, then try again.",
   "error.invalid-account":
@@ -177,8 +179,7 @@ export default {
     "Something unexpected happened. Try again; if that does not help, get in touch with the service desk.",
 
   "rate-limited.sign-in": "Too many attempts. Try again {wait}, or ask for a link by mail.",
-  "rate-limited.locked":
-    "Too many attempts. To get in, ask for a link by mail now: it lets you choose a new password.",
+  "rate-limited.locked": "Too many attempts. To get in, ask for a link by mail now: it lets you choose a new password.",
   "rate-limited.link-request":
     "Too many requests for this user name. The links that you have in your mail are still good: use one. If not, try again {wait}.",
   "rate-limited.link-check": "Too many links tried from your network. Try again {wait}.",

@@ -1,6 +1,6 @@
 /**
- * What the scripts say, in French of Québec; what the pages say stands in their markup. `{name}` is filled in; `\u00a0` is
- * the no-break space of the OQLF's rules.
+ * Québec French: the texts of the scripts. The texts of the markup are in the markup. `{name}` is a placeholder; `\u00a0`
+ * is the no-break space that the OQLF requires.
  */
 export default {
   "language.other": "English",
@@ -16,7 +16,8 @@ export default {
   "missing.family_name": "Entrez le nom de famille.",
   "missing.given_name": "Entrez le prénom.",
   "missing.person": "Entrez soit le nom de famille et le prénom, soit l'adresse de courriel.",
-  "find.name-or-email": "Cherchez soit par le nom, soit par le courriel, mais non par les deux à la fois. Videz les champs de trop.",
+  "find.name-or-email":
+    "Cherchez soit par le nom, soit par le courriel, mais non par les deux à la fois. Videz les champs de trop.",
 
   "error.invalid-request": "Vérifiez ce que vous avez tapé, puis réessayez.",
   "error.invalid-account":

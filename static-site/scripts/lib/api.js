@@ -1,29 +1,53 @@
-import { rememberLanguage } from "/scripts/lib/language.js";
+import { rememberLanguage } from "./language.js";
 
-// Past a cold start and a password hash on a slow line; then it is better to say so than to leave a button turning.
+// Longer than a cold start and a password hash on a slow connection.
 const TIMEOUT_MS = 30_000;
 
-/** A request that did not succeed. `code` is the problem's (RFC 9457), or `offline` where no answer came. */
+/** @typedef {{ account: string, name?: string, signed_in_at: string, expires_at: string }} Session */
+
+/** A failed request. `code` is that of the problem details (RFC 9457), or `offline` if there was no response. */
 export class ApiError extends Error {
-  constructor(code, details = {}) {
+  /**
+   * @param {string} code
+   * @param {{ violations?: string[], retryAfter?: number }} [details] `retryAfter` is in seconds
+   */
+  constructor(code, { violations = [], retryAfter } = {}) {
     super(code);
     this.code = code;
-    this.violations = details.violations ?? [];
-    this.retryAfter = details.retryAfter;
+    this.violations = violations;
+    this.retryAfter = retryAfter;
   }
 }
 
-/** Asks the API and gives the answer's JSON, or null where the answer is empty; throws a `ApiError` otherwise. */
+/**
+ * The `code` of an `ApiError`; undefined for any other error.
+ * @param {unknown} error
+ */
+export const errorCode = (error) => (error instanceof ApiError ? error.code : undefined);
+
+/**
+ * Resolves to the JSON of a successful response, or to null if its body is empty. Any other response is an `ApiError`.
+ * @template T
+ * @param {string} method
+ * @param {string} path
+ * @param {Record<string, unknown>} [body]
+ * @returns {Promise<T>}
+ */
 export async function request(method, path, body) {
-  const [response, answer] = await exchange(method, path, body);
+  const { response, content } = await exchange(method, path, body);
   rememberLanguage(response.headers.get("Content-Language"));
-  if (response.ok) return answer;
-  throw new ApiError(answer?.code ?? codeForStatus(response.status), {
-    violations: answer?.violations,
+  if (response.ok) return content;
+  throw new ApiError(content?.code ?? codeForStatus(response.status), {
+    violations: content?.violations,
     retryAfter: Number(response.headers.get("Retry-After")),
   });
 }
 
+/**
+ * @param {string} method
+ * @param {string} path
+ * @param {Record<string, unknown>} [body]
+ */
 async function exchange(method, path, body) {
   try {
     const response = await fetch(path, {
@@ -33,14 +57,16 @@ async function exchange(method, path, body) {
       cache: "no-store",
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const content = await response.text();
-    return [response, parseJson(content)];
+    return { response, content: parseJson(await response.text()) };
   } catch {
     throw new ApiError("offline");
   }
 }
 
-/** The gateway and the edge have answers of their own, which are not always JSON. */
+/**
+ * API Gateway and CloudFront have error responses of their own, which are not always JSON.
+ * @param {string} content
+ */
 function parseJson(content) {
   try {
     return JSON.parse(content);
@@ -49,6 +75,7 @@ function parseJson(content) {
   }
 }
 
+/** @param {number} status */
 function codeForStatus(status) {
   if (status === 429) return "too-many-attempts";
   return status >= 500 ? "unavailable" : "unexpected";

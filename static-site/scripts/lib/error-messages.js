@@ -1,10 +1,15 @@
-import { firstText, text } from "/scripts/lib/text.js";
-import { wait } from "/scripts/lib/time.js";
+/** @import { ApiError } from "./api.js" */
+/** @import { ErrorMessage } from "./errors.js" */
+import { firstText, text } from "./text.js";
+import { formatWait } from "./time.js";
 
-// What `Retry-After` says where waiting does not help but a mailed link does.
+// `Retry-After` of a locked account: waiting does not help, a mailed link does.
 const LOCKED_RETRY_AFTER = 86_400;
 
-/** What each form counts its attempts for; chooses the words of a 429. */
+/**
+ * The text of a 429 by the id of the form: the rate limits differ.
+ * @type {Record<string, string>}
+ */
 const RATE_LIMIT_KEYS = {
   "sign-in": "rate-limited.sign-in",
   "password-form": "rate-limited.sign-in",
@@ -15,13 +20,21 @@ const RATE_LIMIT_KEYS = {
   "find-account": "rate-limited.search",
 };
 
-/** A refusal in words, as `showErrors` takes them. `form` is where it belongs, if anywhere. */
-export function errorMessages(refusal, form) {
-  const { code } = refusal;
-  const values = { wait: wait(refusal.retryAfter), kept: form && !form.closest("[hidden]") ? text("error.input-kept") : "" };
-  if (code === "too-many-attempts") return [throttled(refusal, RATE_LIMIT_KEYS[form?.id] ?? "rate-limited.other", values)];
-  if (code === "password-refused" && refusal.violations.length > 0) {
-    return refusal.violations.map((violation) => ({
+/**
+ * The messages to show for an API error.
+ * @param {ApiError} error
+ * @param {HTMLFormElement} [form] the form that sent the request
+ * @returns {ErrorMessage[]}
+ */
+export function errorMessages(error, form) {
+  const { code } = error;
+  const kept = form && !form.closest("[hidden]") ? text("error.input-kept") : "";
+  const values = { wait: formatWait(error.retryAfter), kept };
+  if (code === "too-many-attempts") {
+    return [rateLimitMessage(error, RATE_LIMIT_KEYS[form?.id ?? ""] ?? "rate-limited.other", values)];
+  }
+  if (code === "password-refused" && error.violations.length > 0) {
+    return error.violations.map((violation) => ({
       text: firstText([`violation.${violation}`, "violation.other"]),
       field: "password",
     }));
@@ -29,7 +42,13 @@ export function errorMessages(refusal, form) {
   return [{ text: firstText([messageKey(code, form), "error.unexpected"], values), field: fieldId(code, form) }];
 }
 
-function throttled({ retryAfter }, key, values) {
+/**
+ * @param {ApiError} error
+ * @param {string} key
+ * @param {Record<string, string>} values
+ * @returns {ErrorMessage}
+ */
+function rateLimitMessage({ retryAfter = 0 }, key, values) {
   if (key !== "rate-limited.sign-in") return { text: text(key, values) };
   return {
     text: text(retryAfter >= LOCKED_RETRY_AFTER ? "rate-limited.locked" : key, values),
@@ -37,19 +56,30 @@ function throttled({ retryAfter }, key, values) {
   };
 }
 
+/**
+ * @param {string} code
+ * @param {HTMLFormElement} [form]
+ */
 function messageKey(code, form) {
   if (code === "invalid-request" && hasEditableAccount(form)) return "error.invalid-account";
-  if (code === "invalid-credentials" && form?.elements.current) return "error.invalid-current";
+  if (code === "invalid-credentials" && form?.elements.namedItem("current")) return "error.invalid-current";
   return code === "password-refused" ? "violation.other" : `error.${code}`;
 }
 
+/**
+ * The id of the input that the error is about.
+ * @param {string} code
+ * @param {HTMLFormElement} [form]
+ */
 function fieldId(code, form) {
-  if (code === "invalid-request" && hasEditableAccount(form)) return "account";
-  if (code === "invalid-credentials") return form?.elements.current ? "current" : "password";
-  return { "password-refused": "password", "confirmation-differs": "confirmation" }[code];
+  if (code === "invalid-request") return hasEditableAccount(form) ? "account" : undefined;
+  if (code === "invalid-credentials") return form?.elements.namedItem("current") ? "current" : "password";
+  if (code === "password-refused") return "password";
+  return code === "confirmation-differs" ? "confirmation" : undefined;
 }
 
+/** @param {HTMLFormElement} [form] */
 function hasEditableAccount(form) {
-  const input = form?.elements.account;
-  return input && !input.readOnly;
+  const input = form?.elements.namedItem("account");
+  return input instanceof HTMLInputElement && !input.readOnly;
 }

@@ -1,36 +1,42 @@
-// Both pages that mail a link: what differs is in their markup.
-import "/scripts/lib/language.js";
-import { request } from "/scripts/lib/api.js";
-import { clearErrors } from "/scripts/lib/errors.js";
-import { onClick, enhanceForm } from "/scripts/lib/form.js";
-import { savedAccount, takeFlash } from "/scripts/lib/storage.js";
-import { slotsOf } from "/scripts/lib/dom.js";
-import { text } from "/scripts/lib/text.js";
-import { hour } from "/scripts/lib/time.js";
+// Both pages that request a link, /inscription and /mot-de-passe-oublie. They differ only in their markup.
+import { request } from "../lib/api.js";
+import { query, slotsOf } from "../lib/dom.js";
+import { clearErrors } from "../lib/errors.js";
+import { enhanceForm, onClick } from "../lib/form.js";
+import { savedAccount, takeFlash } from "../lib/storage.js";
+import { text } from "../lib/text.js";
+import { formatTime } from "../lib/time.js";
 
-// Requests for one account are one for so long: asked again sooner, no second mail would come.
+// The API sends no second email for the same account within this window.
 const DEDUP_WINDOW_MS = 120_000;
 
-const form = document.querySelector("form");
-const requestView = document.getElementById("request");
-const done = document.getElementById("done");
-const again = document.getElementById("again");
-const hint = document.getElementById("again-hint");
+const form = query("form", HTMLFormElement);
+const accountInput = query("[name=account]", HTMLInputElement, form);
+const requestView = query("#request", HTMLElement);
+const done = query("#done", HTMLElement);
+const again = query("#again", HTMLButtonElement);
+const hint = query("#again-hint", HTMLElement);
 
+/** @param {boolean} sent */
 function show(sent) {
   requestView.hidden = sent;
   done.hidden = !sent;
 }
 
+/** @param {string} account */
 function send(account) {
-  return request("POST", form.getAttribute("action"), { account });
+  return request("POST", form.getAttribute("action") ?? "", { account });
 }
 
+/**
+ * Disables "send again" for the deduplication window.
+ * @param {string} key the text that says until when
+ */
 function startCooldown(key) {
-  const ready = Date.now() + DEDUP_WINDOW_MS;
+  const end = Date.now() + DEDUP_WINDOW_MS;
   again.setAttribute("aria-disabled", "true");
-  // The minute that begins after it: nobody comes back too early.
-  hint.textContent = text(key, { hour: hour(new Date(ready + 60_000)) });
+  // The time has no seconds; the next full minute is never too early.
+  hint.textContent = text(key, { hour: formatTime(new Date(end + 60_000)) });
   setTimeout(() => {
     again.removeAttribute("aria-disabled");
     hint.textContent = "";
@@ -42,21 +48,21 @@ enhanceForm(form, async ({ account }) => {
   slotsOf(done).account.textContent = account;
   show(true);
   startCooldown("requested.again-at");
-  document.getElementById("done-title").focus();
+  query("#done-title", HTMLElement).focus();
 });
 
 const sendAgain = async () => {
-  await send(form.elements.account.value);
+  await send(accountInput.value);
   startCooldown("requested.sent-again");
 };
 onClick(again, sendAgain, form);
 
-document.getElementById("change-account").addEventListener("click", () => {
+query("#change-account", HTMLButtonElement).addEventListener("click", () => {
   clearErrors();
   show(false);
-  form.elements.account.focus();
+  accountInput.focus();
 });
 
 const { account, send: submit } = takeFlash();
-form.elements.account.value = account ?? savedAccount() ?? form.elements.account.value;
+accountInput.value = account ?? savedAccount() ?? accountInput.value;
 if (submit) form.requestSubmit();
