@@ -37,7 +37,7 @@ export function enableStorage() {
   defineGlobals({ localStorage: new MemoryStorage(), sessionStorage: new MemoryStorage() });
 }
 
-/** Makes both web storages throw, as a browser does whose user blocks them. */
+/** Makes both web storages throw, as browsers do when the user blocks them. */
 export function disableStorage() {
   for (const name of ["localStorage", "sessionStorage"]) {
     const get = () => {

@@ -34,8 +34,9 @@ test("only http and https addresses are followed", async () => {
 });
 
 test("settings that cannot be loaded count as empty", async () => {
-  assert.equal(await addressFor(async () => Response.json({}, { status: 200 })), null);
-  assert.equal(await addressFor(async () => new Response("Forbidden", { status: 403 })), null);
+  assert.equal(await addressFor(async () => Response.json({})), null);
+  const body = { deskPortalUrl: "https://bureau.example" };
+  assert.equal(await addressFor(async () => Response.json(body, { status: 403 })), null);
   assert.equal(await addressFor(async () => new Response("<html>")), null);
   const offline = async () => {
     throw new TypeError("Failed to fetch");

@@ -50,6 +50,7 @@ test("yesterday is right across both clock changes", () => {
 test("expiry names the date unless it is today", () => {
   setClock("2026-05-12T14:00");
   assert.equal(formatUntil(iso("2026-05-12T14:05")), "à\u00a014\u00a0h\u00a005");
+  assert.equal(formatUntil(iso("2026-05-11T14:05")), "au 11\u00a0mai 2026 à\u00a014\u00a0h\u00a005");
   assert.equal(formatUntil(iso("2026-05-13T14:05")), "au 13\u00a0mai 2026 à\u00a014\u00a0h\u00a005");
 });
 

@@ -25,6 +25,7 @@ test("token is found in what mail systems make of a link", () => {
 test("token broken by white space is joined", () => {
   const broken = `${TOKEN.slice(0, 20)}\r\n  ${TOKEN.slice(20)}`;
   assert.equal(parseToken(broken), TOKEN);
+  assert.equal(parseToken(`${broken} merci`), TOKEN);
   assert.equal(parseToken(LINK.replace(TOKEN, broken)), TOKEN);
 });
 
