@@ -1,6 +1,6 @@
 /**
- * What the pages and the scripts say, in English of Canada. `{name}` is filled in; `<0>words</0>` are the words of the
- * markup's first element, `<0/>` is that element as it is.
+ * Canadian English: the texts of the markup and of the scripts. `{name}` is a placeholder. `<0>text</0>` sets the text of
+ * the markup's first child element; `<0/>` keeps that element as it is.
  */
 export default {
   "language.other": "Français",
@@ -13,9 +13,9 @@ export default {
   "site.cancel": "Cancel",
   "site.retry": "Try again",
   "site.back": "Back to sign-in",
-  "site.onward": "Go to the portal",
+  "site.portal": "Go to the portal",
   "site.sign-out": "Sign out",
-  "site.find":
+  "site.find-account":
     "You do not know your user name? From a workstation of the organization, the <0>account search tool</0> finds it.",
 
   "field.account": "User name",
@@ -35,7 +35,8 @@ export default {
 
   "remember.legend": "At your next visit",
   "remember.me": "Remember me",
-  "remember.me-hint": "You stay signed in for up to 30\u00a0days, or 14\u00a0days without a visit. Only on a device of your own.",
+  "remember.me-hint":
+    "You stay signed in for up to 30\u00a0days, or 14\u00a0days without a visit. Only on a device of your own.",
   "remember.name": "Remember only my name",
   "remember.name-hint": "Your user name will be filled in here. The session ends with the browser.",
   "remember.none": "Do not remember me",
@@ -60,20 +61,20 @@ export default {
   "forgotten.lead": "Enter your user name: a mail will bring you a link to choose a new password.",
   "forgotten.other": "Not registered yet? This page will do as well: the link lets you choose your first password.",
 
-  "asked.title": "We have your request: look at your mail",
-  "asked.what":
+  "requested.title": "We have your request: look at your mail",
+  "requested.what":
     "If the user name <0/> is known and has a mail address, a message will arrive within a few minutes.",
-  "asked.open": "Open the mail <0>Password change</0> from the service desk.",
-  "asked.follow": "Follow its link soon: it works for a limited time, which the message tells.",
-  "asked.choose": "Choose your password, then sign in.",
-  "asked.nothing": "Nothing arrives?",
-  "asked.junk": "Look in the junk mail folder.",
-  "asked.mistyped": "Is the name above mistyped? <0>Type it again</0>.",
-  "asked.no-mailbox": "You have no mailbox? Call the service desk<0> at\u00a0<0/></0>.",
-  "asked.code": "The link does not open? <0>Paste the code from the mail</0>.",
-  "asked.again": "Send again",
-  "asked.again-at": "If nothing has arrived by {hour}, you can send the request again from here.",
-  "asked.sent-again": "The request was sent again. You can send it once more from {hour} on.",
+  "requested.open": "Open the mail <0>Password change</0> from the service desk.",
+  "requested.follow": "Follow its link soon: it works for a limited time, which the message tells.",
+  "requested.choose": "Choose your password, then sign in.",
+  "requested.nothing": "Nothing arrives?",
+  "requested.junk": "Look in the junk mail folder.",
+  "requested.mistyped": "Is the name above mistyped? <0>Type it again</0>.",
+  "requested.no-mailbox": "You have no mailbox? Call the service desk<0> at\u00a0<0/></0>.",
+  "requested.code": "The link does not open? <0>Paste the code from the mail</0>.",
+  "requested.again": "Send again",
+  "requested.again-at": "If nothing has arrived by {hour}, you can send the request again from here.",
+  "requested.sent-again": "The request was sent again. You can send it once more from {hour} on.",
 
   "reset.page": "Change my password – Service desk web portal",
   "reset.title": "Change my password",
@@ -87,8 +88,8 @@ export default {
   "reset.used": "This link was used already",
   "reset.used-why":
     "A link works once, and a change of the password ends those before it. If you have chosen your password already, <0>sign in</0>. If not, ask for a new link.",
-  "reset.ask-again": "Ask for a new link",
-  "reset.go-on": "Continue",
+  "reset.request-new-link": "Ask for a new link",
+  "reset.continue": "Continue",
   "reset.lead": "Choose your new password and type it twice. <0/>",
   "reset.cancel": "If you cancel, nothing changes and the link stays good until it expires.",
 
@@ -101,7 +102,7 @@ export default {
   "account.end-others": "End all the others",
   "account.events": "Recent activity",
   "account.not-me": "Is something not yours? Change your password and call the service desk<0> at\u00a0<0/></0>.",
-  "account.this-one": "This one",
+  "account.current-session": "This one",
   "account.session-since": "Signed in: <0/>",
   "account.session-seen": "Last used: <0/>",
   "account.end": "End this session",
@@ -119,7 +120,7 @@ export default {
   "not-found.lead": "The address may be mistyped or incomplete. Here is where you can go.",
   "not-found.sign-in": "Sign in to the portal",
   "not-found.code": "Change my password with the code from the mail",
-  "not-found.cut":
+  "not-found.truncated-link":
     "You come from a link in a mail? It may have been cut off: copy the whole of it, or call the service desk<0> at\u00a0<0/></0>.",
 
   "accessibility.page": "Accessibility – Service desk web portal",
@@ -130,8 +131,7 @@ export default {
     "Pages and mails follow Québec’s government standard on web accessibility (SGQRI\u00a0008\u00a03.0) and the international guidelines WCAG\u00a02.2, levels A and AA.",
   "accessibility.keyboard": "Everything can be done from the keyboard, and one always sees where one is.",
   "accessibility.readers": "Screen readers announce each error, each change and the name of each field.",
-  "accessibility.zoom":
-    "Text grows to 200\u00a0% and fits a screen 320\u00a0pixels wide, without scrolling sideways.",
+  "accessibility.zoom": "Text grows to 200\u00a0% and fits a screen 320\u00a0pixels wide, without scrolling sideways.",
   "accessibility.colours":
     "Contrasts suffice in light and dark, and nothing is told by colour alone. The system’s high contrast and reduced motion are respected.",
   "accessibility.memory":
@@ -141,12 +141,13 @@ export default {
     "At every change, each page in each of its states goes through an automatic tool (axe-core), in French and English, light and dark, small and enlarged; the whole way is also gone by keyboard. A tool does not see everything: no evaluation by people who use assistive technology every day has been made yet.",
   "accessibility.limits": "What we know to be imperfect",
   "accessibility.script": "The pages need JavaScript; without it, they say what to do.",
-  "accessibility.portal": "The service desk’s portal, where one arrives next, has pages of its own, which are not meant here.",
+  "accessibility.portal":
+    "The service desk’s portal, where one arrives next, has pages of its own, which are not meant here.",
   "accessibility.tell": "Does something stop you?",
   "accessibility.call":
     "Tell the service desk<0> at\u00a0<0/></0>: you will get help at once, and the page will be mended.",
 
-  "errors.title-prefix": "Error: {title}",
+  "error.title-prefix": "Error: {title}",
   "send.busy": "One moment…",
 
   "missing.account": "Enter your user name.",
@@ -158,33 +159,33 @@ export default {
   "missing.family_name": "Enter the family name.",
   "missing.given_name": "Enter the given name.",
   "missing.person": "Enter either the family name and the given name, or the mail address.",
-  "both-ways": "Search either by name or by mail address, not by both at once. Empty the fields that are too many.",
+  "find.name-or-email":
+    "Search either by name or by mail address, not by both at once. Empty the fields that are too many.",
 
-  "refused.invalid-request": "Check what you typed, then try again.",
-  "refused.invalid-account":
+  "error.invalid-request": "Check what you typed, then try again.",
+  "error.invalid-account":
     "Check the user name: 1 to 64 letters without accents, digits, dots, hyphens, underscores or @, without spaces.",
-  "refused.invalid-credentials": "The user name or the password is not right.",
-  "refused.invalid-current": "This is not your current password.",
-  "refused.confirmation-differs": "The two passwords differ. Type the same one in both fields.",
-  "refused.network-not-managed":
+  "error.invalid-credentials": "The user name or the password is not right.",
+  "error.invalid-current": "This is not your current password.",
+  "error.confirmation-differs": "The two passwords differ. Type the same one in both fields.",
+  "error.network-not-managed":
     "The search works from a workstation of the organization only. Elsewhere, get in touch with the service desk, who will find your user name.",
-  "refused.cross-site": "The request did not come from this page. Reload the page, then try again.",
-  "refused.too-large": "That is too long. Check what you typed, then try again.",
-  "refused.unavailable": "The service does not answer for the moment. {kept}Try again {wait}.",
-  "refused.offline": "The service cannot be reached. {kept}Check your network connection, then try again.",
-  "refused.kept": "What you typed is still there. ",
-  "refused.unexpected":
+  "error.cross-site": "The request did not come from this page. Reload the page, then try again.",
+  "error.too-large": "That is too long. Check what you typed, then try again.",
+  "error.unavailable": "The service does not answer for the moment. {kept}Try again {wait}.",
+  "error.offline": "The service cannot be reached. {kept}Check your network connection, then try again.",
+  "error.input-kept": "What you typed is still there. ",
+  "error.unexpected":
     "Something unexpected happened. Try again; if that does not help, get in touch with the service desk.",
 
-  "throttled.sign-in": "Too many attempts. Try again {wait}, or ask for a link by mail.",
-  "throttled.only-a-link":
-    "Too many attempts. To get in, ask for a link by mail now: it lets you choose a new password.",
-  "throttled.ask":
+  "rate-limited.sign-in": "Too many attempts. Try again {wait}, or ask for a link by mail.",
+  "rate-limited.locked": "Too many attempts. To get in, ask for a link by mail now: it lets you choose a new password.",
+  "rate-limited.link-request":
     "Too many requests for this user name. The links that you have in your mail are still good: use one. If not, try again {wait}.",
-  "throttled.link": "Too many links tried from your network. Try again {wait}.",
-  "throttled.search": "Too many searches from your network. Try again {wait}.",
-  "throttled.other": "Too many requests. Try again {wait}.",
-  "throttled.ask-for-link": "Ask for a link by mail",
+  "rate-limited.link-check": "Too many links tried from your network. Try again {wait}.",
+  "rate-limited.search": "Too many searches from your network. Try again {wait}.",
+  "rate-limited.other": "Too many requests. Try again {wait}.",
+  "rate-limited.request-link": "Ask for a link by mail",
 
   "violation.too-short": "The password is too short. Choose a longer one.",
   "violation.too-long": "The password is too long. Choose a shorter one.",
@@ -196,23 +197,23 @@ export default {
   "violation.other": "This password will not do. Choose another one.",
 
   "rule.length": "From {min_length} to {max_length} characters",
-  "rule.least": "At least {min_length} characters",
+  "rule.min-length": "At least {min_length} characters",
   "rule.letter": "At least one letter",
   "rule.digit": "At least one digit",
   "rule.account": "Without your user name",
-  "rule.unseen": "Without your given or family name, and not too common (checked when you send)",
+  "rule.server-checked": "Without your given or family name, and not too common (checked when you send)",
   "rule.met": ": met",
   "rule.unmet": ": not met yet",
 
   "caps-lock": "Caps lock is on.",
   "reveal.show": "Show",
   "reveal.hide": "Hide",
-  "reveal.what": "{action}: {label}",
+  "reveal.label": "{action}: {label}",
 
-  "arrived.password-set": "Your password is changed. Sign in with the new one now.",
-  "arrived.account-found": "Here is your user name. Enter your password now.",
-  "arrived.sign-in-first": "Sign in to go on. A session that is not used ends by itself.",
-  "arrived.signed-out": "Your session has ended. See you soon!",
+  "flash.password-set": "Your password is changed. Sign in with the new one now.",
+  "flash.account-found": "Here is your user name. Enter your password now.",
+  "flash.sign-in-first": "Sign in to go on. A session that is not used ends by itself.",
+  "flash.signed-out": "Your session has ended. See you soon!",
 
   "found.none": "No account found. Check what you typed, or get in touch with the service desk.",
   "found.one": "1 account found",

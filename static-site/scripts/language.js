@@ -1,14 +1,16 @@
-// Which language, before anything is painted: the one kept here, else the browser's first that there is, else French,
-// which the markup is in. No module, for those run after the first paint.
+// Sets the page's language before the first paint: the saved one, else the browser's first supported one, else French,
+// the language of the markup. Modules run only after the first paint, so this is a classic script.
 {
+  /** @type {Record<string, string>} */
   const locales = { fr: "fr-CA", en: "en-CA" };
-  let kept = null;
+  /** @type {string | null} */
+  let saved = null;
   try {
-    kept = localStorage.getItem("guichet.language");
+    saved = localStorage.getItem("guichet.language");
   } catch {
-    // Storage is switched off: the browser's it is.
+    // Storage is disabled: the browser's languages decide.
   }
-  const wanted = [kept, ...navigator.languages].map((tag) => locales[tag?.slice(0, 2).toLowerCase()]);
-  document.documentElement.lang = wanted.find(Boolean) ?? locales.fr;
+  const preferred = [saved, ...navigator.languages].map((tag) => locales[tag?.slice(0, 2).toLowerCase() ?? ""]);
+  document.documentElement.lang = preferred.find(Boolean) ?? locales.fr;
   document.documentElement.dataset.locales = Object.values(locales).join(" ");
 }

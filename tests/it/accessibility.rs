@@ -291,6 +291,6 @@ async fn from_outside(portal: &Portal, tour: &Tour) {
     );
     assert_eq!(browser.evaluate_later(&sign_in).await, 200);
     browser.go("/mon-compte").await;
-    browser.wait_for("#onward").await;
+    browser.wait_for("#portal-link").await;
     tour.assert_accessible("account-onward").await;
 }

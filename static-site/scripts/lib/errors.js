@@ -1,57 +1,74 @@
-import { text } from "/scripts/lib/text.js";
+// First, because it translates the title.
+import "./language.js";
+import { query, queryAll } from "./dom.js";
+import { text } from "./text.js";
 
-const summary = document.getElementById("errors");
+/** @typedef {{ text: string, field?: string, link?: { href: string, text: string } }} ErrorMessage `field` is an input's id */
+
+const summary = query("#errors", HTMLElement);
 const title = document.title;
 
-/** Shows what went wrong: a list of `{text, field?, link?}`, where `field` is an input's id and `link` is `{href, text}`. */
+/**
+ * Shows the error summary and marks the inputs.
+ * @param {ErrorMessage[]} errors
+ */
 export function showErrors(errors) {
   clearErrors();
-  summary.querySelector("ul").replaceChildren(...errors.map(item));
-  for (const { field, text: words } of errors) {
-    if (field) mark(document.getElementById(field), words);
+  query("ul", HTMLElement, summary).replaceChildren(...errors.map(listItem));
+  for (const { field, text: message } of errors) {
+    if (field) markInvalid(field, message);
   }
   summary.hidden = false;
-  document.title = text("errors.title-prefix", { title });
+  document.title = text("error.title-prefix", { title });
   summary.focus();
 }
 
 export function clearErrors() {
   document.title = title;
   summary.hidden = true;
-  for (const input of document.querySelectorAll("[aria-invalid]")) {
+  for (const input of queryAll("[aria-invalid]")) {
     input.removeAttribute("aria-invalid");
-    const message = document.getElementById(`${input.id}-error`);
+    const message = query(`#${input.id}-error`, HTMLElement);
     message.textContent = "";
     message.hidden = true;
   }
 }
 
-function item({ text: words, field, link }) {
-  const entry = document.createElement("li");
-  entry.append(field ? anchor(`#${field}`, words) : words);
-  if (link) entry.append(" ", anchor(link.href, link.text));
-  return entry;
+/** @param {ErrorMessage} error */
+function listItem({ text: message, field, link }) {
+  const item = document.createElement("li");
+  item.append(field ? anchor(`#${field}`, message) : message);
+  if (link) item.append(" ", anchor(link.href, link.text));
+  return item;
 }
 
-function anchor(href, words) {
+/**
+ * @param {string} href
+ * @param {string} label
+ */
+function anchor(href, label) {
   const element = document.createElement("a");
   element.href = href;
-  element.textContent = words;
+  element.textContent = label;
   if (href.startsWith("#")) {
-    // Without a fragment in the address: it is where a link's token comes in.
     element.addEventListener("click", (event) => {
+      // The fragment of the address is reserved for the token of a link.
       event.preventDefault();
-      document.querySelector(href).focus();
+      query(href, HTMLElement).focus();
     });
   }
   return element;
 }
 
-function mark(input, words) {
-  const message = document.getElementById(`${input.id}-error`);
+/**
+ * @param {string} field
+ * @param {string} text
+ */
+function markInvalid(field, text) {
+  const message = query(`#${field}-error`, HTMLElement);
   const line = document.createElement("span");
-  line.textContent = words;
+  line.textContent = text;
   message.append(line);
   message.hidden = false;
-  input.setAttribute("aria-invalid", "true");
+  query(`#${field}`, HTMLElement).setAttribute("aria-invalid", "true");
 }

@@ -1,71 +1,94 @@
-import { Refusal } from "/scripts/lib/api.js";
-import { clearErrors, showErrors } from "/scripts/lib/errors.js";
-import { explain } from "/scripts/lib/explain.js";
-import { text } from "/scripts/lib/text.js";
+import { ApiError } from "./api.js";
+import { query } from "./dom.js";
+import { errorMessages } from "./error-messages.js";
+import { clearErrors, showErrors } from "./errors.js";
+import { text } from "./text.js";
 
 /**
- * Takes a form's sending over. `send(values)` asks the API; it returns `true` when the page is being left, and the
- * button then stays as it is. A `Refusal` that it throws is shown. What is sent twice goes once.
+ * Submits a form by script: checks required inputs, shows progress and errors, and ignores a second submit meanwhile.
+ * @param {HTMLFormElement} form
+ * @param {(values: Record<string, string>) => Promise<boolean | void>} send calls the API; resolves to true if it leaves
+ *   the page, and the button then stays busy
  */
-export function takeOver(form, send) {
-  const button = form.querySelector("[type=submit]");
+export function enhanceForm(form, send) {
+  const button = query("[type=submit]", HTMLButtonElement, form);
   let sending = false;
   form.noValidate = true;
   button.disabled = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (sending) return;
-    const missing = missingIn(form);
+    const missing = missingFields(form);
     if (missing.length > 0) return showErrors(missing);
     clearErrors();
     sending = true;
-    const idle = busy(button);
-    let leaving = false;
+    const restore = markBusy(button);
+    let leaving;
     try {
-      leaving = await send(Object.fromEntries(new FormData(form)));
-    } catch (problem) {
-      report(problem, form);
+      leaving = await send(valuesOf(form));
+    } catch (error) {
+      showError(error, form);
     } finally {
       if (!leaving) {
         sending = false;
-        idle();
+        restore();
       }
     }
   });
 }
 
-/** Does what a button says, once at a time, and shows the refusal, in the words of `form` where it stands for one. */
+/**
+ * Runs `action` on a click, once at a time, and shows its error.
+ * @param {HTMLElement} button
+ * @param {() => Promise<unknown>} action
+ * @param {HTMLFormElement} [form] selects the error's text, as in `errorMessages`
+ */
 export function onClick(button, action, form) {
   button.addEventListener("click", async () => {
     if (button.hasAttribute("aria-busy") || button.hasAttribute("aria-disabled")) return;
     clearErrors();
-    const idle = busy(button);
+    const restore = markBusy(button);
     try {
       await action();
-    } catch (problem) {
-      report(problem, form);
+    } catch (error) {
+      showError(error, form);
     } finally {
-      idle();
+      restore();
     }
   });
 }
 
-/** Shows a refusal; anything else is a fault of ours and goes on to the console. */
-export function report(problem, form) {
-  if (!(problem instanceof Refusal)) {
-    showErrors([{ text: text("refused.unexpected") }]);
-    throw problem;
+/**
+ * Shows an error. Throws it again if it is not an `ApiError`: a bug must reach the console.
+ * @param {unknown} error
+ * @param {HTMLFormElement} [form]
+ */
+export function showError(error, form) {
+  if (!(error instanceof ApiError)) {
+    showErrors([{ text: text("error.unexpected") }]);
+    throw error;
   }
-  showErrors(explain(problem, form));
+  showErrors(errorMessages(error, form));
 }
 
-function missingIn(form) {
+/** @param {HTMLFormElement} form */
+function valuesOf(form) {
+  return Object.fromEntries([...new FormData(form)].map(([name, value]) => [name, String(value)]));
+}
+
+/** @param {HTMLFormElement} form */
+function missingFields(form) {
   return [...form.elements]
+    .filter((element) => element instanceof HTMLInputElement)
     .filter((input) => input.required && input.value.trim() === "")
     .map((input) => ({ field: input.id, text: text(`missing.${input.dataset.missing ?? input.name}`) }));
 }
 
-function busy(button) {
+/**
+ * Returns the function that makes the button idle.
+ * @param {HTMLElement} button
+ */
+function markBusy(button) {
   const label = button.textContent;
   button.setAttribute("aria-busy", "true");
   button.textContent = text("send.busy");

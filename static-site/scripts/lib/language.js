@@ -1,33 +1,37 @@
-import { keepLanguage, keptLanguage, noteSwitch, switched } from "/scripts/lib/memory.js";
-import { text } from "/scripts/lib/text.js";
-import { translate } from "/scripts/lib/translate.js";
+import { query } from "./dom.js";
+import { languageSwitched, markLanguageSwitched, savedLanguage, saveLanguage } from "./storage.js";
+import { text } from "./text.js";
+import { translate } from "./translate.js";
 
 const root = document.documentElement;
-const locales = root.dataset.locales.split(" ");
-const shown = () => root.lang.slice(0, 2);
+const locales = (root.dataset.locales ?? "").split(" ");
+const currentLanguage = () => root.lang.slice(0, 2);
 
-/** The person's own language, as `Content-Language` tells it: theirs from now on, unless they switched in this tab. */
-export function learnLanguage(tag) {
-  if (locales.includes(tag) && !switched()) keepLanguage(tag.slice(0, 2));
+/**
+ * Saves the user's preferred language, unless they chose another one in this tab.
+ * @param {string | null} tag the `Content-Language` of a response
+ */
+export function rememberLanguage(tag) {
+  if (tag && locales.includes(tag) && !languageSwitched()) saveLanguage(tag.slice(0, 2));
 }
 
-/** Loads the page again where it is in another language than the one that was learnt. */
-export function speakTheirs() {
-  const kept = keptLanguage();
-  if (kept && kept !== shown()) location.reload();
+/** Reloads the page if it is not in the saved language. */
+export function applyPreferredLanguage() {
+  const saved = savedLanguage();
+  if (saved && saved !== currentLanguage()) location.reload();
 }
 
-if (shown() !== "fr") translate();
+if (currentLanguage() !== "fr") translate();
 root.dataset.translated = "";
 
 const other = locales[(locales.indexOf(root.lang) + 1) % locales.length];
-const button = document.getElementById("language");
+const button = query("#language", HTMLButtonElement);
 button.lang = other;
 button.textContent = text("language.other");
 button.addEventListener("click", () => {
-  noteSwitch();
-  keepLanguage(other.slice(0, 2));
-  speakTheirs();
+  markLanguageSwitched();
+  saveLanguage(other.slice(0, 2));
+  applyPreferredLanguage();
 });
-// Where nothing can be kept there is nothing to switch.
-button.hidden = keptLanguage() === undefined;
+// Without storage the choice would not survive the reload.
+button.hidden = savedLanguage() === undefined;

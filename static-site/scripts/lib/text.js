@@ -1,12 +1,22 @@
 const language = document.documentElement.lang.slice(0, 2);
-const { default: catalogue } = await import(`/i18n/${language}.js`);
+/** @type {{ default: Record<string, string> }} */
+const { default: catalogue } = await import(`../../i18n/${language}.js`);
 
-/** The sentence of that key, its `{names}` filled in. */
+/**
+ * The text of a key with its `{name}` placeholders filled in.
+ * @param {string} key
+ * @param {Record<string, unknown>} [values]
+ */
 export function text(key, values = {}) {
-  return catalogue[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  return catalogue[key].replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
 }
 
-/** The sentence of the first key that the catalogue has: what a server newer than these pages says gets the last, general one. */
+/**
+ * The text of the first key that exists. The last one is generic, for codes of an API newer than this page.
+ * @param {string[]} keys
+ * @param {Record<string, unknown>} [values]
+ */
 export function firstText(keys, values) {
-  return text(keys.find((key) => Object.hasOwn(catalogue, key)), values);
+  const known = keys.find((key) => Object.hasOwn(catalogue, key));
+  return text(known ?? keys[keys.length - 1], values);
 }

@@ -1,23 +1,29 @@
-// 256 bits in base64url: standing by themselves, or what is found once the breaks in the middle are taken out.
-const WHOLE = /(?<![\w-])[\w-]{43}(?![\w-])/;
-const MENDED = /[\w-]{43}/;
+// 256 bits in base64url: as a word of its own, or anywhere in a text without its white space.
+const DELIMITED = /(?<![\w-])[\w-]{43}(?![\w-])/;
+const EMBEDDED = /[\w-]{43}/;
 
 /**
- * The token out of what a mail system or a hand made of it: a whole link, `%23` for `#`, spaces and line ends in the
- * middle, words or a full stop around it. What holds none comes back cleaned, for the server to refuse.
+ * Extracts the token from what mail systems and pasting leave of a link: the whole address, `%23` for `#`, line breaks in
+ * the middle, words or punctuation around it. Input without a token is returned without foreign characters, and the API
+ * rejects it.
+ * @param {string} input
  */
-export function mendToken(given) {
-  const afterMark = decoded(given).split("#").filter(Boolean).at(-1) ?? "";
-  const joined = afterMark.replace(/\s/g, "");
-  return (afterMark.match(WHOLE) ?? joined.match(MENDED))?.[0] ?? joined.replace(/[^\w-]/g, "");
+export function parseToken(input) {
+  const fragment = decode(input).split("#").filter(Boolean).at(-1) ?? "";
+  const joined = fragment.replace(/\s/g, "");
+  return (fragment.match(DELIMITED) ?? joined.match(EMBEDDED))?.[0] ?? joined.replace(/[^\w-]/g, "");
 }
 
-/** Percent-decodes as often as it was encoded. */
-function decoded(given) {
+/**
+ * Percent-decodes until nothing changes: each mail system on the way may have encoded the link.
+ * @param {string} input
+ * @returns {string}
+ */
+function decode(input) {
   try {
-    const once = decodeURIComponent(given);
-    return once === given ? given : decoded(once);
+    const decoded = decodeURIComponent(input);
+    return decoded === input ? input : decode(decoded);
   } catch {
-    return given;
+    return input;
   }
 }

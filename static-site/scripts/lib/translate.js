@@ -1,17 +1,38 @@
-import { text } from "/scripts/lib/text.js";
+import { queryAll } from "./dom.js";
+import { text } from "./text.js";
 
-/** Puts the sentences of the page's language in place of the markup's, which are French. */
+/**
+ * Replaces the French of the markup with the texts of the page's language.
+ * @param {ParentNode} [root]
+ */
 export function translate(root = document) {
-  for (const element of root.querySelectorAll("[data-text]")) fill(element, text(element.dataset.text));
+  for (const element of queryAll("[data-text]", root)) fill(element, text(element.dataset.text ?? ""));
   for (const template of root.querySelectorAll("template")) translate(template.content);
 }
 
-/** A sentence into an element. `<0>words</0>` are the words of its first child, `<0/>` that child as it is. */
+/**
+ * Splits a text at its references to child elements: `<0>text</0>` replaces the text of child 0, `<0/>` keeps the child.
+ * @param {string} sentence
+ * @returns {(string | { child: number, text?: string })[]}
+ */
+export function splitText(sentence) {
+  return [...sentence.matchAll(/<(\d)>(.*?)<\/\1>|<(\d)\/>|[^<]+/g)].map(([part, replaced, content, kept]) => {
+    const child = replaced ?? kept;
+    return child === undefined ? part : { child: Number(child), text: content };
+  });
+}
+
+/**
+ * @param {Element} element
+ * @param {string} sentence
+ */
 function fill(element, sentence) {
   const children = [...element.children];
-  const pieces = [...sentence.matchAll(/<(\d)>(.*?)<\/\1>|<(\d)\/>|[^<]+/g)].map(([piece, filled, words, kept]) => {
-    if (filled) fill(children[filled], words);
-    return children[filled ?? kept] ?? piece;
+  const nodes = splitText(sentence).map((part) => {
+    if (typeof part === "string") return part;
+    const child = children[part.child];
+    if (part.text !== undefined) fill(child, part.text);
+    return child;
   });
-  element.replaceChildren(...pieces);
+  element.replaceChildren(...nodes);
 }

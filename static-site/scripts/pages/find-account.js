@@ -1,51 +1,59 @@
-import "/scripts/lib/language.js";
-import { ask } from "/scripts/lib/api.js";
-import { showErrors } from "/scripts/lib/errors.js";
-import { takeOver } from "/scripts/lib/form.js";
-import { leaveWord } from "/scripts/lib/memory.js";
-import { copyOf } from "/scripts/lib/template.js";
-import { text } from "/scripts/lib/text.js";
+import { request } from "../lib/api.js";
+import { cloneTemplate, query } from "../lib/dom.js";
+import { showErrors } from "../lib/errors.js";
+import { enhanceForm } from "../lib/form.js";
+import { setFlash } from "../lib/storage.js";
+import { text } from "../lib/text.js";
 
-// What the API gives at most: there may be more.
-const MOST = 20;
+// The API's maximum: with this many there may be more.
+const MAX_RESULTS = 20;
 
-const results = document.getElementById("results");
-const title = document.getElementById("results-title");
+/** @typedef {{ account: string, name: string }} Result */
 
-/** What is wrong with the way of searching, if anything: the two ways exclude each other, so `required` cannot say it. */
-function problemsWith({ family_name: family, given_name: given, email }) {
+const results = query("#results", HTMLElement);
+const title = query("#results-title", HTMLElement);
+
+/**
+ * Checks that the fields name a person either by name or by email address, which `required` cannot express.
+ * @param {Record<string, string>} fields
+ */
+function validate({ family_name: family, given_name: given, email }) {
   if (!family && !given && !email) return [{ text: text("missing.person"), field: "family_name" }];
-  if (email) return family || given ? [{ text: text("both-ways"), field: "email" }] : [];
+  if (email) return family || given ? [{ text: text("find.name-or-email"), field: "email" }] : [];
   return Object.entries({ family_name: family, given_name: given })
     .filter(([, value]) => !value)
     .map(([field]) => ({ text: text(`missing.${field}`), field }));
 }
 
-function entry({ account, name }) {
-  const { element, slots } = copyOf("result");
+/** @param {Result} result */
+function resultItem({ account, name }) {
+  const { element, slots } = cloneTemplate("result");
   slots.account.textContent = account;
   slots.name.textContent = name;
-  slots.account.addEventListener("click", () => leaveWord({ account, notice: "account-found" }));
+  slots.account.addEventListener("click", () => setFlash({ account, notice: "account-found" }));
   return element;
 }
 
+/** @param {Result[]} accounts */
 function show(accounts) {
   const count = accounts.length;
-  const key = { 0: "found.none", 1: "found.one", [MOST]: "found.most" }[count] ?? "found.many";
-  title.textContent = text(key, { count });
-  const list = results.querySelector("ul");
-  list.replaceChildren(...accounts.map(entry));
-  for (const part of [list, results.lastElementChild]) part.hidden = count === 0;
+  /** @type {Record<number, string>} */
+  const keys = { 0: "found.none", 1: "found.one", [MAX_RESULTS]: "found.most" };
+  title.textContent = text(keys[count] ?? "found.many", { count });
+  const list = query("ul", HTMLElement, results);
+  list.replaceChildren(...accounts.map(resultItem));
+  for (const part of [list, query(":scope > p", HTMLElement, results)]) part.hidden = count === 0;
   results.hidden = false;
   title.focus();
 }
 
-takeOver(document.getElementById("find-account"), async (typed) => {
+enhanceForm(query("#find-account", HTMLFormElement), async (values) => {
   results.hidden = true;
-  const fields = Object.fromEntries(Object.entries(typed).map(([name, value]) => [name, value.trim()]));
-  const problems = problemsWith(fields);
+  const fields = Object.fromEntries(Object.entries(values).map(([name, value]) => [name, value.trim()]));
+  const problems = validate(fields);
   if (problems.length > 0) return showErrors(problems);
   const { family_name, given_name, email } = fields;
-  const { accounts } = await ask("POST", "/api/find-account", email ? { email } : { family_name, given_name });
+  /** @type {{ accounts: Result[] }} */
+  const { accounts } = await request("POST", "/api/find-account", email ? { email } : { family_name, given_name });
   show(accounts);
 });

@@ -1,156 +1,190 @@
-import { ask } from "/scripts/lib/api.js";
-import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
-import { leaveWord, noteSignedIn, noteSignedOut, onSignedOutElsewhere } from "/scripts/lib/memory.js";
-import { revealable, showRules } from "/scripts/lib/password-field.js";
-import { settings, showWayOn } from "/scripts/lib/settings.js";
-import { copyOf, slotsOf } from "/scripts/lib/template.js";
-import { firstText, text } from "/scripts/lib/text.js";
-import { moment } from "/scripts/lib/time.js";
+import { errorCode, request } from "../lib/api.js";
+import { cloneTemplate, query, slotsOf } from "../lib/dom.js";
+import { enhanceForm, onClick, showError } from "../lib/form.js";
+import { applyPreferredLanguage } from "../lib/language.js";
+import { addRevealButtons, showRules } from "../lib/password-field.js";
+import { settings, showPortalLink } from "../lib/settings.js";
+import { markSignedIn, markSignedOut, onSignOutInOtherTab, setFlash } from "../lib/storage.js";
+import { firstText, text } from "../lib/text.js";
+import { formatMoment } from "../lib/time.js";
 
-// The longest that a browser waits.
-const LONGEST_MS = 2 ** 31 - 1;
+/** @import { Session } from "../lib/api.js" */
+/** @typedef {{ id: string, current: boolean, device?: string, signed_in_at: string, last_seen_at: string }} OpenSession */
+/** @typedef {{ at: string, what: string, network: string, device?: string }} SecurityEvent */
 
+// The maximum delay of `setTimeout`.
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** @type {Record<string, string>} */
 const NETWORKS = { managed: text("network.managed"), outside: text("network.outside") };
 
-const page = document.getElementById("signed-in");
-const form = document.getElementById("password-form");
-const done = document.getElementById("done");
-const failed = document.getElementById("failed");
-const endOthers = document.getElementById("end-others");
-let ending;
+const page = query("#signed-in", HTMLElement);
+const form = query("#password-form", HTMLFormElement);
+const accountInput = query("[name=account]", HTMLInputElement, form);
+const done = query("#done", HTMLElement);
+const failed = query("#failed", HTMLElement);
+const endOthers = query("#end-others", HTMLButtonElement);
+/** @type {ReturnType<typeof setTimeout> | undefined} */
+let expiryTimer;
 
-function leave(notice) {
-  noteSignedOut();
-  leaveWord({ notice });
+/** @param {string} notice */
+function goToSignIn(notice) {
+  markSignedOut();
+  setFlash({ notice });
   location.replace("/");
 }
 
-/** Whatever finds the session over leads to sign-in. */
-async function whileSignedIn(work) {
+/**
+ * Runs `action`; goes to sign-in if the API reports that the session has ended. Resolves to true if it leaves the page.
+ * @param {() => Promise<void>} action
+ */
+async function withSession(action) {
   try {
-    return await work();
-  } catch (problem) {
-    if (problem.code !== "not-signed-in") throw problem;
-    leave("sign-in-first");
+    await action();
+    return false;
+  } catch (error) {
+    if (errorCode(error) !== "not-signed-in") throw error;
+    goToSignIn("sign-in-first");
     return true;
   }
 }
 
-function say(key) {
-  done.querySelector("p").textContent = text(key);
+/** @param {string} key */
+function showDone(key) {
+  query("p", HTMLElement, done).textContent = text(key);
   done.hidden = false;
   done.scrollIntoView({ block: "nearest" });
 }
 
 async function load() {
   failed.hidden = true;
-  await whileSignedIn(async () => {
-    const session = await ask("GET", "/api/session");
-    noteSignedIn();
-    speakTheirs();
-    await Promise.all([showPerson(session), loadEntries()]);
+  await withSession(async () => {
+    /** @type {Session} */
+    const session = await request("GET", "/api/session");
+    markSignedIn();
+    applyPreferredLanguage();
+    await Promise.all([showAccount(session), loadLists()]);
     page.hidden = false;
   });
 }
 
-async function showPerson({ account, name, signed_in_at: since, expires_at: ends }) {
+/** @param {Session} session */
+async function showAccount({ account, name, signed_in_at: since, expires_at: ends }) {
   const slots = slotsOf(page);
   slots.name.textContent = name || account;
   slots.account.textContent = account;
-  slots.since.textContent = moment(since);
-  slots.ends.textContent = moment(ends);
-  form.elements.account.value = account;
-  // Past its end nothing of the account stays on a screen that was left alone.
-  clearTimeout(ending);
-  ending = setTimeout(tryLoad, Math.min(Date.parse(ends) - Date.now() + 1_000, LONGEST_MS));
+  slots.since.textContent = formatMoment(since);
+  slots.ends.textContent = formatMoment(ends);
+  accountInput.value = account;
+  // Clears the account from an unattended screen when the session expires.
+  clearTimeout(expiryTimer);
+  expiryTimer = setTimeout(tryLoad, Math.min(Date.parse(ends) - Date.now() + 1_000, MAX_TIMEOUT_MS));
   const { passwordPolicy } = await settings;
-  if (passwordPolicy) showRules(document.getElementById("rules"), form.elements.password, passwordPolicy, account);
+  const passwordInput = query("[name=password]", HTMLInputElement, form);
+  if (passwordPolicy) showRules(query("#rules", HTMLElement), passwordInput, passwordPolicy, account);
 }
 
-async function loadEntries() {
-  const [{ sessions }, { events }] = await Promise.all([ask("GET", "/api/sessions"), ask("GET", "/api/events")]);
-  // The list of sessions does not say from where; the sign-in that began each does, while it is among the recent events.
-  const places = new Map(events.filter(({ what }) => what === "signed-in").map(({ at, network }) => [at, network]));
-  const entries = sessions.map((session) => sessionEntry(session, places.get(session.signed_in_at)));
-  document.getElementById("sessions").replaceChildren(...entries);
+async function loadLists() {
+  /** @type {[{ sessions: OpenSession[] }, { events: SecurityEvent[] }]} */
+  const [{ sessions }, { events }] = await Promise.all([
+    request("GET", "/api/sessions"),
+    request("GET", "/api/events"),
+  ]);
+  // The list of sessions has no network. The sign-in event at the same time has, while it is among the recent ones.
+  const networks = new Map(events.filter(({ what }) => what === "signed-in").map(({ at, network }) => [at, network]));
+  const items = sessions.map((session) => sessionItem(session, networks.get(session.signed_in_at)));
+  query("#sessions", HTMLElement).replaceChildren(...items);
   endOthers.hidden = sessions.length < 2;
-  document.getElementById("events").replaceChildren(...events.map(eventEntry));
+  query("#events", HTMLElement).replaceChildren(...events.map(eventItem));
 }
 
-function sessionEntry({ id, current, device, signed_in_at: since, last_seen_at: seen }, network) {
-  const { element, slots } = copyOf("session");
-  slots.device.textContent = knownParts(device).join(" · ") || text("session.device-unknown");
+/**
+ * @param {OpenSession} session
+ * @param {string} [network]
+ */
+function sessionItem({ id, current, device, signed_in_at: since, last_seen_at: seen }, network = "") {
+  const { element, slots } = cloneTemplate("session");
+  slots.device.textContent = deviceName(device) || text("session.device-unknown");
   slots.current.hidden = !current;
   slots.network.textContent = NETWORKS[network] ?? "";
-  slots.since.textContent = moment(since);
-  slots.seen.textContent = moment(seen);
-  slots.end.setAttribute("aria-label", `${slots.end.textContent} (${slots.device.textContent}, ${slots.since.textContent})`);
-  slots.end.parentElement.hidden = current;
-  onClick(slots.end, () => end(`/api/sessions/${encodeURIComponent(id)}`, "session.ended"));
+  slots.since.textContent = formatMoment(since);
+  slots.seen.textContent = formatMoment(seen);
+  slots.end.setAttribute(
+    "aria-label",
+    `${slots.end.textContent} (${slots.device.textContent}, ${slots.since.textContent})`,
+  );
+  slots.actions.hidden = current;
+  onClick(slots.end, () => endSessions(`/api/sessions/${encodeURIComponent(id)}`, "session.ended"));
   return element;
 }
 
-/** Of a device such as `Firefox · Windows`, what the server could tell; `-` stands for the rest. */
-function knownParts(device) {
-  return (device ?? "").split(" · ").filter((part) => part && part !== "-");
+/**
+ * A device such as `Firefox · Windows` without its unknown parts, which the API returns as `-`.
+ * @param {string} [device]
+ */
+function deviceName(device = "") {
+  const parts = device.split(" · ").filter((part) => part && part !== "-");
+  return parts.join(" · ");
 }
 
-function end(path, said) {
-  return whileSignedIn(async () => {
+/**
+ * @param {string} path
+ * @param {string} doneKey
+ */
+function endSessions(path, doneKey) {
+  return withSession(async () => {
     try {
-      await ask("DELETE", path);
-    } catch (problem) {
-      // It ended by itself meanwhile: what was asked for is so.
-      if (problem.code !== "session-unknown") throw problem;
+      await request("DELETE", path);
+    } catch (error) {
+      // The session has ended since the list was loaded.
+      if (errorCode(error) !== "session-unknown") throw error;
     }
-    say(said);
-    await loadEntries();
+    showDone(doneKey);
+    await loadLists();
   });
 }
 
-function eventEntry({ at, what, network, device }) {
-  const { element, slots } = copyOf("event");
+/** @param {SecurityEvent} event */
+function eventItem({ at, what, network, device }) {
+  const { element, slots } = cloneTemplate("event");
   slots.what.textContent = firstText([`event.${what}`, "event.other"]);
-  slots.at.textContent = moment(at);
-  // A device that says nothing of itself is left out.
-  slots.where.textContent = [NETWORKS[network], knownParts(device).join(" · ")].filter(Boolean).join(", ");
+  slots.at.textContent = formatMoment(at);
+  slots.where.textContent = [NETWORKS[network], deviceName(device)].filter(Boolean).join(", ");
   return element;
 }
 
 async function tryLoad() {
   try {
     await load();
-  } catch (problem) {
+  } catch (error) {
     failed.hidden = false;
-    report(problem);
+    showError(error);
   }
 }
 
-revealable(form);
-takeOver(form, ({ current, password, confirmation }) =>
-  whileSignedIn(async () => {
+addRevealButtons(form);
+enhanceForm(form, ({ current, password, confirmation }) =>
+  withSession(async () => {
     done.hidden = true;
-    await ask("POST", "/api/password", { current, password, confirmation });
-    const { account } = form.elements;
-    const owner = account.value;
+    await request("POST", "/api/password", { current, password, confirmation });
+    const account = accountInput.value;
     form.reset();
-    account.value = owner;
-    say("password.changed");
-    await loadEntries();
+    accountInput.value = account;
+    showDone("password.changed");
+    await loadLists();
   }),
 );
-onClick(endOthers, () => end("/api/sessions", "session.others-ended"));
-onClick(document.getElementById("sign-out"), async () => {
-  await ask("DELETE", "/api/session");
-  leave("signed-out");
+onClick(endOthers, () => endSessions("/api/sessions", "session.others-ended"));
+onClick(query("#sign-out", HTMLButtonElement), async () => {
+  await request("DELETE", "/api/session");
+  goToSignIn("signed-out");
 });
-onClick(document.getElementById("retry"), tryLoad);
-onSignedOutElsewhere(() => leave("sign-in-first"));
-showWayOn();
+onClick(query("#retry", HTMLButtonElement), tryLoad);
+onSignOutInOtherTab(() => goToSignIn("sign-in-first"));
+showPortalLink();
 tryLoad();
 
-// A page kept by the browser would show the account to whoever comes back to it after sign-out.
+// The back/forward cache would show the account to the next person after sign-out.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });

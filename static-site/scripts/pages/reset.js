@@ -1,97 +1,117 @@
-import { ask } from "/scripts/lib/api.js";
-import { onClick, report, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
-import { keptName, leaveWord } from "/scripts/lib/memory.js";
-import { revealable, showRules } from "/scripts/lib/password-field.js";
-import { text } from "/scripts/lib/text.js";
-import { until } from "/scripts/lib/time.js";
-import { mendToken } from "/scripts/lib/token.js";
+import { errorCode, request } from "../lib/api.js";
+import { query, queryAll } from "../lib/dom.js";
+import { enhanceForm, onClick, showError } from "../lib/form.js";
+import { applyPreferredLanguage } from "../lib/language.js";
+import { addRevealButtons, showRules } from "../lib/password-field.js";
+import { savedAccount, setFlash } from "../lib/storage.js";
+import { text } from "../lib/text.js";
+import { formatUntil } from "../lib/time.js";
+import { parseToken } from "../lib/token.js";
 
-const DEAD = ["link-unknown", "link-expired", "link-used"];
+/** @import { PasswordPolicy } from "../lib/password-field.js" */
 
-const form = document.getElementById("reset");
-const paste = document.getElementById("paste-code");
-const { account: accountInput, password: passwordInput } = form.elements;
+const DEAD_LINK_CODES = ["link-unknown", "link-expired", "link-used"];
 
+const form = query("#reset", HTMLFormElement);
+const pasteForm = query("#paste-code", HTMLFormElement);
+const accountInput = query("[name=account]", HTMLInputElement, form);
+const passwordInput = query("[name=password]", HTMLInputElement, form);
+
+/** @param {string[]} views */
 function show(...views) {
-  for (const element of document.querySelectorAll("[data-view]")) {
-    element.hidden = !views.includes(element.dataset.view);
+  for (const element of queryAll("[data-view]")) {
+    element.hidden = !views.includes(element.dataset.view ?? "");
   }
 }
 
-// The token leaves the address at once, so that no bookmark, screenshot or shoulder gets it. The entry's own state
-// keeps it through a reload: unlike web storage (OWASP ASVS 5.0, 14.3.3) it is this one tab's entry and goes with it.
-const hold = (token) => history.replaceState({ token }, "", location.pathname);
-const held = () => history.state?.token;
+/**
+ * Moves the token from the address, where bookmarks and screenshots would show it, to the history entry's state. The state
+ * survives a reload, and unlike web storage (OWASP ASVS 5.0, 14.3.3) it belongs to this entry of this tab alone.
+ * @param {string} token
+ */
+const storeToken = (token) => history.replaceState({ token }, "", location.pathname);
+/** @returns {string | undefined} */
+const storedToken = () => history.state?.token;
 
 async function start() {
-  if (location.hash.length > 1) hold(mendToken(location.hash.slice(1)));
-  if (!held()) return show("paste");
+  if (location.hash.length > 1) storeToken(parseToken(location.hash.slice(1)));
+  if (!storedToken()) return show("paste");
   show("checking");
   try {
-    await check();
-  } catch (problem) {
+    await checkToken();
+  } catch (error) {
     show("retry");
-    report(problem, paste);
+    showError(error, pasteForm);
   }
 }
 
-/** Asks about the token held and shows its form, or why it has none; throws where neither can be told. */
-async function check() {
+/** Shows the form of the stored token, or why it is invalid. Throws if the API cannot answer. */
+async function checkToken() {
   try {
-    open(await ask("POST", "/api/reset/check", { token: held() }));
-    speakTheirs();
-  } catch (problem) {
-    // What has not even the shape of a token.
-    if (problem.code === "invalid-request") return bury("link-unknown");
-    if (!DEAD.includes(problem.code)) throw problem;
-    bury(problem.code);
+    showForm(await request("POST", "/api/reset/check", { token: storedToken() }));
+    applyPreferredLanguage();
+  } catch (error) {
+    // The API rejects a token of the wrong shape as an invalid request.
+    if (errorCode(error) === "invalid-request") return showDeadLink("link-unknown");
+    showDeadLink(deadLinkCode(error));
   }
 }
 
-function open({ account, expires_at: expiresAt, policy }) {
+/**
+ * The API's code for an invalid link. Throws any other error again.
+ * @param {unknown} error
+ */
+function deadLinkCode(error) {
+  const code = errorCode(error);
+  if (code === undefined || !DEAD_LINK_CODES.includes(code)) throw error;
+  return code;
+}
+
+/** @param {{ account: string, expires_at: string, policy: PasswordPolicy }} link */
+function showForm({ account, expires_at: expiresAt, policy }) {
   accountInput.value = account;
-  document.getElementById("expiry").textContent = text("link.valid-until", { moment: until(expiresAt) });
-  showRules(document.getElementById("rules"), passwordInput, policy, account);
+  query("#expiry", HTMLElement).textContent = text("link.valid-until", { moment: formatUntil(expiresAt) });
+  showRules(query("#rules", HTMLElement), passwordInput, policy, account);
   show("form");
 }
 
-function bury(code) {
+/** @param {string} code */
+function showDeadLink(code) {
   show("dead", code === "link-unknown" ? "paste" : "");
-  for (const element of document.querySelectorAll("[data-code]")) element.hidden = element.dataset.code !== code;
-  paste.reset();
-  document.querySelector(`[data-code=${code}] h2`).focus();
+  for (const element of queryAll("[data-code]")) element.hidden = element.dataset.code !== code;
+  pasteForm.reset();
+  query(`[data-code=${code}] h2`, HTMLElement).focus();
 }
 
-async function change({ password, confirmation }) {
+/** @param {Record<string, string>} values */
+async function setPassword({ password, confirmation }) {
   try {
-    await ask("POST", "/api/reset", { token: held(), password, confirmation });
-  } catch (problem) {
-    if (!DEAD.includes(problem.code)) throw problem;
-    return bury(problem.code);
+    await request("POST", "/api/reset", { token: storedToken(), password, confirmation });
+  } catch (error) {
+    return showDeadLink(deadLinkCode(error));
   }
   history.replaceState(null, "");
-  leaveWord({ account: accountInput.value, notice: "password-set" });
+  setFlash({ account: accountInput.value, notice: "password-set" });
   location.replace("/");
   return true;
 }
 
-revealable(form);
-takeOver(form, change);
-takeOver(paste, ({ token }) => {
-  hold(mendToken(token));
-  return check();
+addRevealButtons(form);
+enhanceForm(form, setPassword);
+enhanceForm(pasteForm, ({ token }) => {
+  storeToken(parseToken(token));
+  return checkToken();
 });
-onClick(document.getElementById("retry"), check, paste);
-document.getElementById("ask-again").addEventListener("click", () => {
-  // A link that died on this page has told whose it is, or the name is kept here: no need to type it again.
-  const account = accountInput.value || keptName();
-  if (account) leaveWord({ account, send: true });
+onClick(query("#retry", HTMLButtonElement), checkToken, pasteForm);
+query("#request-new-link", HTMLAnchorElement).addEventListener("click", () => {
+  // The account is known if the link was valid when the page loaded, or if the browser saved its name.
+  const account = accountInput.value || savedAccount();
+  if (account) setFlash({ account, send: true });
 });
-document.querySelector(".skip").addEventListener("click", (event) => {
-  // The fragment is the token's place here.
+query(".skip", HTMLAnchorElement).addEventListener("click", (event) => {
+  // The fragment of the address is reserved for the token.
   event.preventDefault();
-  document.querySelector("main").focus();
+  query("main", HTMLElement).focus();
 });
 addEventListener("hashchange", start);
 start();

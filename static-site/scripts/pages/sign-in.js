@@ -1,86 +1,94 @@
-import { Refusal, ask } from "/scripts/lib/api.js";
-import { onClick, takeOver } from "/scripts/lib/form.js";
-import { speakTheirs } from "/scripts/lib/language.js";
+import { ApiError, errorCode, request } from "../lib/api.js";
+import { query, slotsOf } from "../lib/dom.js";
+import { enhanceForm, onClick } from "../lib/form.js";
+import { applyPreferredLanguage } from "../lib/language.js";
+import { addRevealButtons } from "../lib/password-field.js";
+import { portalAddress, showPortalLink } from "../lib/settings.js";
 import {
-  forgetName,
-  keepName,
-  keptName,
+  forgetAccount,
+  markSignedIn,
+  markSignedOut,
   maybeSignedIn,
-  noteSignedIn,
-  noteSignedOut,
-  takeWord,
-} from "/scripts/lib/memory.js";
-import { revealable } from "/scripts/lib/password-field.js";
-import { portalAddress, showWayOn } from "/scripts/lib/settings.js";
-import { text } from "/scripts/lib/text.js";
+  saveAccount,
+  savedAccount,
+  takeFlash,
+} from "../lib/storage.js";
+import { text } from "../lib/text.js";
 
-const form = document.getElementById("sign-in");
-const done = document.getElementById("done");
-const signedIn = document.getElementById("signed-in");
-const { account: accountInput, password: passwordInput, remember: rememberChoice } = form.elements;
+/** @import { Session } from "../lib/api.js" */
 
-function say(notice) {
-  done.querySelector("p").textContent = text(`arrived.${notice}`);
+const form = query("#sign-in", HTMLFormElement);
+const done = query("#done", HTMLElement);
+const signedIn = query("#signed-in", HTMLElement);
+const accountInput = query("[name=account]", HTMLInputElement, form);
+const passwordInput = query("[name=password]", HTMLInputElement, form);
+
+/** @param {string} notice */
+function showNotice(notice) {
+  query("p", HTMLElement, done).textContent = text(`flash.${notice}`);
   done.classList.toggle("success", notice !== "sign-in-first");
   done.hidden = false;
 }
 
 function fillIn() {
-  const { account, notice } = takeWord();
-  const kept = keptName();
-  if (notice) say(notice);
-  // Who chose it once keeps it: with the default, the next sign-in would wipe the name.
-  if (kept) rememberChoice.value = "name";
-  const name = account ?? kept;
+  const { account, notice } = takeFlash();
+  const saved = savedAccount();
+  if (notice) showNotice(notice);
+  // With the default choice the next sign-in would forget the name again.
+  if (saved) query("#remember-name", HTMLInputElement).checked = true;
+  const name = account ?? saved;
   if (!name) return;
   accountInput.value = name;
   passwordInput.focus();
 }
 
-async function showWhoIsSignedIn() {
+async function showSignedInAccount() {
   if (!maybeSignedIn()) return;
   try {
-    const session = await ask("GET", "/api/session");
-    signedIn.querySelector("[data-slot=name]").textContent = session.name || session.account;
-  } catch (problem) {
-    // Nobody is, or it cannot be told: the form is the way in either case.
-    if (problem.code === "not-signed-in") noteSignedOut();
-    if (problem instanceof Refusal) return;
-    throw problem;
+    /** @type {Session} */
+    const session = await request("GET", "/api/session");
+    slotsOf(signedIn).name.textContent = session.name || session.account;
+  } catch (error) {
+    // Not signed in, or unknown: the form works in either case.
+    if (errorCode(error) === "not-signed-in") markSignedOut();
+    if (error instanceof ApiError) return;
+    throw error;
   }
-  speakTheirs();
-  await showWayOn();
+  applyPreferredLanguage();
+  await showPortalLink();
   signedIn.hidden = false;
 }
 
+/** @param {Record<string, string>} values */
 async function signIn({ account, password, remember }) {
+  /** @type {Session} */
   let session;
   try {
-    session = await ask("POST", "/api/login", { account, password, remember });
-  } catch (problem) {
-    if (problem.code === "invalid-credentials") passwordInput.value = "";
-    throw problem;
+    session = await request("POST", "/api/login", { account, password, remember });
+  } catch (error) {
+    if (errorCode(error) === "invalid-credentials") passwordInput.value = "";
+    throw error;
   }
-  if (remember === "name") keepName(session.account);
-  else forgetName();
-  noteSignedIn();
+  if (remember === "name") saveAccount(session.account);
+  else forgetAccount();
+  markSignedIn();
   location.assign((await portalAddress()) ?? "/mon-compte");
   return true;
 }
 
-revealable(form);
-takeOver(form, signIn);
-onClick(document.getElementById("sign-out"), async () => {
-  await ask("DELETE", "/api/session");
-  noteSignedOut();
+addRevealButtons(form);
+enhanceForm(form, signIn);
+onClick(query("#sign-out", HTMLButtonElement), async () => {
+  await request("DELETE", "/api/session");
+  markSignedOut();
   signedIn.hidden = true;
-  say("signed-out");
+  showNotice("signed-out");
   accountInput.focus();
 });
 fillIn();
-showWhoIsSignedIn();
+showSignedInAccount();
 
-// Back from the portal: the page as it was left would still be turning, and not know who is signed in.
+// The back/forward cache would restore the page as the user left it: a busy button, and no signed-in account.
 addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
