@@ -171,7 +171,7 @@ async fn main() {
     let mails = emails_per_request(&scenario);
     let duplicates: usize = mails.values().map(|count| count - 1).sum();
     println!(
-        "{} faults, {} instances killed\nanswers: {:#?}\nstatuses: {statuses:#?}\n{} mails, {duplicates} duplicates, at most {unknown} unknown outcomes",
+        "{} faults, {} instances killed\nresponses: {:#?}\nstatuses: {statuses:#?}\n{} mails, {duplicates} duplicates, at most {unknown} unknown outcomes",
         statistics.faults.load(Ordering::Relaxed),
         statistics.killed.load(Ordering::Relaxed),
         statistics.responses.lock().expect("the responses"),

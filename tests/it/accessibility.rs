@@ -4,7 +4,7 @@ use crate::rate_limits::until_refused;
 use guichet_tests::{Browser, Person, Portal, Setup, has_axe};
 use serde_json::json;
 
-const NOBODY: &str = "personne-ne-porte-ce-nom";
+const UNKNOWN_ACCOUNT: &str = "personne-ne-porte-ce-nom";
 
 struct Tour {
     browser: Browser,
@@ -36,7 +36,7 @@ impl Tour {
     }
 
     /// Submits a page's form, and checks the error state.
-    async fn is_refused(&self, state: &str) {
+    async fn submit_and_check_error(&self, state: &str) {
         self.submit().await;
         self.browser.wait_for("#errors").await;
         self.assert_accessible(state).await;
@@ -51,49 +51,49 @@ impl Tour {
 
 #[tokio::test]
 async fn every_state_is_accessible_in_french() {
-    everywhere("fr").await;
+    check_all_states("fr").await;
 }
 
 #[tokio::test]
 async fn every_state_is_accessible_in_english() {
-    everywhere("en").await;
+    check_all_states("en").await;
 }
 
-async fn everywhere(language: &'static str) {
+async fn check_all_states(language: &'static str) {
     if !has_axe() {
         return;
     }
     let portal = Setup::new().start();
     let Some(tour) = Tour::open(&portal, language).await else { return };
-    signing_in(&portal, &tour).await;
-    asking_for_a_link(&tour).await;
-    following_a_link(&portal, &tour).await;
-    finding_an_account(&tour).await;
-    at_home(&portal, &tour).await;
-    the_rest(&tour).await;
+    check_sign_in(&portal, &tour).await;
+    check_link_request(&tour).await;
+    check_reset(&portal, &tour).await;
+    check_find_account(&tour).await;
+    check_account_page(&portal, &tour).await;
+    check_other_pages(&tour).await;
 
     let managed = "--set=ManagedNetworks=10.0.0.0/8";
     let portal = Setup::new().with(managed).with("--set=DeskPortalUrl=https://bureau.example/accueil").start();
     let Some(tour) = Tour::open(&portal, language).await else { return };
-    from_outside(&portal, &tour).await;
+    check_untrusted(&portal, &tour).await;
 }
 
-async fn signing_in(portal: &Portal, tour: &Tour) {
+async fn check_sign_in(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     visitor.sign_up(portal, &person, "oie7").await;
     tour.go("/").await;
     tour.assert_accessible("sign-in").await;
-    tour.is_refused("sign-in-empty").await;
+    tour.submit_and_check_error("sign-in-empty").await;
     tour.sign_in(&person.account, "faux1").await;
     browser.wait_for("#password[aria-invalid]").await;
     tour.assert_accessible("sign-in-wrong").await;
     portal.fail_table("Throttles", &[]);
     browser.type_into("#password", "oie7").await;
-    tour.is_refused("sign-in-unavailable").await;
+    tour.submit_and_check_error("sign-in-unavailable").await;
     portal.clear_faults();
     until_refused(100, async |_| portal.visitor().sign_in(&person.account, "faux1").await).await;
     browser.type_into("#password", "oie7").await;
-    tour.is_refused("sign-in-throttled").await;
+    tour.submit_and_check_error("sign-in-throttled").await;
     portal.clear_limits().await;
 
     browser.go("/mon-compte").await;
@@ -101,27 +101,27 @@ async fn signing_in(portal: &Portal, tour: &Tour) {
     tour.assert_accessible("sign-in-first").await;
 }
 
-async fn asking_for_a_link(tour: &Tour) {
+async fn check_link_request(tour: &Tour) {
     let browser = &tour.browser;
     for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
         tour.go(path).await;
         tour.assert_accessible(name).await;
-        tour.is_refused(&format!("{name}-empty")).await;
+        tour.submit_and_check_error(&format!("{name}-empty")).await;
         browser.type_into("#account", "élise gagné").await;
-        tour.is_refused(&format!("{name}-malformed")).await;
-        browser.type_into("#account", NOBODY).await;
+        tour.submit_and_check_error(&format!("{name}-malformed")).await;
+        browser.type_into("#account", UNKNOWN_ACCOUNT).await;
         tour.submit().await;
         browser.wait_for("#done").await;
         tour.assert_accessible(&format!("{name}-asked")).await;
     }
 }
 
-async fn following_a_link(portal: &Portal, tour: &Tour) {
+async fn check_reset(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     browser.go("/changer-mon-mot-de-passe").await;
     browser.wait_for("#token").await;
     tour.assert_accessible("reset-code").await;
-    tour.is_refused("reset-code-empty").await;
+    tour.submit_and_check_error("reset-code-empty").await;
     browser.type_into("#token", "pas un code").await;
     browser.click_on("#paste-code [type=submit]").await;
     browser.wait_for("[data-code=link-unknown]").await;
@@ -174,11 +174,11 @@ async fn following_a_link(portal: &Portal, tour: &Tour) {
     }
 }
 
-async fn finding_an_account(tour: &Tour) {
+async fn check_find_account(tour: &Tour) {
     let (browser, person) = (&tour.browser, tour.person());
     tour.go("/trouver-mon-compte").await;
     tour.assert_accessible("find").await;
-    tour.is_refused("find-empty").await;
+    tour.submit_and_check_error("find-empty").await;
     for (email, name) in
         [(person.email.as_str(), "one"), ("partage@sante.example", "two"), ("personne@ailleurs.example", "none")]
     {
@@ -190,7 +190,7 @@ async fn finding_an_account(tour: &Tour) {
     }
 }
 
-async fn at_home(portal: &Portal, tour: &Tour) {
+async fn check_account_page(portal: &Portal, tour: &Tour) {
     let (browser, person) = (&tour.browser, tour.person());
     portal.visitor().sign_up(portal, &person, "oie7").await;
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
@@ -199,7 +199,7 @@ async fn at_home(portal: &Portal, tour: &Tour) {
     tour.sign_in(&person.account, "oie7").await;
     browser.wait_for("#sessions > :nth-child(2)").await;
     tour.assert_accessible("account").await;
-    tour.is_refused("account-empty").await;
+    tour.submit_and_check_error("account-empty").await;
     browser.type_into("#current", "faux1").await;
     browser.type_into("#password", "nouveau2").await;
     browser.type_into("#confirmation", "nouveau2").await;
@@ -225,7 +225,7 @@ async fn at_home(portal: &Portal, tour: &Tour) {
     tour.assert_accessible("sign-in-signed-out").await;
 }
 
-async fn the_rest(tour: &Tour) {
+async fn check_other_pages(tour: &Tour) {
     let browser = &tour.browser;
     for (path, name) in [("/accessibilite", "accessibility"), ("/nulle-part", "not-found"), ("/_local/inbox", "inbox")]
     {
@@ -241,22 +241,25 @@ async fn the_rest(tour: &Tour) {
 }
 
 /// With stricter limits, and a portal to return to.
-async fn from_outside(portal: &Portal, tour: &Tour) {
+async fn check_untrusted(portal: &Portal, tour: &Tour) {
     let (browser, person, visitor) = (&tour.browser, tour.person(), portal.visitor());
     tour.go("/trouver-mon-compte").await;
     browser.type_into("#email", &person.email).await;
-    tour.is_refused("find-outside").await;
+    tour.submit_and_check_error("find-untrusted").await;
     for (path, name) in [("/inscription", "register"), ("/mot-de-passe-oublie", "forgotten")] {
         until_refused(100, async |_| {
-            let response =
-                if name == "register" { visitor.register(NOBODY).await } else { visitor.request_reset(NOBODY).await };
+            let response = if name == "register" {
+                visitor.register(UNKNOWN_ACCOUNT).await
+            } else {
+                visitor.request_reset(UNKNOWN_ACCOUNT).await
+            };
             portal.leave_dedup_window().await;
             response
         })
         .await;
         tour.go(path).await;
-        browser.type_into("#account", NOBODY).await;
-        tour.is_refused(&format!("{name}-throttled")).await;
+        browser.type_into("#account", UNKNOWN_ACCOUNT).await;
+        tour.submit_and_check_error(&format!("{name}-throttled")).await;
     }
     let unknown = "A".repeat(43);
     browser.go("/changer-mon-mot-de-passe").await;

@@ -39,11 +39,11 @@ async fn parallel_guesses_do_not_lock_known_devices() {
     // Now the right password is refused for untrusted clients, but not on the owner's known device, wherever it is.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
-    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
-    at_home.sign_in(&person.account, "oie7").await.expect(200, "");
+    let from_untrusted_network = owner.with_cookies_of(portal.untrusted_visitor());
+    from_untrusted_network.sign_in(&person.account, "oie7").await.expect(200, "");
     // That success did not reset the limit of untrusted clients.
     strangers[0].sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
-    at_home.request_reset(&person.account).await.expect(202, "");
+    from_untrusted_network.request_reset(&person.account).await.expect(202, "");
     let mail = portal.nth_mail(3, &person).await;
     strangers[1].reset(mail.token(), "abc2").await.expect(204, "");
     strangers[2].sign_in(&person.account, "abc2").await.expect(200, "");
@@ -54,7 +54,7 @@ async fn permanent_lockout_after_20_untrusted_failures() {
     let portal = Setup::new().start();
     let (person, owner) = (Person::new(), portal.visitor());
     owner.sign_up(&portal, &person, "oie7").await;
-    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
+    let from_untrusted_network = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..4 {
         for _ in 0..5 {
             portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
@@ -62,7 +62,7 @@ async fn permanent_lockout_after_20_untrusted_failures() {
         portal.untrusted_visitor().sign_in(&person.account, "faux1").await.expect(429, "too-many-attempts");
         portal.advance_days().await;
         owner.sign_in(&person.account, "oie7").await.expect(200, "");
-        at_home.sign_in(&person.account, "oie7").await.expect(200, "");
+        from_untrusted_network.sign_in(&person.account, "oie7").await.expect(200, "");
     }
     let refused = portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     assert_eq!(refused.header("retry-after"), "86400", "only a mailed link ends the lockout");
@@ -94,11 +94,11 @@ async fn known_device_has_own_attempt_limits_until_a_reset() {
     owner.check(&token).await.expect(410, "link-used");
     let [(name, value)] = &owner.devices()[..] else { panic!("setting the password makes the device known") };
     assert_eq!((name.len(), value.len()), ("__Host-device-".len() + 8, 22));
-    let at_home = owner.with_cookies_of(portal.untrusted_visitor());
+    let from_untrusted_network = owner.with_cookies_of(portal.untrusted_visitor());
     for _ in 0..10 {
-        at_home.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
+        from_untrusted_network.sign_in(&person.account, "faux1").await.expect(401, "invalid-credentials");
     }
-    at_home.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
+    from_untrusted_network.sign_in(&person.account, "oie7").await.expect(429, "too-many-attempts");
     // The limit of untrusted clients is unaffected.
     portal.untrusted_visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 

@@ -22,11 +22,11 @@ fn event(authorization: Option<&str>) -> Value {
     event
 }
 
-async fn ask(portal: &Portal, authorization: &str) -> Value {
+async fn authorize(portal: &Portal, authorization: &str) -> Value {
     portal.invoke("authorizer", &event(Some(authorization))).await.expect("an response")
 }
 
-fn nobody() -> Value {
+fn denied() -> Value {
     json!({ "isAuthorized": false })
 }
 
@@ -43,12 +43,12 @@ async fn authorizer_accepts_bearer_sessions_only() {
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.sign_up(portal, &person, "oie7").await;
     let good = bearer(&visitor, &person, "oie7").await;
-    let somebody = json!({
+    let allowed = json!({
         "isAuthorized": true,
         "context": { "account": person.account, "name": format!("{} {}", person.given_name, person.family_name) },
     });
     for spelling in [good.clone(), good.replace("Bearer", "bEARER"), good.replace(' ', "  ")] {
-        assert_eq!(ask(portal, &spelling).await, somebody, "{spelling}");
+        assert_eq!(authorize(portal, &spelling).await, allowed, "{spelling}");
     }
 
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -69,12 +69,12 @@ async fn authorizer_accepts_bearer_sessions_only() {
         format!("{good},{good}"),
         good.to_uppercase(),
     ] {
-        assert_eq!(ask(portal, &invalid).await, nobody(), "{invalid}");
+        assert_eq!(authorize(portal, &invalid).await, denied(), "{invalid}");
     }
     let mut cookies = event(None);
     cookies["cookies"] = json!([format!("__Host-session={cookie}"), format!("__Host-session={token}")]);
     for invalid in [event(None), cookies, json!({}), json!({ "headers": { "authorization": [good] } })] {
-        assert_eq!(portal.invoke("authorizer", &invalid).await, Some(nobody()), "{invalid}");
+        assert_eq!(portal.invoke("authorizer", &invalid).await, Some(denied()), "{invalid}");
     }
 }
 
@@ -85,21 +85,21 @@ async fn authorizer_refuses_revoked_sessions() {
     visitor.sign_up(portal, &person, "oie7").await;
 
     let signed_out = bearer(&portal.visitor(), &person, "oie7").await;
-    assert_eq!(ask(portal, &signed_out).await["isAuthorized"], true);
+    assert_eq!(authorize(portal, &signed_out).await["isAuthorized"], true);
     portal.visitor().send("DELETE", "/api/session", &[("authorization", &signed_out)], "").await.expect(204, "");
-    assert_eq!(ask(portal, &signed_out).await, nobody(), "after signing out");
+    assert_eq!(authorize(portal, &signed_out).await, denied(), "after signing out");
 
     let reset = bearer(&portal.visitor(), &person, "oie7").await;
-    assert_eq!(ask(portal, &reset).await["isAuthorized"], true);
+    assert_eq!(authorize(portal, &reset).await["isAuthorized"], true);
     visitor.request_reset(&person.account).await.expect(202, "");
     let mail = portal.nth_mail(3, &person).await;
     visitor.reset(mail.token(), "abc2").await.expect(204, "");
-    assert_eq!(ask(portal, &reset).await, nobody(), "after a reset");
+    assert_eq!(authorize(portal, &reset).await, denied(), "after a reset");
 
     let deactivated = bearer(&portal.visitor(), &person, "abc2").await;
-    assert_eq!(ask(portal, &deactivated).await["isAuthorized"], true);
+    assert_eq!(authorize(portal, &deactivated).await["isAuthorized"], true);
     let (_, output) = portal.import(&person.line(false));
-    assert_eq!(ask(portal, &deactivated).await, nobody(), "after a deactivation: {output}");
+    assert_eq!(authorize(portal, &deactivated).await, denied(), "after a deactivation: {output}");
 }
 
 #[tokio::test]
@@ -113,6 +113,6 @@ async fn authorizer_fails_closed() {
         // The gateway responds with 500.
         assert_eq!(portal.invoke("authorizer", &event(Some(&good))).await, None, "{table}");
         portal.clear_faults();
-        assert_eq!(ask(&portal, &good).await["isAuthorized"], true, "{table}");
+        assert_eq!(authorize(&portal, &good).await["isAuthorized"], true, "{table}");
     }
 }

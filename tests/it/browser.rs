@@ -4,12 +4,12 @@ use guichet_tests::{Browser, Person, Portal, Setup, pages};
 use serde_json::{Value, json};
 
 const SIGN_IN: &str = "Bienvenue sur le portail Web du Centre de services";
-pub(crate) const ASKED: &str = "Votre demande est reçue";
+pub(crate) const REQUEST_ACCEPTED: &str = "Votre demande est reçue";
 pub(crate) const PASSWORD_SET: &str = "Votre mot de passe est changé. Connectez-vous maintenant avec le nouveau.";
 pub(crate) const LINK: &str = "Changement de mot de passe";
-const ME: &str = "Se souvenir de moi";
-const NAME: &str = "Se souvenir uniquement de mon nom";
-const NONE: &str = "Ne pas se souvenir de moi";
+const REMEMBER_ME: &str = "Se souvenir de moi";
+const REMEMBER_NAME: &str = "Se souvenir uniquement de mon nom";
+const REMEMBER_NONE: &str = "Ne pas se souvenir de moi";
 
 fn name_of(person: &Person) -> String {
     format!("{} {}", person.given_name, person.family_name)
@@ -43,7 +43,7 @@ async fn choose_a_password(browser: &Browser, password: &str) {
     browser.wait_for_text(PASSWORD_SET).await;
 }
 
-async fn is_quiet(browser: &Browser) {
+async fn assert_no_console_messages(browser: &Browser) {
     let messages = browser.console().await;
     assert!(messages.is_empty(), "console messages: {messages:#?}");
 }
@@ -59,7 +59,7 @@ async fn register_reset_sign_in_and_sign_out_in_browser() {
     browser.wait_for_path("/inscription").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
 
     portal.nth_mail(1, &person).await;
     browser.follow_in_mail(LINK, &person).await;
@@ -71,7 +71,7 @@ async fn register_reset_sign_in_and_sign_out_in_browser() {
     browser.wait_for_path("/mon-compte").await;
     browser.wait_for_text(&name_of(&person)).await;
     sign_out(&browser).await;
-    is_quiet(&browser).await;
+    assert_no_console_messages(&browser).await;
 
     browser.go("/mon-compte").await;
     browser.wait_for_path("/").await;
@@ -89,7 +89,7 @@ async fn reset_can_be_cancelled() {
     browser.wait_for_path("/mot-de-passe-oublie").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
 
     // After the first email and the notice.
     portal.nth_mail(3, &person).await;
@@ -100,9 +100,9 @@ async fn reset_can_be_cancelled() {
 
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "nouveau2").await;
-    sign_in(&browser, &person, "nouveau2", NONE).await;
+    sign_in(&browser, &person, "nouveau2", REMEMBER_NONE).await;
     sign_out(&browser).await;
-    is_quiet(&browser).await;
+    assert_no_console_messages(&browser).await;
 }
 
 #[tokio::test]
@@ -111,18 +111,18 @@ async fn remembered_name_is_filled_in_until_forgotten() {
     let Some(mut browser) = Browser::open(portal).await else { return };
     let person = Person::new();
     portal.visitor().sign_up(portal, &person, "oie7").await;
-    assert!(browser.is_selected(NONE).await, "the default");
+    assert!(browser.is_selected(REMEMBER_NONE).await, "the default");
 
-    sign_in(&browser, &person, "oie7", NAME).await;
+    sign_in(&browser, &person, "oie7", REMEMBER_NAME).await;
     browser.close_and_reopen().await;
     assert_eq!(browser.value_of("Nom d'utilisateur").await, person.account);
-    assert!(browser.is_selected(NAME).await, "otherwise the next sign-in would delete the name");
+    assert!(browser.is_selected(REMEMBER_NAME).await, "otherwise the next sign-in would delete the name");
 
-    sign_in(&browser, &person, "oie7", NONE).await;
+    sign_in(&browser, &person, "oie7", REMEMBER_NONE).await;
     browser.close_and_reopen().await;
     assert_eq!(browser.value_of("Nom d'utilisateur").await, "");
-    assert!(browser.is_selected(NONE).await);
-    is_quiet(&browser).await;
+    assert!(browser.is_selected(REMEMBER_NONE).await);
+    assert_no_console_messages(&browser).await;
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn only_remember_me_survives_browser_restart() {
     let person = Person::new();
     portal.visitor().sign_up(portal, &person, "oie7").await;
 
-    for (remember, stays) in [(NONE, false), (NAME, false), (ME, true)] {
+    for (remember, stays) in [(REMEMBER_NONE, false), (REMEMBER_NAME, false), (REMEMBER_ME, true)] {
         sign_in(&browser, &person, "oie7", remember).await;
         let cookie = browser.cookie("__Host-session").await;
         assert_eq!(cookie.expires().is_some(), stays, "{cookie}");
@@ -145,7 +145,7 @@ async fn only_remember_me_survives_browser_restart() {
         } else {
             browser.wait_for_text("Connectez-vous pour continuer.").await;
         }
-        is_quiet(&browser).await;
+        assert_no_console_messages(&browser).await;
     }
     sign_out(&browser).await;
 }
@@ -168,7 +168,7 @@ async fn sign_in_redirects_to_desk_portal() {
     browser.wait_for_text(&name_of(&person)).await;
     browser.click("Aller au portail").await;
     browser.wait_for_url(&elsewhere).await;
-    is_quiet(&browser).await;
+    assert_no_console_messages(&browser).await;
 }
 
 #[tokio::test]
@@ -191,9 +191,9 @@ async fn pages_log_no_console_errors() {
         }
         if !signed_in {
             browser.go("/").await;
-            sign_in(&browser, &person, "oie7", NONE).await;
+            sign_in(&browser, &person, "oie7", REMEMBER_NONE).await;
         }
-        is_quiet(&browser).await;
+        assert_no_console_messages(&browser).await;
     }
 
     // The console reports a missing page and violations of the content security policy.
@@ -231,12 +231,12 @@ async fn lockout_page_shows_wait_and_offers_reset() {
     browser.wait_for_path("/mot-de-passe-oublie").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
     // After the first email and the notice.
     portal.nth_mail(3, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose_a_password(&browser, "nouveau2").await;
-    sign_in(&browser, &person, "nouveau2", NONE).await;
+    sign_in(&browser, &person, "nouveau2", REMEMBER_NONE).await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use serde_json::json;
 const SESSION: &str = "__Host-session";
 const JSON: (&str, &str) = ("content-type", "application/json");
 /// Every route that changes something or accepts a body.
-fn changes() -> impl Iterator<Item = (String, String)> {
+fn state_changing_routes() -> impl Iterator<Item = (String, String)> {
     openapi::routes().into_iter().filter(|(method, _)| method != "GET")
 }
 
@@ -144,7 +144,7 @@ async fn csrf_is_rejected_on_every_route() {
     let body = json!({
         "account": other.account, "token": "A".repeat(43), "current": "oie7", "password": "vol3", "confirmation": "vol3",
     });
-    for (method, path) in changes() {
+    for (method, path) in state_changing_routes() {
         for foreign in [
             ("sec-fetch-site", "cross-site"),
             ("sec-fetch-site", "same-site"),
@@ -167,7 +167,7 @@ async fn csrf_is_rejected_on_every_route() {
     }
     // Content types that need no CORS preflight are refused.
     for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""] {
-        for (method, path) in changes().filter(|(method, _)| *method == "POST") {
+        for (method, path) in state_changing_routes().filter(|(method, _)| *method == "POST") {
             let response = visitor.send(&method, &path, &[("content-type", content_type)], body.to_string()).await;
             response.expect(415, "not-json");
         }
@@ -208,12 +208,12 @@ async fn two_links_used_concurrently_set_one_password() {
         let second = portal.nth_mail(2, &person).await;
         let uses = [(first.token(), "oie7"), (second.token(), "abc2")];
         let responses = join_all(uses.iter().map(|(token, password)| visitor.reset(token, password))).await;
-        let won: Vec<_> = (0..2).filter(|n| responses[*n].status == 204).collect();
-        let [won] = won[..] else { panic!("one wins: {responses:?}") };
-        responses[1 - won].clone().expect(410, "link-used");
+        let winner: Vec<_> = (0..2).filter(|n| responses[*n].status == 204).collect();
+        let [winner] = winner[..] else { panic!("one wins: {responses:?}") };
+        responses[1 - winner].clone().expect(410, "link-used");
         assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
-        visitor.sign_in(&person.account, uses[won].1).await.expect(200, "");
-        visitor.sign_in(&person.account, uses[1 - won].1).await.expect(401, "invalid-credentials");
+        visitor.sign_in(&person.account, uses[winner].1).await.expect(200, "");
+        visitor.sign_in(&person.account, uses[1 - winner].1).await.expect(401, "invalid-credentials");
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 async fn wait_for_status(portal: &Portal, kind: &str, status: &str) -> Value {
     let stands_so = |it: &Value| it["kind"]["S"] == kind && it["status"]["S"] == status;
     let found = async || portal.items("MailRequests").await.into_iter().find(stands_so);
-    portal.until(&format!("a {kind} comes to {status}"), found).await
+    portal.until(&format!("{kind} has status {status}"), found).await
 }
 
 /// Sends an SES event and waits until `mail-events` has processed it.

@@ -6,27 +6,26 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 /// The cause and the first line of `explain`.
-fn explained(portal: &Portal, account: &str) -> (String, String) {
-    let (_, explained_account) = portal.admin(&["explain", account, "--json"]);
-    let explained_account: Value =
-        serde_json::from_str(&explained_account).unwrap_or_else(|_| panic!("{explained_account}"));
-    let text = |name: &str| explained_account[name].as_str().expect("a text").to_owned();
+fn explain(portal: &Portal, account: &str) -> (String, String) {
+    let (_, explanation) = portal.admin(&["explain", account, "--json"]);
+    let explanation: Value = serde_json::from_str(&explanation).unwrap_or_else(|_| panic!("{explanation}"));
+    let text = |name: &str| explanation[name].as_str().expect("a text").to_owned();
     (text("cause"), text("message"))
 }
 
 /// Asserts the cause and a part of the first line.
-fn is(portal: &Portal, account: &str, cause: &str, expected: &str) {
-    let explained_account = explained(portal, account);
+fn assert_cause(portal: &Portal, account: &str, cause: &str, expected: &str) {
+    let explanation = explain(portal, account);
     assert!(
-        explained_account.0 == cause && explained_account.1.replace('\u{a0}', " ").contains(expected),
-        "{cause}, {expected:?}: {explained_account:?}"
+        explanation.0 == cause && explanation.1.replace('\u{a0}', " ").contains(expected),
+        "{cause}, {expected:?}: {explanation:?}"
     );
     let (_, text) = portal.admin(&["explain", account]);
-    assert_eq!(text.lines().next(), Some(explained_account.1.as_str()), "{text}");
+    assert_eq!(text.lines().next(), Some(explanation.1.as_str()), "{text}");
 }
 
-async fn until(portal: &Portal, account: &str, cause: &str) {
-    portal.until(cause, async || (explained(portal, account).0 == cause).then_some(())).await;
+async fn wait_for_cause(portal: &Portal, account: &str, cause: &str) {
+    portal.until(cause, async || (explain(portal, account).0 == cause).then_some(())).await;
 }
 
 #[tokio::test]
@@ -35,39 +34,39 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     let visitor = portal.visitor();
     // No request, or another name.
     let person = Person::new();
-    is(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel");
+    assert_cause(&portal, &person.account, "never-asked", "Personne n’a demandé de courriel");
     visitor.register("jtremblai").await.expect(202, "");
-    is(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire");
+    assert_cause(&portal, "jtremblai", "not-in-the-directory", "n’est pas au répertoire");
 
     // Mailbox problems.
     for account in ["sanscourriel", "partage1", "inactif"] {
         visitor.register(account).await.expect(202, "");
     }
-    until(&portal, "sanscourriel", "no-mailbox").await;
-    until(&portal, "partage1", "shared-mailbox").await;
-    is(&portal, "partage1", "shared-mailbox", "aussi celle de partage2");
-    is(&portal, "inactif", "inactive", "désactivé");
+    wait_for_cause(&portal, "sanscourriel", "no-mailbox").await;
+    wait_for_cause(&portal, "partage1", "shared-mailbox").await;
+    assert_cause(&portal, "partage1", "shared-mailbox", "aussi celle de partage2");
+    assert_cause(&portal, "inactif", "inactive", "désactivé");
 
     // Delivered, perhaps to another folder.
     visitor.register(&person.account).await.expect(202, "");
     let mail = portal.nth_mail(1, &person).await;
-    until(&portal, &person.account, "link-good").await;
+    wait_for_cause(&portal, &person.account, "link-good").await;
     portal.send_ses_event(&mail, "delivery").await;
-    is(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
+    assert_cause(&portal, &person.account, "link-good", &format!("livré à {}", person.email));
     // Bounced.
     portal.send_ses_event(&mail, "bounce").await;
-    until(&portal, &person.account, "bounced").await;
-    is(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email));
+    wait_for_cause(&portal, &person.account, "bounced").await;
+    assert_cause(&portal, &person.account, "bounced", &format!("Les courriels à {} reviennent", person.email));
 
     // Delayed.
     let late = Person::new();
     portal.inject_faults(&json!([{ "service": "events", "mode": "drop" }]));
     visitor.register(&late.account).await.expect(202, "");
     let mail = portal.nth_mail(1, &late).await;
-    until(&portal, &late.account, "link-good").await;
+    wait_for_cause(&portal, &late.account, "link-good").await;
     portal.clear_faults();
     portal.send_ses_event(&mail, "delivery-delay").await;
-    until(&portal, &late.account, "delayed").await;
+    wait_for_cause(&portal, &late.account, "delayed").await;
 
     // SES is down, or rejected this email.
     let (deferred, refused) = (Person::new(), Person::new());
@@ -77,10 +76,10 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
         { "service": "ses", "match": deferred.email, "mode": "throttle" },
     ]));
     visitor.register(&refused.account).await.expect(202, "");
-    until(&portal, &refused.account, "failed").await;
-    is(&portal, &refused.account, "failed", "MessageRejected");
+    wait_for_cause(&portal, &refused.account, "failed").await;
+    assert_cause(&portal, &refused.account, "failed", "MessageRejected");
     visitor.register(&deferred.account).await.expect(202, "");
-    until(&portal, &deferred.account, "deferred").await;
+    wait_for_cause(&portal, &deferred.account, "deferred").await;
     portal.clear_faults();
 
     // Requests that need attention are listed and can be retried.
@@ -95,7 +94,7 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     let (code, output) = portal.admin(&["retry", &refused.account]);
     assert_eq!(code, Some(0), "{output}");
     portal.nth_mail(1, &refused).await;
-    until(&portal, &refused.account, "link-good").await;
+    wait_for_cause(&portal, &refused.account, "link-good").await;
     assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "already retried");
     assert!(!portal.admin(&["failed"]).1.contains(&refused.account));
 }
@@ -106,10 +105,10 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
     // Used.
     let (used, visitor) = (Person::new(), portal.visitor());
     visitor.sign_up(&portal, &used, "oie7").await;
-    is(&portal, &used.account, "link-used", "Le lien a servi à");
+    assert_cause(&portal, &used.account, "link-used", "Le lien a servi à");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
     visitor.sign_in(&used.account, "faux1").await.expect(401, "invalid-credentials");
-    is(&portal, &used.account, "wrong-password", "2 mot(s) de passe refusé(s)");
+    assert_cause(&portal, &used.account, "wrong-password", "2 mot(s) de passe refusé(s)");
     visitor.sign_in(&used.account, "oie7").await.expect(200, "");
     // Half a year on shared workstations, each of which is another device.
     let devices = portal.items("Devices").await;
@@ -119,16 +118,16 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
         device["cookie_hash"] = json!({ "S": format!("{n:043}") });
         portal.dynamodb("PutItem", "Devices", json!({ "Item": device })).await;
     }
-    is(&portal, &used.account, "signed-in", "Rien ne bloque");
-    assert!(explained(&portal, &used.account).1.contains("Le dernier lien a servi"));
+    assert_cause(&portal, &used.account, "signed-in", "Rien ne bloque");
+    assert!(explain(&portal, &used.account).1.contains("Le dernier lien a servi"));
 
     // Expired.
     let expired = Person::new();
     portal.visitor().register(&expired.account).await.expect(202, "");
     portal.nth_mail(1, &expired).await;
-    until(&portal, &expired.account, "link-good").await;
+    wait_for_cause(&portal, &expired.account, "link-good").await;
     portal.expire_links(&expired.account).await;
-    is(&portal, &expired.account, "link-expired", "Le lien a expiré");
+    assert_cause(&portal, &expired.account, "link-expired", "Le lien a expiré");
 
     // Locked out.
     let blocked = Person::new();
@@ -138,7 +137,7 @@ async fn explain_shows_link_state_and_unblock_ends_lockout() {
         elsewhere.sign_in(&blocked.account, "faux1").await.expect(401, "invalid-credentials");
     }
     elsewhere.sign_in(&blocked.account, "oie7").await.expect(429, "too-many-attempts");
-    is(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur");
+    assert_cause(&portal, &blocked.account, "too-many-attempts", "Trop de mots de passe refusés de l’extérieur");
     let (code, output) = portal.admin(&["explain", &blocked.account, "--lang", "en"]);
     assert!(code == Some(0) && output.starts_with("Too many passwords refused from outside"), "{output}");
     let (code, output) = portal.admin(&["unblock", &blocked.account, "--dry-run"]);
@@ -161,13 +160,13 @@ async fn explain_shows_request_rate_limit() {
     .await;
     portal.move_clock("register", 0);
     portal.nth_mail(mails, &person).await;
-    until(&portal, &person.account, "too-many-requests").await;
-    let (_, output) = explained(&portal, &person.account);
+    wait_for_cause(&portal, &person.account, "too-many-requests").await;
+    let (_, output) = explain(&portal, &person.account);
     assert!(output.contains("Le dernier") && output.contains("livré"), "{output}");
 }
 
 #[tokio::test]
-async fn desk_acts_are_done_and_audited() {
+async fn desk_actions_are_done_and_audited() {
     let portal = Setup::new().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.sign_up(&portal, &person, "oie7").await;
@@ -184,14 +183,14 @@ async fn desk_acts_are_done_and_audited() {
     assert_eq!(output.0, Some(0), "{output:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.check(mail.token()).await.expect(410, "link-used");
-    is(&portal, &person.account, "link-dead", "Le lien est mort");
+    assert_cause(&portal, &person.account, "link-dead", "Le lien est mort");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
 
     let output = portal.admin(&["deactivate", &person.account]);
     assert_eq!(output.0, Some(0), "{output:?}");
     visitor.get("/api/session").await.expect(401, "not-signed-in");
     visitor.sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    is(&portal, &person.account, "inactive", "désactivé");
+    assert_cause(&portal, &person.account, "inactive", "désactivé");
     let (_, output) = portal.import(&person.line(true));
     assert!(output.contains("1 changed"), "{output}");
     visitor.sign_in(&person.account, "oie7").await.expect(200, "");
@@ -266,5 +265,5 @@ async fn erasure_leaves_no_trace_of_the_account() {
     assert!(left[0].starts_with("Events: ") && left[0].contains("forget"), "{left:#?}");
     assert_eq!(find_items(&other.account, &others).await.len(), before.len(), "other accounts keep their data");
     portal.visitor().sign_in(&person.account, "oie7").await.expect(401, "invalid-credentials");
-    is(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire");
+    assert_cause(&portal, &person.account, "not-in-the-directory", "n’est pas au répertoire");
 }

@@ -5,8 +5,8 @@ use guichet_tests::{ApiResponse, Person, Portal, Setup, Visitor};
 use serde_json::json;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
-const PROOF: &str = "x-guichet-origin-secret";
-const SAYS: &str = "x-viewer-address";
+const ORIGIN_SECRET: &str = "x-guichet-origin-secret";
+const VIEWER_ADDRESS: &str = "x-viewer-address";
 
 /// Sends a request that only managed networks may send, with extra headers.
 async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> ApiResponse {
@@ -17,9 +17,9 @@ async fn search(visitor: &Visitor, headers: &[(&str, &str)]) -> ApiResponse {
 #[tokio::test]
 async fn client_cannot_spoof_its_address() {
     let portal = Portal::shared();
-    let (outside, inside) = (portal.untrusted_visitor(), portal.visitor());
+    let (untrusted, managed_client) = (portal.untrusted_visitor(), portal.visitor());
     let names = [
-        SAYS,
+        VIEWER_ADDRESS,
         "X-Viewer-Address",
         "x-forwarded-for",
         "forwarded",
@@ -34,37 +34,37 @@ async fn client_cannot_spoof_its_address() {
     ];
     for name in names {
         for value in ["127.0.0.1", "::1", "for=127.0.0.1", "127.0.0.1:443"] {
-            for visitor in [&outside, &portal.bypassing_edge(&outside)] {
+            for visitor in [&untrusted, &portal.bypassing_edge(&untrusted)] {
                 search(visitor, &[(name, value)]).await.expect(403, "network-not-managed");
             }
         }
-        for visitor in [&inside, &portal.bypassing_edge(&inside)] {
+        for visitor in [&managed_client, &portal.bypassing_edge(&managed_client)] {
             search(visitor, &[(name, "203.0.113.9")]).await.expect(200, "");
         }
     }
     // The edge drops a client's origin secret; the functions refuse a wrong one.
-    search(&inside, &[(PROOF, "x"), (SAYS, "203.0.113.9")]).await.expect(200, "");
-    search(&outside, &[(PROOF, "x"), (SAYS, "127.0.0.1")]).await.expect(403, "network-not-managed");
+    search(&managed_client, &[(ORIGIN_SECRET, "x"), (VIEWER_ADDRESS, "203.0.113.9")]).await.expect(200, "");
+    search(&untrusted, &[(ORIGIN_SECRET, "x"), (VIEWER_ADDRESS, "127.0.0.1")]).await.expect(403, "network-not-managed");
 }
 
 #[tokio::test]
 async fn edge_secret_authenticates_client_address() {
     let portal = Portal::shared();
     let proof = portal.secret("EdgeSecret")["key"].as_str().unwrap().to_owned();
-    let (outside, inside) =
+    let (untrusted, managed_client) =
         (portal.bypassing_edge(&portal.untrusted_visitor()), portal.bypassing_edge(&portal.visitor()));
     for managed in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
-        search(&outside, &[(PROOF, &proof), (SAYS, managed)]).await.expect(200, "");
+        search(&untrusted, &[(ORIGIN_SECRET, &proof), (VIEWER_ADDRESS, managed)]).await.expect(200, "");
     }
     for unmanaged in ["203.0.113.9", "2001:db8::1", "", "nonsense", "127.0.0.1, 203.0.113.9", "127.0.0.1:80"] {
-        let headers = [(PROOF, proof.as_str()), (SAYS, unmanaged)];
-        search(&inside, &headers).await.expect(403, "network-not-managed");
+        let headers = [(ORIGIN_SECRET, proof.as_str()), (VIEWER_ADDRESS, unmanaged)];
+        search(&managed_client, &headers).await.expect(403, "network-not-managed");
     }
-    search(&inside, &[(PROOF, &proof)]).await.expect(403, "network-not-managed");
+    search(&managed_client, &[(ORIGIN_SECRET, &proof)]).await.expect(403, "network-not-managed");
     // Rate limits also use the address that the edge reports.
     let guess = async |address: &str| {
         let body = json!({ "account": Person::new().account, "password": "faux1" }).to_string();
-        outside.send("POST", "/api/login", &[JSON, (PROOF, &proof), (SAYS, address)], body).await
+        untrusted.send("POST", "/api/login", &[JSON, (ORIGIN_SECRET, &proof), (VIEWER_ADDRESS, address)], body).await
     };
     for _ in 0..10 {
         guess("203.0.113.77").await.expect(401, "invalid-credentials");
@@ -82,7 +82,8 @@ async fn wrong_edge_secret_is_refused_and_alarmed() {
     let close = [proof.to_lowercase(), proof[1..].to_owned(), format!("{proof}x"), format!("{proof},{proof}")];
     for wrong in close.iter().map(String::as_str).chain(["", "x"]) {
         for (method, path) in &routes {
-            let answer = client.send(method, path, &[JSON, (PROOF, wrong), (SAYS, "127.0.0.1")], "{}").await;
+            let answer =
+                client.send(method, path, &[JSON, (ORIGIN_SECRET, wrong), (VIEWER_ADDRESS, "127.0.0.1")], "{}").await;
             answer.expect(403, "cross-site");
         }
     }
@@ -106,18 +107,18 @@ async fn edge_secret_rotation_does_not_interrupt_users() {
     for _ in 0..6 {
         search(&visitor, &[]).await.expect(200, "");
         for proof in [&old, &new] {
-            search(&straight, &[(PROOF, proof), (SAYS, "127.0.0.1")]).await.expect(200, "");
+            search(&straight, &[(ORIGIN_SECRET, proof), (VIEWER_ADDRESS, "127.0.0.1")]).await.expect(200, "");
         }
     }
     portal.retire_previous("EdgeSecret");
     portal.restart_instances("find-account").await;
     search(&visitor, &[]).await.expect(200, "");
-    search(&straight, &[(PROOF, &new), (SAYS, "127.0.0.1")]).await.expect(200, "");
-    search(&straight, &[(PROOF, &old), (SAYS, "127.0.0.1")]).await.expect(403, "cross-site");
+    search(&straight, &[(ORIGIN_SECRET, &new), (VIEWER_ADDRESS, "127.0.0.1")]).await.expect(200, "");
+    search(&straight, &[(ORIGIN_SECRET, &old), (VIEWER_ADDRESS, "127.0.0.1")]).await.expect(403, "cross-site");
 }
 
 #[tokio::test]
-async fn every_answer_has_security_headers() {
+async fn every_response_has_security_headers() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let large = "a".repeat(5000);

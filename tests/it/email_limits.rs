@@ -6,11 +6,11 @@ use serde_json::json;
 use std::time::Duration;
 
 /// The statuses of all requests, in no order, once they satisfy the condition.
-async fn states(portal: &Portal, settled: impl Fn(&[String]) -> bool) -> Vec<String> {
+async fn wait_for_statuses(portal: &Portal, condition: impl Fn(&[String]) -> bool) -> Vec<String> {
     let states = async || {
         let requests = portal.items("MailRequests").await;
         let status = |it: &serde_json::Value| it["status"]["S"].as_str().unwrap_or_default().to_owned();
-        Some(requests.iter().map(status).collect::<Vec<_>>()).filter(|states| settled(states))
+        Some(requests.iter().map(status).collect::<Vec<_>>()).filter(|states| condition(states))
     };
     portal.until("the statuses", states).await
 }
@@ -20,7 +20,7 @@ fn count(states: &[String], word: &str) -> usize {
 }
 
 /// Whether every request has ended. `sent` becomes `delivered` shortly after.
-fn none_is_under_way(states: &[String]) -> bool {
+fn all_ended(states: &[String]) -> bool {
     count(states, "pending") + count(states, "sending") + count(states, "sent") == 0
 }
 
@@ -32,7 +32,7 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     for _ in 0..3 {
         portal.untrusted_visitor().register(&person.account).await.expect(202, "");
         portal.untrusted_visitor().request_reset(&person.account).await.expect(202, "");
-        ends.extend(states(&portal, none_is_under_way).await);
+        ends.extend(wait_for_statuses(&portal, all_ended).await);
         portal.leave_dedup_window().await;
     }
     assert_eq!((count(&ends, "delivered"), count(&ends, "capped")), (4, 2), "{ends:?}");
@@ -48,7 +48,7 @@ async fn mailbox_rate_limit_reserves_links_for_trusted_clients() {
     portal.nth_mail(7, &person).await;
     portal.leave_dedup_window().await;
     owner.request_reset(&person.account).await.expect(202, "");
-    assert_eq!(count(&states(&portal, none_is_under_way).await, "capped"), 1);
+    assert_eq!(count(&wait_for_statuses(&portal, all_ended).await, "capped"), 1);
 
     // The limit resets the next day.
     portal.delete_counters("mailer#mailbox#").await;
@@ -73,7 +73,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
         }
     }
     let eight_are_out = |states: &[String]| count(states, "delivered") == 8 && count(states, "no-account") == 15;
-    let statuses = states(&portal, eight_are_out).await;
+    let statuses = wait_for_statuses(&portal, eight_are_out).await;
     assert_eq!(count(&statuses, "pending") + count(&statuses, "sending"), 7, "{statuses:?}");
 
     // A fifth is reserved for trusted clients and notices.
@@ -85,7 +85,7 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     portal.nth_mail(2, &strangers[0]).await;
     let late = Person::new();
     portal.visitor().register(&late.account).await.expect(202, "");
-    states(&portal, |states| count(states, "sending") == 0).await;
+    wait_for_statuses(&portal, |states| count(states, "sending") == 0).await;
     assert!(portal.mails_to(&late.email).await.is_empty(), "the limit of ten per hour is reached");
 
     portal.delete_counters("mailer#all-emails").await;
@@ -94,12 +94,12 @@ async fn email_rate_limit_defers_and_resumes_oldest_first() {
     let deferred = &strangers[8..];
     let sent = join_all(deferred.iter().map(|person| portal.nth_mail(1, person))).await;
     // Four are sent concurrently, so their order is undefined.
-    let moments: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
-    assert!(moments[..4].iter().max() < moments[4..].iter().min(), "oldest first: {moments:?}");
+    let sent_at: Vec<_> = sent.iter().map(|mail| mail.sent_at.as_str()).collect();
+    assert!(sent_at[..4].iter().max() < sent_at[4..].iter().min(), "oldest first: {sent_at:?}");
     for person in &strangers[1..] {
         assert_eq!(portal.mails_to(&person.email).await.len(), 1, "{}", person.account);
     }
-    states(&portal, none_is_under_way).await;
+    wait_for_statuses(&portal, all_ended).await;
 }
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn ses_throttling_defers_and_resumes_each_email_once() {
     for person in &people {
         portal.nth_mail(1, person).await;
     }
-    states(&portal, |states| count(states, "delivered") == people.len()).await;
+    wait_for_statuses(&portal, |states| count(states, "delivered") == people.len()).await;
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn email_is_limited_to_allowed_domains() {
     assert_eq!(code, Some(0), "{output}");
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.register("ailleurs").await.expect(202, "");
-    assert_eq!(states(&portal, none_is_under_way).await, ["failed"]);
+    assert_eq!(wait_for_statuses(&portal, all_ended).await, ["failed"]);
     assert!(portal.mails_to("ailleurs@evil.example").await.is_empty(), "no email to another domain");
     visitor.register(&person.account).await.expect(202, "");
     portal.nth_mail(1, &person).await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 const ROUTES: [&str; 3] = ["register", "request-reset", "login"];
 
-async fn ask(visitor: &Visitor, route: &str, account: &str) -> ApiResponse {
+async fn send(visitor: &Visitor, route: &str, account: &str) -> ApiResponse {
     match route {
         "register" => visitor.register(account).await,
         "request-reset" => visitor.request_reset(account).await,
@@ -16,7 +16,7 @@ async fn ask(visitor: &Visitor, route: &str, account: &str) -> ApiResponse {
 }
 
 /// A response without its date. `Retry-After` counts down, so it is rounded to minutes.
-fn seen(answer: &ApiResponse) -> String {
+fn comparable(answer: &ApiResponse) -> String {
     let mut headers: Vec<_> = answer.headers.iter().filter(|(name, _)| *name != "date").collect();
     headers.sort_by_key(|(name, _)| name.as_str());
     let text = headers.iter().map(|(name, value)| match (name.as_str(), value.to_str().expect("text")) {
@@ -27,9 +27,9 @@ fn seen(answer: &ApiResponse) -> String {
 }
 
 #[tokio::test]
-async fn enumeration_by_answers_and_limits_is_impossible() {
+async fn enumeration_by_responses_and_limits_is_impossible() {
     let portal = Setup::new().start();
-    let (known, unset, asking) = (Person::new(), Person::new(), portal.visitor());
+    let (known, unset, visitor) = (Person::new(), Person::new(), portal.visitor());
     portal.visitor().sign_up(&portal, &known, "oie7").await;
     portal.clear_limits().await;
     let names = [&known.account, &unset.account, "inactif", "sanscourriel", "partage1", "personne-ne-porte-ce-nom"];
@@ -40,8 +40,8 @@ async fn enumeration_by_answers_and_limits_is_impossible() {
             let mut answers = Vec::new();
             for name in names {
                 // All spellings of a name share one limit.
-                let typed = if round % 2 == 0 { name.to_owned() } else { format!(" RESEAU\\{} ", name.to_uppercase()) };
-                answers.push(seen(&ask(&asking, route, &typed).await));
+                let input = if round % 2 == 0 { name.to_owned() } else { format!(" RESEAU\\{} ", name.to_uppercase()) };
+                answers.push(comparable(&send(&visitor, route, &input).await));
             }
             assert!(answers.iter().all(|answer| *answer == answers[0]), "{route}, round {round}: {answers:#?}");
             assert!(!answers[0].contains("set-cookie"), "{route}: {}", answers[0]);
@@ -52,8 +52,12 @@ async fn enumeration_by_answers_and_limits_is_impossible() {
 
         let long = |name: &str| format!("{name}{}", "a".repeat(65));
         let invalid = [long(&known.account), long("personne"), format!("{}\0", known.account), "personne\0".to_owned()];
-        for typed in &invalid {
-            assert_eq!(seen(&ask(&asking, route, typed).await), seen(&ask(&asking, route, "é").await), "{typed:?}");
+        for input in &invalid {
+            assert_eq!(
+                comparable(&send(&visitor, route, input).await),
+                comparable(&send(&visitor, route, "é").await),
+                "{input:?}"
+            );
         }
     }
 }
@@ -74,7 +78,7 @@ async fn times<const KINDS: usize>(
         shuffle.shuffle(&mut order);
         for (kind, name) in order {
             let start = Instant::now();
-            ask(visitor, route, name).await;
+            send(visitor, route, name).await;
             if round > 0 {
                 times[kind].push(start.elapsed());
             }
@@ -159,11 +163,11 @@ async fn enumeration_by_timing_is_impossible() {
         for _ in 0..ATTEMPTS {
             let times = times(&portal, &visitor, route, &kinds, shuffle).await;
             let slower: Vec<_> = times[0].iter().map(|time| *time + *time / 2).collect();
-            let seen = differ(&times[0], &slower, shuffle);
+            let detected = differ(&times[0], &slower, shuffle);
             let differing = [(0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3)]
                 .map(|(one, other)| differ(&times[one], &times[other], shuffle));
-            measurements.push((times.each_ref().map(|times| median(times)), seen, differing));
-            if seen && differing == [false; 6] {
+            measurements.push((times.each_ref().map(|times| median(times)), detected, differing));
+            if detected && differing == [false; 6] {
                 valid_runs.push(times);
                 break;
             }

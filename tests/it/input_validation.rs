@@ -154,7 +154,7 @@ async fn hostile_headers_and_queries_are_ignored() {
 }
 
 #[tokio::test]
-async fn every_answer_has_content_type_and_no_store() {
+async fn every_response_has_content_type_and_no_store() {
     let portal = Portal::shared();
     let visitor = portal.visitor();
     let answers = [

@@ -37,7 +37,7 @@ const TEXTS: &str = r"
                 const request = new XMLHttpRequest();
                 request.open('GET', file);
                 request.responseType = 'document';
-                request.onload = () => given(request.response);
+                request.onload = () => resolve(request.response);
                 request.send();
             });
             read(page, file);
@@ -51,7 +51,7 @@ fn catalog(value: &Value) -> BTreeMap<String, String> {
 }
 
 /// The placeholders of a text, sorted.
-fn places(text: &str) -> Vec<String> {
+fn placeholders(text: &str) -> Vec<String> {
     let mut found: Vec<String> =
         text.split('{').skip(1).filter_map(|part| Some(part.split_once('}')?.0.to_owned())).collect();
     // `<0>words</0>`, `<0></>`, and `<0/>` all refer to child 0.
@@ -70,7 +70,7 @@ async fn every_text_exists_in_both_languages() {
     for pair in texts["markup"].as_array().unwrap() {
         let (key, text) = (pair[0].as_str().unwrap(), pair[1].as_str().unwrap());
         let before = markup.insert(key.to_owned(), text.to_owned());
-        assert!(before.is_none_or(|it| it == text), "{key} says two things");
+        assert!(before.is_none_or(|it| it == text), "{key} has two texts");
     }
     assert!(markup.keys().all(|key| !scripts.contains_key(key)), "texts in the markup are not in the scripts' catalog");
     let french: BTreeMap<_, _> = markup.into_iter().chain(scripts).collect();
@@ -78,7 +78,7 @@ async fn every_text_exists_in_both_languages() {
     assert_eq!(keys(&french), keys(&english));
     assert!(french.len() > 150, "{}", french.len());
     for (key, text) in &french {
-        assert_eq!(places(text), places(&english[key]), "{key}");
+        assert_eq!(placeholders(text), placeholders(&english[key]), "{key}");
         // French has a no-break space inside « » and before a colon, and none before ? and !, except in the desk's own
         // page title.
         let spaced = text.replace("oublié ?", "");

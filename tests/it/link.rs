@@ -23,13 +23,13 @@ async fn parallel_uses_of_a_link_succeed_once() {
 
     let passwords: Vec<_> = (0..16).map(|n| format!("course{n}")).collect();
     let responses = join_all(passwords.iter().map(|password| visitor.reset(mail.token(), password))).await;
-    let won: Vec<_> = responses.iter().zip(&passwords).filter(|(response, _)| response.status == 204).collect();
-    assert_eq!(won.len(), 1, "{responses:#?}");
+    let winner: Vec<_> = responses.iter().zip(&passwords).filter(|(response, _)| response.status == 204).collect();
+    assert_eq!(winner.len(), 1, "{responses:#?}");
     for response in &responses {
         assert!(response.status == 204 || (response.status == 410 && response.code() == "link-used"), "{response:?}");
     }
     assert_eq!(portal.credentials(&person.account).await["version"]["N"], "1");
-    visitor.sign_in(&person.account, won[0].1).await.expect(200, "");
+    visitor.sign_in(&person.account, winner[0].1).await.expect(200, "");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Error recovery: every error offers a next step with as little typing as possible.
 
-use crate::browser::{ASKED, LINK, PASSWORD_SET, choose};
+use crate::browser::{LINK, PASSWORD_SET, REQUEST_ACCEPTED, choose};
 use fantoccini::key::Key;
 use guichet_tests::{Browser, Person, Portal};
 
@@ -17,7 +17,7 @@ async fn missing_email_can_be_requested_again_in_place() {
     browser.go("/inscription").await;
     browser.fill("Nom d'utilisateur", &person.account).await;
     browser.click("Soumettre").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
     browser.wait_for_text(&person.account).await;
     browser.wait_for_text("Si rien n'est arrivé à").await;
     assert!(browser.shows("#again[aria-disabled]").await, "another email cannot be requested yet");
@@ -49,7 +49,7 @@ async fn expired_link_is_replaced_in_one_click() {
     browser.wait_for_text("Ce lien est expiré").await;
     browser.click("Demander un nouveau lien").await;
     browser.wait_for_path("/mot-de-passe-oublie").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
     portal.nth_mail(2, &person).await;
     browser.follow_in_mail(LINK, &person).await;
     choose(&browser, "oie7").await;
@@ -77,7 +77,7 @@ async fn expired_link_asks_for_account_only_if_unknown() {
     browser.wait_for_path("/mon-compte").await;
     browser.go(&link).await;
     browser.click("Demander un nouveau lien").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
     // After the first email and the notice.
     portal.nth_mail(3, &person).await;
 }
@@ -128,7 +128,7 @@ async fn form_errors_say_what_to_do_and_disappear() {
     browser.wait_for_text("de 1 à 64 lettres sans accent").await;
     browser.fill("Nom d'utilisateur", &format!(" {} ", person.account)).await;
     browser.click("Soumettre").await;
-    browser.wait_for_text(ASKED).await;
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
     assert!(!browser.shows("#errors").await);
 }
 
@@ -152,8 +152,8 @@ async fn keyboard_alone_is_enough() {
     assert_eq!(browser.focused().await, "Nom d'utilisateur");
     browser.press(&person.account).await;
     browser.press(&Key::Enter).await;
-    browser.wait_for_text(ASKED).await;
-    assert!(browser.focused().await.starts_with(ASKED), "the confirmation has the focus");
+    browser.wait_for_text(REQUEST_ACCEPTED).await;
+    assert!(browser.focused().await.starts_with(REQUEST_ACCEPTED), "the confirmation has the focus");
 
     let mail = portal.nth_mail(1, &person).await;
     browser.go(&format!("/changer-mon-mot-de-passe#{}", mail.token())).await;

@@ -1,6 +1,6 @@
 //! Shared workstations, several tabs, phones, link scanners, slow networks, and password managers.
 
-use crate::browser::{ASKED, LINK, PASSWORD_SET, choose};
+use crate::browser::{LINK, PASSWORD_SET, REQUEST_ACCEPTED, choose};
 use fantoccini::key::Key;
 use guichet_tests::{Browser, Person, Portal, pages};
 use serde_json::json;
@@ -120,7 +120,7 @@ async fn link_requested_on_workstation_works_on_phone() {
     workstation.click("M'inscrire au service").await;
     workstation.fill("Nom d'utilisateur", &person.account).await;
     workstation.click("Soumettre").await;
-    workstation.wait_for_text(ASKED).await;
+    workstation.wait_for_text(REQUEST_ACCEPTED).await;
     portal.nth_mail(1, &person).await;
 
     telephone.follow_in_mail(LINK, &person).await;
