@@ -33,7 +33,7 @@ const TEXTS: &str = r"
         };
         for (const file of [...PAGES, '/nulle-part']) {
             // As served, without running scripts.
-            const page = await new Promise((given) => {
+            const page = await new Promise((resolve) => {
                 const request = new XMLHttpRequest();
                 request.open('GET', file);
                 request.responseType = 'document';
