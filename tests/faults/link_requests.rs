@@ -78,7 +78,6 @@ async fn queue_flood(scenario: &mut FaultScenario) {
         let items: Vec<_> = batch.iter().copied().map(junk).collect();
         scenario.portal.dynamodb("BatchWriteItem", "MailRequests", json!({ "RequestItems": { &table: items } })).await;
     }
-    let start = std::time::Instant::now();
     let person = Person::new();
     scenario.portal.untrusted_visitor().register(&person.account).await.expect(202, "");
     scenario.expect_email(&person);
