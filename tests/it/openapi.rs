@@ -185,7 +185,7 @@ async fn refusals_at_the_doors(interface: &Interface, portal: &Portal) {
     until_refused(interface, portal, &visitor, "find-account", &search).await;
 }
 
-async fn nothing_responses(interface: &Interface, portal: &Portal) {
+async fn every_dependency_is_down(interface: &Interface, portal: &Portal) {
     let (person, visitor) = somebody(portal).await;
     visitor.sign_in(&person.account, PASSWORD).await.expect(200, "");
     portal.inject_faults(&json!([{ "service": "dynamodb", "mode": "500" }]));
@@ -205,7 +205,7 @@ async fn every_described_answer_conforms() {
     refusals_of_links(&interface, &portal).await;
     refusals_of_sessions(&interface, &portal).await;
     refusals_at_the_doors(&interface, &portal).await;
-    nothing_responses(&interface, &portal).await;
+    every_dependency_is_down(&interface, &portal).await;
     let (described, observed) = (interface.described(), interface.observed.into_inner().unwrap());
     assert_eq!(
         described.difference(&observed).collect::<Vec<_>>(),

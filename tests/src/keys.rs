@@ -57,6 +57,12 @@ impl Portal {
 
     /// Kills all instances of a function, and waits for new ones, which have cached nothing.
     pub async fn restart_instances(&self, function: &str) {
+        if !self.runs_as_processes() {
+            let lambda = self.stack()["lambda"].as_str().expect("the address of Lambda").to_owned();
+            let restarted = reqwest::Client::new().post(format!("{lambda}/_local/functions/{function}/restart"));
+            assert_eq!(restarted.send().await.expect("a response").status(), 204);
+            return;
+        }
         let old = self.pids_of(function);
         for pid in &old {
             signal("KILL", *pid);

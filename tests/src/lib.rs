@@ -12,6 +12,7 @@ mod chromium;
 mod engine;
 mod fault_scenario;
 mod faults;
+mod functions;
 mod invariants;
 mod keys;
 mod lambda;

@@ -1,19 +1,26 @@
 //! A local stack, as `cargo dev` starts it.
 
 use crate::build::{binary, workspace};
+use crate::functions;
 use crate::leak_scanner::{self, Secrets};
 use crate::mailbox::Mail;
 use crate::person::{self, Person};
 use crate::visitor::Visitor;
+use clap::Parser;
 use guichet_deploy::child_guard;
+use guichet_local::cli::Options;
+use guichet_local::{console, start};
 use serde_json::Value;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::oneshot;
 
 /// A start takes a few seconds, and longer when several stacks start at once on a busy machine.
 const START_TIMEOUT: Duration = Duration::from_mins(3);
@@ -22,11 +29,22 @@ const START_TIMEOUT: Duration = Duration::from_mins(3);
 pub struct Portal {
     url: String,
     setup: Setup,
-    process: Child,
+    host: Host,
     log: Arc<Mutex<String>>,
     secrets: Secrets,
-    /// The stack stops when this pipe closes, which happens however this process ends.
-    _alive: ChildStdin,
+}
+
+/// Where the stack runs.
+enum Host {
+    Process {
+        child: Child,
+        /// The stack stops when this pipe closes, which happens however this process ends.
+        _alive: ChildStdin,
+    },
+    Thread {
+        stop: Option<oneshot::Sender<()>>,
+        thread: Option<JoinHandle<()>>,
+    },
 }
 
 /// The configuration of a stack.
@@ -34,6 +52,7 @@ pub struct Portal {
 pub struct Setup {
     data: Arc<TempDir>,
     arguments: Vec<String>,
+    processes: bool,
 }
 
 impl Setup {
@@ -45,7 +64,7 @@ impl Setup {
         delete_old_runs(&folder);
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
         std::fs::write(data.path().join("directory.csv"), person::directory()).expect("the directory is written");
-        Self { data: Arc::new(data), arguments: Vec::new() }
+        Self { data: Arc::new(data), arguments: Vec::new(), processes: setting("GUICHET_TEST_PACKAGED").is_some() }
     }
 
     /// A stack with a copy of the data folder of an earlier one.
@@ -55,6 +74,13 @@ impl Setup {
         let copied = Command::new("cp").arg("-R").arg(folder.join(".")).arg(setup.data()).status();
         assert!(copied.expect("cp runs").success(), "the folder is copied");
         setup
+    }
+
+    /// Runs `cargo dev` and each function as processes, which can be killed. Otherwise all of the stack runs in this process.
+    #[must_use]
+    pub fn as_processes(mut self) -> Self {
+        self.processes = true;
+        self
     }
 
     /// Adds an argument of `cargo dev`.
@@ -120,16 +146,67 @@ impl Portal {
     }
 
     fn start(setup: Setup) -> Self {
+        if setup.processes { Self::start_processes(setup) } else { Self::start_thread(setup) }
+    }
+
+    fn start_thread(setup: Setup) -> Self {
+        let options = Options::parse_from(setup.command(Path::new("guichet-local")).get_args().fold(
+            vec![OsString::from("cargo dev")],
+            |mut all, argument| {
+                all.push(argument.to_owned());
+                all
+            },
+        ));
+        if setting("GUICHET_TEST_DYNAMODB").is_none() {
+            prepare(setup.data());
+        }
+        let portal = Self::spawn_thread(setup, options);
+        if setting("GUICHET_TEST_DYNAMODB").is_some() {
+            portal.import_directory();
+        }
+        portal
+    }
+
+    fn spawn_thread(setup: Setup, options: Options) -> Self {
+        let log = Arc::new(Mutex::new(String::new()));
+        let (stop, stopped) = oneshot::channel();
+        let (ready, port) = mpsc::channel();
+        let sink = Arc::clone(&log);
+        let thread = std::thread::spawn(move || {
+            console::redirect(Arc::clone(&sink));
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let ready = move |port| ready.send(port).expect("the test waits");
+            let stop = async { drop(stopped.await) };
+            let result = runtime.block_on(start::run_in_process(&options, functions::start_instance(), ready, stop));
+            if let Err(error) = result {
+                sink.lock().expect("the log").push_str(&format!("{error:#}\n"));
+            }
+        });
+        let Ok(port) = port.recv_timeout(START_TIMEOUT) else {
+            panic!("the stack did not start:\n{}", log.lock().expect("the log"));
+        };
+        let secrets = Secrets::on(setup.data());
+        let host = Host::Thread { stop: Some(stop), thread: Some(thread) };
+        Self { url: format!("http://localhost:{port}"), setup, host, log, secrets }
+    }
+
+    fn import_directory(&self) {
+        let directory = self.setup.data().join("directory.csv");
+        let (code, output) = self.admin(&["import", directory.to_str().expect("a path")]);
+        assert_eq!(code, Some(0), "{output}");
+    }
+
+    fn start_processes(setup: Setup) -> Self {
         let inner = setup.command(&binary("guichet-local"));
-        let mut process = child_guard::command(inner.get_program())
+        let mut child = child_guard::command(inner.get_program())
             .current_dir(workspace())
             .args(inner.get_args())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("guichet-local starts");
-        let log = follow(process.stderr.take().expect("its messages"));
-        let mut out = BufReader::new(process.stdout.take().expect("its output"));
+        let log = follow(child.stderr.take().expect("its messages"));
+        let mut out = BufReader::new(child.stdout.take().expect("its output"));
         let (ready, url) = mpsc::channel();
         std::thread::spawn(move || {
             let mut line = String::new();
@@ -140,12 +217,12 @@ impl Portal {
                 line.clear();
             }
         });
-        let alive = process.stdin.take().expect("its input");
+        let alive = child.stdin.take().expect("its input");
         let url = url.recv_timeout(START_TIMEOUT).unwrap_or_else(|_| {
             panic!("the stack did not start:\n{}", log.lock().expect("the log"));
         });
         let secrets = Secrets::on(setup.data());
-        Self { url, setup, process, log, secrets, _alive: alive }
+        Self { url, setup, host: Host::Process { child, _alive: alive }, log, secrets }
     }
 
     /// Its address, such as `http://localhost:3000`.
@@ -175,6 +252,10 @@ impl Portal {
         serde_json::from_str(&text).expect("stack.json is JSON")
     }
 
+    pub(crate) fn runs_as_processes(&self) -> bool {
+        matches!(self.host, Host::Process { .. })
+    }
+
     /// The process ids of a function's instances, or of any program that this stack runs.
     #[must_use]
     pub fn pids_of(&self, program: &str) -> Vec<u32> {
@@ -182,7 +263,15 @@ impl Portal {
         all.iter().filter(|p| p.name == program && p.descends_from(own, &all)).map(|p| p.pid).collect()
     }
 
+    fn child(&mut self) -> &mut Child {
+        match &mut self.host {
+            Host::Process { child, .. } => child,
+            Host::Thread { .. } => panic!("use Setup::as_processes"),
+        }
+    }
+
     fn own_pid(&self) -> u32 {
+        assert!(matches!(self.host, Host::Process { .. }), "use Setup::as_processes");
         u32::try_from(self.stack()["pid"].as_u64().expect("pid")).expect("a pid")
     }
 
@@ -190,7 +279,7 @@ impl Portal {
     #[must_use]
     pub fn kill_and_restart(mut self) -> Self {
         signal("KILL", self.own_pid());
-        let _ = self.process.wait();
+        let _ = self.child().wait();
         let setup = self.setup.clone();
         drop(self);
         Self::start(setup)
@@ -200,7 +289,7 @@ impl Portal {
     pub fn stop(&mut self) -> Option<i32> {
         let own = self.own_pid();
         signal("INT", own);
-        self.process.wait().expect("it ends").code()
+        self.child().wait().expect("it ends").code()
     }
 
     #[must_use]
@@ -267,7 +356,11 @@ impl Portal {
     pub(crate) fn find_leaks(&mut self) -> Vec<String> {
         let mut copies = leak_scanner::files(self.setup.data());
         copies.push(("log of the stack itself".into(), self.log.lock().expect("the log").clone().into_bytes()));
-        if matches!(self.process.try_wait(), Ok(None)) {
+        let is_running = match &mut self.host {
+            Host::Process { child, .. } => matches!(child.try_wait(), Ok(None)),
+            Host::Thread { thread, .. } => thread.as_ref().is_some_and(|thread| !thread.is_finished()),
+        };
+        if is_running {
             copies.extend(self.copy_tables());
         }
         leak_scanner::find_leaks(self.setup.data(), &copies)
@@ -294,9 +387,35 @@ impl Drop for Portal {
     fn drop(&mut self) {
         // A failed test has its own message.
         let leaks = if std::thread::panicking() { Vec::new() } else { self.find_leaks() };
-        let _ = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).stderr(Stdio::null()).status();
-        let _ = self.process.wait();
+        match &mut self.host {
+            Host::Process { child, .. } => {
+                signal("TERM", child.id());
+                let _ = child.wait();
+            }
+            Host::Thread { stop, thread } => {
+                drop(stop.take());
+                let _ = thread.take().map(JoinHandle::join);
+            }
+        }
         assert!(leaks.is_empty(), "tables or logs contain secrets: {leaks:#?}");
+    }
+}
+
+/// Copies the data of a stack with the tests' directory, which is imported once.
+fn prepare(data: &Path) {
+    static PREPARED: OnceLock<Setup> = OnceLock::new();
+    let prepared = PREPARED.get_or_init(|| {
+        let setup = Setup::new();
+        let command = ["cargo dev", "--port", "0", "--data", setup.data().to_str().expect("a path")];
+        let portal = Portal::spawn_thread(setup.clone(), Options::parse_from(command));
+        portal.import_directory();
+        setup
+    });
+    for name in ["dynamodb.sqlite", "dynamodb.sqlite-wal", "secrets.json", "stack-name"] {
+        let (from, to) = (prepared.data().join(name), data.join(name));
+        if from.exists() && !to.exists() {
+            std::fs::copy(from, to).expect("the prepared data");
+        }
     }
 }
 

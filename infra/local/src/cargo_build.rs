@@ -19,7 +19,7 @@ pub const INHERITED_CARGO_VARS: [&str; 6] = [
 
 /// Builds the binaries of the functions and `guichet-admin` into the folder of this program.
 pub async fn build(workspace: &Path, functions: &[Function]) -> anyhow::Result<()> {
-    eprintln!("building the functions; the first time takes some minutes …");
+    console!("building the functions; the first time takes some minutes …");
     let mut cargo = child_guard::command(host::env("CARGO").unwrap_or_else(|| "cargo".into()));
     // `--bin` without `--package`, from the root: all builds then share one set of features, and each dependency is built once.
     cargo.current_dir(workspace).args(["build", "--profile", if cfg!(debug_assertions) { "dev" } else { "release" }]);

@@ -60,7 +60,7 @@ impl Receiver {
 async fn invoke_with_retries(invoker: &Invoker, function: &str, event: Value) {
     for _ in 0..MAX_ATTEMPTS {
         let Err(error) = invoker.invoke(function, event.clone()).await else { return };
-        eprintln!("{function}: {error}");
+        console!("{function}: {error}");
         tokio::time::sleep(RETRY_DELAY).await;
     }
 }

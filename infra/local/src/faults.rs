@@ -86,7 +86,7 @@ impl Faults {
 
     fn rules(&self) -> Option<Vec<Rule>> {
         let rules = serde_json::from_slice(&std::fs::read(&self.file).ok()?);
-        rules.inspect_err(|error| eprintln!("{}: {error}", self.file.display())).ok()
+        rules.inspect_err(|error| console!("{}: {error}", self.file.display())).ok()
     }
 
     pub fn ses_refuses_connections(&self) -> bool {
@@ -112,7 +112,7 @@ impl Faults {
             }
             *count += 1;
             if rule.nth.is_empty() || rule.nth.contains(count) {
-                eprintln!("injected fault: {service} {operation}: {:?}", rule.mode);
+                console!("injected fault: {service} {operation}: {:?}", rule.mode);
                 return Some(rule.mode);
             }
         }

@@ -1,6 +1,7 @@
-//! Invokes functions through the Lambda API of cargo-lambda.
+//! Invokes functions.
 
 use crate::faults::Faults;
+use crate::in_process::InProcess;
 use axum::body::Bytes;
 use guichet_cfn::template::Function;
 use serde_json::Value;
@@ -19,10 +20,17 @@ pub enum InvokeError {
     TimedOut,
 }
 
+/// Where the functions run.
+#[derive(Clone)]
+pub enum Backend {
+    /// Behind cargo-lambda's API at this address.
+    Lambda(reqwest::Client, SocketAddr),
+    InProcess(Arc<InProcess>),
+}
+
 #[derive(Clone)]
 pub struct Invoker {
-    client: reqwest::Client,
-    lambda: SocketAddr,
+    backend: Backend,
     targets: Arc<BTreeMap<String, Target>>,
     faults: Arc<Faults>,
 }
@@ -34,19 +42,13 @@ struct Target {
 }
 
 impl Invoker {
-    /// `concurrency` is the number of instances of each function, `lambda` the address of cargo-lambda.
+    /// `concurrency` is the number of instances of each function.
     #[must_use]
-    pub fn new(
-        client: reqwest::Client,
-        lambda: SocketAddr,
-        functions: &[Function],
-        concurrency: usize,
-        faults: Arc<Faults>,
-    ) -> Self {
+    pub fn new(backend: Backend, functions: &[Function], concurrency: usize, faults: Arc<Faults>) -> Self {
         let target =
             |function: &Function| Target { timeout: function.timeout, permits: Arc::new(Semaphore::new(concurrency)) };
         let targets = functions.iter().map(|function| (function.name.clone(), target(function))).collect();
-        Self { client, lambda, targets: Arc::new(targets), faults }
+        Self { backend, targets: Arc::new(targets), faults }
     }
 
     /// Invokes a function with its own timeout. The invocation completes even if the returned future is dropped.
@@ -70,14 +72,27 @@ impl Invoker {
             return Err(InvokeError::Failed("the stack is stopping".into()));
         };
         let timeout = timeout.unwrap_or(target.timeout);
-        let url = format!("http://{}/2015-03-31/functions/{function}/invocations", self.lambda);
-        let request = self.client.post(url).json(&event);
+        let (backend, function) = (self.backend.clone(), function.to_owned());
         let invocation = tokio::spawn(async move {
-            let result = tokio::time::timeout(timeout, send(request)).await;
+            let result = tokio::time::timeout(timeout, backend.invoke(&function, event)).await;
             drop(permit);
             result.unwrap_or(Err(InvokeError::TimedOut))
         });
         invocation.await.unwrap_or_else(|error| Err(InvokeError::Failed(error.to_string())))
+    }
+}
+
+impl Backend {
+    async fn invoke(&self, function: &str, event: Value) -> Result<Bytes, InvokeError> {
+        match self {
+            Self::Lambda(client, address) => {
+                let url = format!("http://{address}/2015-03-31/functions/{function}/invocations");
+                send(client.post(url).json(&event)).await
+            }
+            Self::InProcess(functions) => {
+                functions.invoke(function, event).await.map_err(|error| InvokeError::Failed(format!("{error:#}")))
+            }
+        }
     }
 }
 

@@ -5,6 +5,8 @@
 //!
 //! This crate knows the functions only through the template, and imports the directory by running `guichet-admin`.
 
+#[macro_use]
+pub mod console;
 mod aws;
 pub mod cargo_build;
 pub mod cli;
@@ -16,13 +18,14 @@ pub mod faults;
 mod gateway;
 mod host;
 mod http_proxy;
+pub mod in_process;
 mod invoker;
 mod mailbox;
 mod pages;
 mod permissions;
 mod portal;
 pub mod portal_template;
-mod process_log;
+pub mod process_log;
 mod runtime_api;
 mod runtime_proxy;
 mod schedule;

@@ -55,9 +55,9 @@ impl Permissions {
             Err(error) => {
                 match &error {
                     AuthorizationError::AccessDenied { action, resource, reason, .. } => {
-                        eprintln!("access denied: {caller} may not {action} on {resource}: {reason}");
+                        console!("access denied: {caller} may not {action} on {resource}: {reason}");
                     }
-                    other => eprintln!("access denied: {caller}: {other}"),
+                    other => console!("access denied: {caller}: {other}"),
                 }
                 return Err(error);
             }

@@ -78,7 +78,7 @@ fn resolve(
 impl PortalDefinition {
     pub fn print_not_emulated(&self) {
         for (kind, ids) in self.stack.unread.iter().filter(|(kind, _)| !SILENT.contains(&kind.as_str())) {
-            eprintln!("not emulated: {kind} ({})", ids.join(", "));
+            console!("not emulated: {kind} ({})", ids.join(", "));
         }
     }
 }

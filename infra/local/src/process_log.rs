@@ -42,9 +42,9 @@ impl ProcessLog {
         });
     }
 
-    fn write(&self, line: &str) {
+    pub fn write(&self, line: &str) {
         if WARNING_MARKS.iter().any(|mark| line.contains(mark)) {
-            eprintln!("{}: {line}", self.name);
+            console!("{}: {line}", self.name);
         }
         let mut guard = self.file_and_tail.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, tail) = &mut *guard;

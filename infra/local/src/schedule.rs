@@ -14,7 +14,7 @@ pub async fn run(invoker: Invoker, schedule: Schedule) {
     loop {
         ticks.tick().await;
         if let Err(error) = invoker.invoke(&schedule.function, event(&schedule.rule)).await {
-            eprintln!("{}: {error}", schedule.function);
+            console!("{}: {error}", schedule.function);
         }
     }
 }

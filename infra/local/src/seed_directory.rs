@@ -38,7 +38,7 @@ pub async fn import(data: &DataFolder, file: Option<&Path>, empty: bool) -> anyh
         std::fs::rename(&new, &seed).with_context(|| format!("cannot write {}", seed.display()))?;
     }
     if people == FICTITIOUS.as_bytes() {
-        eprintln!("{FICTITIOUS_PEOPLE}");
+        console!("{FICTITIOUS_PEOPLE}");
     }
     Ok(())
 }

@@ -58,7 +58,7 @@ impl StreamPoller {
                 }
                 Err(error) => {
                     if !reported {
-                        eprintln!("cannot read the stream of {}: {error}", self.mapping.table);
+                        console!("cannot read the stream of {}: {error}", self.mapping.table);
                     }
                     reported = true;
                     tokio::time::sleep(RETRY_DELAY).await;
@@ -114,7 +114,7 @@ async fn deliver(invoker: &Invoker, mapping: &EventSourceMapping, arn: &str, mut
         }
         let event = json!({"Records": records.iter().map(|record| with_source(record, arn)).collect::<Vec<_>>()});
         let Err(error) = invoker.invoke(&mapping.function, event).await else { return };
-        eprintln!("{}: {error}", mapping.function);
+        console!("{}: {error}", mapping.function);
         failures += 1;
         if mapping.max_retries.is_some_and(|max| failures > max) {
             return;

@@ -27,19 +27,45 @@ const SIGTERM: i32 = 15;
 /// If cargo-lambda dies, the instances exit with it; the signal to stop follows within this time.
 const STOP_GRACE: Duration = Duration::from_millis(50);
 
-/// What the instances need besides the template.
+/// Where functions find the emulated services.
 pub struct FunctionEnv {
-    pub proxy: Arc<RuntimeProxy>,
     /// Base URL of the emulated AWS services.
     pub aws: String,
     /// Base URL of the emulated SES.
     pub ses: String,
+    /// The folder in which tests set failpoints.
+    pub failpoints: PathBuf,
+}
+
+impl FunctionEnv {
+    /// The variables that Lambda and the template set.
+    #[must_use]
+    pub fn variables(&self, function: &Function) -> BTreeMap<String, String> {
+        let lambda = [
+            ("AWS_LAMBDA_FUNCTION_NAME", function.name.clone()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string()),
+            ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+            ("AWS_LAMBDA_LOG_FORMAT", function.log_format.clone()),
+            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_ENDPOINT_URL", self.aws.clone()),
+            ("AWS_ENDPOINT_URL_SESV2", self.ses.clone()),
+            // Identifies the caller. DynamoDB Local accepts only letters and digits.
+            ("AWS_ACCESS_KEY_ID", function.logical_id.clone()),
+            ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
+            ("GUICHET_FAILPOINTS", self.failpoints.display().to_string()),
+        ];
+        let template = function.variables.iter().map(|(name, value)| (name.clone(), value.clone()));
+        lambda.map(|(name, value)| (name.to_owned(), value)).into_iter().chain(template).collect()
+    }
+}
+
+/// How instances run as processes.
+pub struct Instances {
+    pub proxy: Arc<RuntimeProxy>,
     /// Instances of each function.
     pub concurrency: usize,
     /// Whether to run the binaries that were built for Lambda.
     pub packaged: bool,
-    /// The folder in which tests set failpoints.
-    pub failpoints: PathBuf,
 }
 
 pub struct Supervisor {
@@ -53,19 +79,20 @@ impl Supervisor {
     pub fn start(
         functions: &[Function],
         env: &FunctionEnv,
+        instances: &Instances,
         data: &DataFolder,
         fatal: &Sender<anyhow::Error>,
     ) -> anyhow::Result<Self> {
         let mut supervisor = Self { stop: watch::Sender::new(false), instances: JoinSet::new(), logs: BTreeMap::new() };
         for function in functions {
             let log = ProcessLog::open(data, &function.name)?;
-            for _ in 0..env.concurrency {
+            for _ in 0..instances.concurrency {
                 let number = supervisor.instances.len();
                 let instance = Instance {
                     number,
                     name: function.name.clone(),
-                    command: command(number, function, env)?,
-                    proxy: Arc::clone(&env.proxy),
+                    command: command(number, function, env, instances)?,
+                    proxy: Arc::clone(&instances.proxy),
                     log: Arc::clone(&log),
                     fatal: fatal.clone(),
                 };
@@ -126,7 +153,7 @@ impl Instance {
             // A signal is no sign of a broken function.
             let was_killed = exit.as_ref().is_ok_and(|status| matches!(status.signal(), Some(SIGKILL | SIGTERM)));
             let exit = exit.map_or_else(|error| error.to_string(), |status| status.to_string());
-            eprintln!("{}: instance exited ({exit}); restarting it", self.name);
+            console!("{}: instance exited ({exit}); restarting it", self.name);
             crashes = if started.elapsed() < MIN_UPTIME && !was_killed { crashes + 1 } else { 0 };
         }
         let tail = self.log.tail();
@@ -144,9 +171,9 @@ async fn stopped(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-/// The function's binary with only the variables that Lambda and the template set.
-fn command(number: usize, function: &Function, env: &FunctionEnv) -> anyhow::Result<Command> {
-    let (program, builder) = if env.packaged {
+/// The function's binary, without the variables of this process.
+fn command(number: usize, function: &Function, env: &FunctionEnv, instances: &Instances) -> anyhow::Result<Command> {
+    let (program, builder) = if instances.packaged {
         (workspace::packaged_function(&function.name)?, "`cargo admin package`")
     } else {
         (host::sibling(&function.name)?, "`cargo dev` without --no-build")
@@ -157,19 +184,8 @@ fn command(number: usize, function: &Function, env: &FunctionEnv) -> anyhow::Res
     let mut command = Command::new(program);
     command
         .env_clear()
-        .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{number}/{}", env.proxy.address, function.name))
-        .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_LOG_FORMAT", &function.log_format)
-        .env("AWS_REGION", REGION)
-        .env("AWS_ENDPOINT_URL", &env.aws)
-        .env("AWS_ENDPOINT_URL_SESV2", &env.ses)
-        // Identifies the caller. DynamoDB Local accepts only letters and digits.
-        .env("AWS_ACCESS_KEY_ID", &function.logical_id)
-        .env("AWS_SECRET_ACCESS_KEY", "local")
-        .env("GUICHET_FAILPOINTS", &env.failpoints)
-        .envs(&function.variables)
+        .env("AWS_LAMBDA_RUNTIME_API", format!("http://{}/{number}/{}", instances.proxy.address, function.name))
+        .envs(env.variables(function))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -20,7 +20,7 @@ pub use request::{json_body, new_password, path_parameter, route, string_enum};
 pub use response::{
     Response, accepted, json, no_content, session_cookie, signed_out, with_content_language, with_cookie,
 };
-pub use serve::serve;
+pub use serve::{respond, serve};
 
 /// Internals for the fuzz targets.
 #[doc(hidden)]

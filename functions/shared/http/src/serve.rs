@@ -33,18 +33,26 @@ where
 {
     log::init();
     let context = Arc::new(context);
+    let handle = &handle;
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
-        let request = serde_json::from_value::<LambdaRequest>(sanitize_event(&event.payload)).map(Request::from);
-        let response = request.map(|request| {
-            let route = crate::route(&request).to_owned();
-            (handle(Arc::clone(&context), request).boxed(), route)
-        });
-        async move {
-            let (response, route) = response?;
-            Ok::<_, Error>(to_apigw_response(&catch_panic(&route, response).await))
-        }
+        let context = Arc::clone(&context);
+        async move { respond(context, handle, &event.payload).await }
     }))
     .await
+}
+
+/// Handles one event of the gateway.
+pub async fn respond<Context, Handled>(
+    context: Arc<Context>,
+    handle: impl Fn(Arc<Context>, Request) -> Handled,
+    event: &Value,
+) -> Result<Value, Error>
+where
+    Handled: Future<Output = Result<Response, ApiError>>,
+{
+    let request = Request::from(serde_json::from_value::<LambdaRequest>(sanitize_event(event))?);
+    let route = crate::route(&request).to_owned();
+    Ok(to_apigw_response(&catch_panic(&route, handle(context, request)).await))
 }
 
 /// A response in payload format 2.0

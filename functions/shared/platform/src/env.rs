@@ -1,5 +1,6 @@
 //! The only access to the environment.
 
+use crate::process;
 use std::str::FromStr;
 
 /// A variable is missing or invalid.
@@ -12,14 +13,12 @@ pub struct ConfigError {
 
 /// A variable that must be set; it may be empty.
 pub fn required(name: &'static str) -> Result<String, ConfigError> {
-    #[expect(clippy::disallowed_methods, reason = "this is the entry point")]
-    std::env::var(name).map_err(|error| ConfigError { name, problem: error.to_string() })
+    process::variable(name).ok_or_else(|| ConfigError { name, problem: "not set, or not Unicode".into() })
 }
 
 #[must_use]
 pub fn optional(name: &str) -> Option<String> {
-    #[expect(clippy::disallowed_methods, reason = "this is the entry point")]
-    std::env::var(name).ok()
+    process::variable(name)
 }
 
 /// A required variable, parsed. The parser's error says what is expected.

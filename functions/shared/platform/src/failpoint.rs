@@ -24,14 +24,13 @@ mod enabled {
     use crate::env;
     use std::path::PathBuf;
     use std::process::Command;
-    use std::sync::LazyLock;
 
-    static FOLDER: LazyLock<Option<PathBuf>> = LazyLock::new(|| env::optional("GUICHET_FAILPOINTS").map(PathBuf::from));
-    static CLOCK: LazyLock<String> =
-        LazyLock::new(|| format!("clock.{}", env::optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default()));
+    fn file(name: &str) -> Option<PathBuf> {
+        Some(PathBuf::from(env::optional("GUICHET_FAILPOINTS")?).join(name))
+    }
 
     fn read(name: &str) -> Option<String> {
-        std::fs::read_to_string(FOLDER.as_ref()?.join(name)).ok()
+        std::fs::read_to_string(file(name)?).ok()
     }
 
     /// # Panics
@@ -40,7 +39,7 @@ mod enabled {
         let Some(request) = read(name) else { return };
         let always = request.strip_prefix("always ");
         let (action, part) = always.unwrap_or(&request).split_once(' ').unwrap_or((always.unwrap_or(&request), ""));
-        let delete = || FOLDER.as_ref().is_some_and(|folder| std::fs::remove_file(folder.join(name)).is_ok());
+        let delete = || file(name).is_some_and(|file| std::fs::remove_file(file).is_ok());
         if !about.contains(part.trim()) || (always.is_none() && !delete()) {
             return;
         }
@@ -54,6 +53,10 @@ mod enabled {
 
     #[must_use]
     pub fn clock_offset() -> i64 {
-        read(&CLOCK).or_else(|| read("clock")).and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+        let function = env::optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+        read(&format!("clock.{function}"))
+            .or_else(|| read("clock"))
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or_default()
     }
 }

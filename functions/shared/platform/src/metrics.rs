@@ -1,7 +1,7 @@
 //! Metrics, as log lines in CloudWatch's embedded metric format: they need no call and no extension. The template's
 //! alarms and dashboard read them in the namespace `Guichet`.
 
-use crate::{clock, env};
+use crate::{clock, env, process};
 use serde_json::json;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub fn increment(metric: Metric) {
 
 /// Records a value with the dimension `Stack`, whose value is the variable `STACK`.
 pub fn record(metric: Metric, value: u64) {
-    println!("{}", line(metric, value, &env::optional("STACK").unwrap_or_default(), clock::now_millis()));
+    process::print_line(&line(metric, value, &env::optional("STACK").unwrap_or_default(), clock::now_millis()));
 }
 
 fn line(metric: Metric, value: u64, stack: &str, millis: u64) -> String {

@@ -78,7 +78,7 @@ impl Engine {
             Ok::<_, reqwest::Error>((status, headers, Body::from(response.bytes().await?)).into_response())
         };
         response.await.unwrap_or_else(|cause| {
-            eprintln!("the DynamoDB engine at {} does not respond: {cause}", self.url);
+            console!("the DynamoDB engine at {} does not respond: {cause}", self.url);
             error(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailable", "the DynamoDB engine does not respond")
         })
     }

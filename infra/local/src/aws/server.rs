@@ -50,7 +50,7 @@ pub async fn serve_ses(services: Arc<Services>, address: SocketAddr, listener: T
                 }
             };
             let served = axum::serve(listener, router(Arc::clone(&services))).with_graceful_shutdown(refused).await;
-            served.unwrap_or_else(|error| eprintln!("cannot serve SES: {error}"));
+            served.unwrap_or_else(|error| console!("cannot serve SES: {error}"));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
         if !faults.ses_refuses_connections() {
@@ -87,7 +87,7 @@ async fn dispatch(services: &Services, caller: &Caller, parts: &Parts, body: Byt
             ("ses", "SendEmail", permissions.send_email(&caller.0, &body))
         }
         _ => {
-            eprintln!("not emulated: {} {} {target}, called by {}", parts.method, parts.uri.path(), caller.0);
+            console!("not emulated: {} {} {target}, called by {}", parts.method, parts.uri.path(), caller.0);
             return bad_request("UnknownOperationException", "The local stack does not emulate this operation");
         }
     };

@@ -31,7 +31,7 @@ impl Ses {
         let email = match self.parse(&call) {
             Ok(email) => email,
             Err((status, kind, message)) => {
-                eprintln!("SES rejected an email: {message}");
+                console!("SES rejected an email: {message}");
                 return (status, [("x-amzn-errortype", kind)], Json(json!({"message": message}))).into_response();
             }
         };
@@ -44,7 +44,7 @@ impl Ses {
                 Json(json!({"MessageId": email.id})).into_response()
             }
             error => {
-                eprintln!("cannot write the mailbox: {error:?}");
+                console!("cannot write the mailbox: {error:?}");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
             }
         }

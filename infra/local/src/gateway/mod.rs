@@ -56,11 +56,11 @@ impl Gateway {
         });
         match self.invoker.invoke(&found.function, event).await {
             Ok(bytes) => response::build(&bytes).unwrap_or_else(|error| {
-                eprintln!("{}: API Gateway would not accept this response: {error:#}", found.function);
+                console!("{}: API Gateway would not accept this response: {error:#}", found.function);
                 internal_error()
             }),
             Err(failure) => {
-                eprintln!("{}: {failure}", found.function);
+                console!("{}: {failure}", found.function);
                 match failure {
                     InvokeError::Failed(_) => internal_error(),
                     InvokeError::TimedOut => error(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable"),
