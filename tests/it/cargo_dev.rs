@@ -11,7 +11,7 @@ fn refuses(setup: &Setup) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn sigint_ends_all_children_and_keeps_data() {
-    let mut portal = Setup::new().start();
+    let mut portal = Setup::new().as_processes().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.sign_up(&portal, &person, "oie7").await;
     let children: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
@@ -21,7 +21,7 @@ async fn sigint_ends_all_children_and_keeps_data() {
         assert!(!std::path::Path::new(&format!("/proc/{pid}")).exists() || is_zombie(pid), "{pid} is left");
     }
 
-    let again = portal.setup().clone().start();
+    let again = portal.setup().clone().as_processes().start();
     again.visitor().sign_in(&person.account, "oie7").await.expect(200, "");
 }
 
@@ -31,7 +31,7 @@ fn is_zombie(pid: u32) -> bool {
 
 #[tokio::test]
 async fn killed_stack_leaves_no_children() {
-    let portal = Setup::new().start();
+    let portal = Setup::new().as_processes().start();
     let pids: Vec<_> = ["login", "mailer", "cargo-lambda"].iter().flat_map(|name| portal.pids_of(name)).collect();
     let own = portal.stack()["pid"].as_u64().unwrap();
     signal("KILL", u32::try_from(own).unwrap());
@@ -43,7 +43,7 @@ async fn killed_stack_leaves_no_children() {
 
 #[tokio::test]
 async fn two_stacks_run_side_by_side() {
-    let (one, other) = (Setup::new().start(), Setup::new().start());
+    let (one, other) = (Setup::new().as_processes().start(), Setup::new().start());
     let person = Person::new();
     one.visitor().sign_up(&one, &person, "oie7").await;
     one.visitor().sign_in(&person.account, "oie7").await.expect(200, "");

@@ -5,7 +5,7 @@ use guichet_tests::{Person, Portal, Setup, signal};
 
 #[tokio::test]
 async fn killed_function_is_restarted() {
-    let portal = Setup::new().start();
+    let portal = Setup::new().as_processes().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     visitor.sign_up(&portal, &person, "oie7").await;
     for _ in 0..10 {
@@ -27,7 +27,7 @@ async fn killed_function_is_restarted() {
 
 #[tokio::test]
 async fn queued_email_survives_killed_mailer() {
-    let portal = Setup::new().start();
+    let portal = Setup::new().as_processes().start();
     let people: Vec<_> = (0..12).map(|_| Person::new()).collect();
     let visitor = portal.visitor();
     for person in &people {
@@ -51,7 +51,7 @@ async fn first_mail(portal: &Portal, person: &Person) -> String {
 
 #[tokio::test]
 async fn outbox_survives_killed_stack() {
-    let mut portal = Setup::new().start();
+    let mut portal = Setup::new().as_processes().start();
     let settled = Person::new();
     portal.visitor().sign_up(&portal, &settled, "oie7").await;
 

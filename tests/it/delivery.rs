@@ -87,7 +87,7 @@ async fn permanent_bounce_suppresses_until_address_changes() {
 
 #[tokio::test]
 async fn delivery_event_ends_request_of_killed_mailer() {
-    let portal = Setup::new().start();
+    let portal = Setup::new().as_processes().start();
     let (person, visitor) = (Person::new(), portal.visitor());
     portal.set_failpoint("mailer.after_ses", "kill");
     visitor.register(&person.account).await.expect(202, "");

@@ -21,7 +21,7 @@ pub use enabled::{clock_offset, fail_point};
 
 #[cfg(debug_assertions)]
 mod enabled {
-    use crate::env;
+    use crate::{env, process};
     use std::path::PathBuf;
     use std::process::Command;
 
@@ -44,6 +44,7 @@ mod enabled {
             return;
         }
         assert!(action.trim() != "panic", "failpoint {name}");
+        assert!(!process::is_scoped(), "failpoint {name}: this process runs more than the function");
         let _ = Command::new("kill").args(["-KILL", &std::process::id().to_string()]).status();
         // The signal arrives asynchronously; nothing may run until then.
         loop {

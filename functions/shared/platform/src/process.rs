@@ -2,7 +2,7 @@
 //! in one process, each in a scope of its own.
 
 #[cfg(debug_assertions)]
-pub use scoped::Scope;
+pub use scoped::{Scope, is_scoped};
 
 #[must_use]
 pub(crate) fn variable(name: &str) -> Option<String> {
@@ -41,6 +41,11 @@ mod scoped {
         pub async fn run<T>(self, future: impl Future<Output = T>) -> T {
             CURRENT.scope(self, future).await
         }
+    }
+
+    #[must_use]
+    pub fn is_scoped() -> bool {
+        CURRENT.try_with(|_| ()).is_ok()
     }
 
     /// `None` outside of a scope.
