@@ -144,7 +144,7 @@ async fn main() {
     let minutes = numbers.first().copied().unwrap_or(1);
     let seed = numbers.get(1).copied().unwrap_or_else(|| std::process::id().into());
     println!("{minutes} minutes from seed {seed}");
-    let stack = Setup::new().with("--concurrency=2").with("--set=EmailsPerHour=1000000").start();
+    let stack = Setup::new().with("--concurrency=2").with("--set=EmailsPerHour=1000000").as_processes().start();
     let mut scenario = FaultScenario::on(stack).await;
     let people: Vec<_> = (0..PEOPLE).map(|_| Person::new()).collect();
     let statistics = Statistics::default();

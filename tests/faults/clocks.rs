@@ -7,7 +7,7 @@ use serde_json::json;
 
 faults! {
     "F-41" "a clock is five minutes fast or slow, an hour slow, past 2038; a signature is rejected" "I8 I9" clock_skew;
-    "F-42" "an instance is frozen for an hour while keys rotate" "I8" frozen_during_rotation;
+    "F-42" "an instance is frozen for an hour while keys rotate" "I8" frozen_during_rotation on processes;
 }
 
 /// A well-formed token that was never issued.

@@ -25,6 +25,8 @@ struct Fault {
     /// The invariants that the fault endangers most.
     invariants: &'static str,
     name: &'static str,
+    /// Whether it kills or suspends function processes. The others run in this process.
+    needs_processes: bool,
     run: for<'a> fn(&'a mut FaultScenario) -> BoxFuture<'a, ()>,
 }
 
@@ -35,17 +37,19 @@ fn assert_gateway_500(answer: &ApiResponse) {
 
 /// Defines the faults of a module.
 macro_rules! faults {
-    ($($id:literal $title:literal $invariants:literal $run:ident;)*) => {
+    ($($id:literal $title:literal $invariants:literal $run:ident $(on $processes:ident)?;)*) => {
         pub(crate) const FAULTS: &[crate::Fault] = &[$(crate::Fault {
             id: $id, title: $title, invariants: $invariants,
             name: concat!(module_path!(), "::", stringify!($run)),
+            needs_processes: { const MARKS: &[&str] = &[$(stringify!($processes))?]; !MARKS.is_empty() },
             run: |scenario| Box::pin($run(scenario)),
         }),*];
     };
 }
 use faults;
 
-static IDLE_STACKS: Mutex<Vec<Portal>> = Mutex::new(Vec::new());
+/// Idle stacks, by whether their functions are processes.
+static IDLE_STACKS: Mutex<BTreeMap<bool, Vec<Portal>>> = Mutex::new(BTreeMap::new());
 /// Whether each fault passed.
 static RESULTS: Mutex<BTreeMap<&str, bool>> = Mutex::new(BTreeMap::new());
 
@@ -70,15 +74,15 @@ fn run(fault: &Fault) -> Result<(), Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let result = catch_unwind(AssertUnwindSafe(|| {
         runtime.block_on(async {
-            let idle = IDLE_STACKS.lock().expect("the stacks").pop();
+            let idle = IDLE_STACKS.lock().expect("the stacks").entry(fault.needs_processes).or_default().pop();
             let mut scenario = match idle {
                 Some(portal) => FaultScenario::on(portal).await,
-                None => FaultScenario::new().await,
+                None => FaultScenario::new(fault.needs_processes).await,
             };
             (fault.run)(&mut scenario).await;
             scenario.assert_invariants().await;
             let idle = scenario.release().await;
-            IDLE_STACKS.lock().expect("the stacks").extend(idle);
+            IDLE_STACKS.lock().expect("the stacks").entry(fault.needs_processes).or_default().extend(idle);
         });
     }));
     RESULTS.lock().expect("results").insert(fault.id, result.is_ok());

@@ -8,8 +8,8 @@ faults! {
     "F-15" "the write of a token succeeds and its response is lost, once and at each attempt" "I2 I3" token_write_answer_lost;
     "F-16" "another transaction holds an item, three times" "I3 I4" transaction_conflict;
     "F-17" "the password change commits and its response is lost" "I3 I4" change_answer_lost;
-    "F-18" "the function is killed after the change, and the browser sends the request again" "I3 I4 I5" replay_after_kill;
-    "F-19" "the function is killed between hash and change" "I4" killed_before_change;
+    "F-18" "the function is killed after the change, and the browser sends the request again" "I3 I4 I5" replay_after_kill on processes;
+    "F-19" "the function is killed between hash and change" "I4" killed_before_change on processes;
     "F-20" "a replay arrives after ten minutes" "I3" replay_after_window;
     "F-39" "TTL deletes links, sessions, and requests early" "I4" ttl_deletes_early;
 }

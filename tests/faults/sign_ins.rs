@@ -7,7 +7,7 @@ use serde_json::json;
 faults! {
     "F-21" "an attempt cannot be counted: throttled, 500, no response" "I8 I10" attempt_not_counted_fails_closed;
     "F-22" "an attempt is counted and the response is lost" "I10" attempt_answer_lost;
-    "F-23" "the function is killed after the reservation, and after the verification" "I10" killed_after_reservation;
+    "F-23" "the function is killed after the reservation, and after the verification" "I10" killed_after_reservation on processes;
     "F-24" "a session is put and the response is lost" "I5" session_answer_lost;
     "F-25" "eventually consistent reads return nothing yet" "I5" stale_reads;
     "F-26" "the pepper is unavailable, at a cold start and later" "I8" pepper_unavailable;

@@ -10,12 +10,12 @@ faults! {
     "F-28" "two mailers receive the same record concurrently" "I2" lease_held_by_one_mailer;
     "F-29" "the stream delivers nothing, for a minute and for a day" "I1 I13" stream_events_lost;
     "F-30" "malformed requests: a field missing, of another type, of 100 KB, of an unknown kind" "I11" poison_requests;
-    "F-31" "a mailer panics at one record of a batch, once and always" "I2 I11" panic_in_batch;
+    "F-31" "a mailer panics at one record of a batch, once and always" "I2 I11" panic_in_batch on processes;
     "F-32" "a whole batch is delivered again" "I2" batch_redelivered;
-    "F-33" "a mailer is killed at each step" "I1 I2" killed_at_each_step;
-    "F-34" "a mailer is killed after it leased a request" "I1" killed_after_lease;
-    "F-35" "a mailer is killed between creating the link and calling SES" "I1 I2" killed_before_ses;
-    "F-36" "a mailer is killed between SES and finishing the request" "I2" killed_after_ses;
+    "F-33" "a mailer is killed at each step" "I1 I2" killed_at_each_step on processes;
+    "F-34" "a mailer is killed after it leased a request" "I1" killed_after_lease on processes;
+    "F-35" "a mailer is killed between creating the link and calling SES" "I1 I2" killed_before_ses on processes;
+    "F-36" "a mailer is killed between SES and finishing the request" "I2" killed_after_ses on processes;
     "F-37" "the stream delivers updates and removals" "I2 I12" stream_updates_ignored;
     "F-43" "a request has a newer schema version" "I1" newer_schema_version;
     "F-48" "Lambda starts no mailer" "I1 I13" no_mailer;

@@ -39,8 +39,9 @@ pub struct FaultScenario {
 
 impl FaultScenario {
     /// A scenario on a new stack.
-    pub async fn new() -> Self {
-        Self::on(Setup::new().with("--concurrency=2").start()).await
+    pub async fn new(as_processes: bool) -> Self {
+        let setup = Setup::new().with("--concurrency=2");
+        Self::on(if as_processes { setup.as_processes() } else { setup }.start()).await
     }
 
     /// A scenario on a stack of earlier scenarios.

@@ -32,5 +32,5 @@ pub use fault_scenario::FaultScenario;
 pub use invariants::INVARIANTS;
 pub use mailbox::Mail;
 pub use person::Person;
-pub use portal::{Portal, Setup, process_cleanup, signal};
-pub use visitor::{ApiResponse, Visitor};
+pub use portal::{Portal, Setup, signal};
+pub use visitor::{ApiResponse, Visitor, until_refused};

@@ -12,7 +12,6 @@ use guichet_local::cli::Options;
 use guichet_local::{console, start};
 use serde_json::Value;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
@@ -61,19 +60,14 @@ impl Setup {
     pub fn new() -> Self {
         let folder = workspace().join("target/tests");
         std::fs::create_dir_all(&folder).expect("a folder for the tests' data");
-        delete_old_runs(&folder);
         let data = tempfile::tempdir_in(folder).expect("a folder for one stack's data");
         std::fs::write(data.path().join("directory.csv"), person::directory()).expect("the directory is written");
+        if setting("GUICHET_TEST_DYNAMODB").is_some() {
+            // Stacks share the engine, so the names of their tables must differ.
+            let name = data.path().file_name().expect("a name").to_string_lossy().trim_start_matches('.').to_owned();
+            std::fs::write(data.path().join("stack-name"), format!("guichet-{name}")).expect("the stack's name");
+        }
         Self { data: Arc::new(data), arguments: Vec::new(), processes: setting("GUICHET_TEST_PACKAGED").is_some() }
-    }
-
-    /// A stack with a copy of the data folder of an earlier one.
-    #[must_use]
-    pub fn from_copy_of(folder: &Path) -> Self {
-        let setup = Self::new();
-        let copied = Command::new("cp").arg("-R").arg(folder.join(".")).arg(setup.data()).status();
-        assert!(copied.expect("cp runs").success(), "the folder is copied");
-        setup
     }
 
     /// Runs `cargo dev` and each function as processes, which can be killed. Otherwise all of the stack runs in this process.
@@ -119,7 +113,7 @@ impl Setup {
 
     #[must_use]
     pub fn start(self) -> Portal {
-        Portal::start(self)
+        if self.processes { Portal::start_processes(self) } else { Portal::start_thread(self) }
     }
 }
 
@@ -130,23 +124,10 @@ impl Default for Setup {
 }
 
 impl Portal {
-    /// The stack shared by all tests that need no other. Each test uses people of its own.
+    /// A stack with the default parameters and data of its own.
     #[must_use]
-    pub fn shared() -> &'static Self {
-        static SHARED: OnceLock<Portal> = OnceLock::new();
-        // The failures of all tests together must not open the circuit breaker. Tests of the breaker have their own
-        // stack.
-        let setup = || {
-            Setup::new()
-                .with("--concurrency=6")
-                .with("--set=UntrustedFailuresPerHour=9999")
-                .with("--set=UntrustedFailuresPerDay=9999")
-        };
-        SHARED.get_or_init(|| setup().start())
-    }
-
-    fn start(setup: Setup) -> Self {
-        if setup.processes { Self::start_processes(setup) } else { Self::start_thread(setup) }
+    pub fn start() -> Self {
+        Setup::new().start()
     }
 
     fn start_thread(setup: Setup) -> Self {
@@ -282,7 +263,7 @@ impl Portal {
         let _ = self.child().wait();
         let setup = self.setup.clone();
         drop(self);
-        Self::start(setup)
+        setup.start()
     }
 
     /// Stops the stack with SIGINT, as Ctrl-C does, and returns its exit code.
@@ -406,6 +387,7 @@ fn prepare(data: &Path) {
     static PREPARED: OnceLock<Setup> = OnceLock::new();
     let prepared = PREPARED.get_or_init(|| {
         let setup = Setup::new();
+        delete_old_runs(setup.data().parent().expect("the tests' folder"));
         let command = ["cargo dev", "--port", "0", "--data", setup.data().to_str().expect("a path")];
         let portal = Portal::spawn_thread(setup.clone(), Options::parse_from(command));
         portal.import_directory();
@@ -419,23 +401,9 @@ fn prepare(data: &Path) {
     }
 }
 
-/// The data folders of stacks that were not dropped: the shared one, and those of killed runs. Waits until the shared
-/// stack has stopped, which happens after its test process has ended.
-#[must_use]
-pub fn process_cleanup() -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(workspace().join("target/tests")).into_iter().flatten().filter_map(Result::ok);
-    let folders: Vec<_> =
-        entries.map(|entry| entry.path()).filter(|path| path.join(leak_scanner::RECORD).exists()).collect();
-    for folder in &folders {
-        File::open(folder.join("lock")).and_then(|lock| lock.lock()).expect("the stack has stopped");
-    }
-    folders
-}
-
-/// Deletes folders of earlier runs, because the shared stack's is never dropped.
+/// Deletes the folders of earlier runs, because the prepared data is never dropped.
 fn delete_old_runs(folder: &Path) {
-    let entries = std::fs::read_dir(folder).expect("the tests' folder");
-    for entry in entries.filter_map(Result::ok) {
+    for entry in std::fs::read_dir(folder).expect("the tests' folder").filter_map(Result::ok) {
         let age = entry.metadata().and_then(|it| it.modified()).ok().and_then(|it| it.elapsed().ok());
         if age.is_some_and(|age| age > Duration::from_hours(1)) {
             // Another test of this run may have deleted it.

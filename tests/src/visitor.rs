@@ -215,3 +215,14 @@ impl Visitor {
         mail.token().to_owned()
     }
 }
+
+/// Repeats a request until it is refused. Returns the number of accepted ones and the refusal.
+pub async fn until_refused(most: usize, mut request: impl AsyncFnMut(usize) -> ApiResponse) -> (usize, ApiResponse) {
+    for n in 0..=most {
+        let response = request(n).await;
+        if response.status == 429 {
+            return (n, response.expect(429, "too-many-attempts"));
+        }
+    }
+    panic!("{most} times and never refused");
+}
