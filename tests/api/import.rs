@@ -85,7 +85,7 @@ fn import_refuses_missing_file_with_clear_error() {
     assert_eq!(code, Some(1));
     assert!(output.contains("cannot read /nowhere/personnel.csv"), "{output}");
     let nowhere = Setup::new();
-    let output = std::process::Command::new(guichet_tests::binary("guichet-admin"))
+    let output = std::process::Command::new(guichet_tests::admin_binary())
         .args(["import", "/nowhere/personnel.csv", "--data"])
         .arg(nowhere.data())
         .output()

@@ -21,7 +21,7 @@ use call_counts::ROUND_TRIPS;
 use cold_starts::ColdStart;
 use comparisons::Comparisons;
 use fixture::Fixture;
-use guichet_tests::{binary, workspace};
+use guichet_tests::{admin_binary, workspace};
 use results::Measurements;
 use std::process::Command;
 
@@ -113,7 +113,7 @@ fn build() {
         let status = command.current_dir(workspace()).args(arguments).status().expect("cargo runs");
         assert!(status.success(), "{arguments:?}");
     };
-    let packaged = Command::new(binary("guichet-admin")).arg("package").status().expect("guichet-admin runs");
+    let packaged = Command::new(admin_binary()).arg("package").status().expect("guichet-admin runs");
     assert!(packaged.success(), "the functions are packaged");
     cargo(&["build", "--release", "--package", "guichet-baselines"], "");
     let argon2_only = [

@@ -1,7 +1,7 @@
 //! The whole local stack: mail latency, `cargo dev`, and the directory import.
 
 use crate::sample::{RUNS, Sample};
-use guichet_tests::{Person, Portal, Setup, binary, workspace};
+use guichet_tests::{Person, Portal, Setup, admin_binary, workspace};
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ const SECONDS: u32 = 10;
 
 /// Milliseconds from a request for a link to the call of SES, at a constant rate of requests.
 pub fn mail_latency() -> Sample {
-    let portal = Setup::new().with("--packaged").with("--set=EmailsPerHour=1000000").start();
+    let portal = Setup::new().with("--packaged").with("--set=EmailsPerHour=1000000").as_processes().start();
     let people: Vec<_> = (0..REQUESTS_PER_SECOND * SECONDS).map(|_| Person::new()).collect();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let requested: Vec<SystemTime> = runtime.block_on(async {
@@ -102,7 +102,7 @@ pub struct ImportTimes {
 }
 
 pub fn import(rows: usize) -> ImportTimes {
-    let portal = Setup::new().start();
+    let portal = Setup::new().as_processes().start();
     let mut csv = "compte,courriel,prenom,nom,langue,actif\n".to_owned();
     for n in 0..rows {
         writeln!(csv, "import{n},import{n}@sante.example,Prénom,Nom{n},fr,oui").expect("a write to a string");
@@ -127,7 +127,7 @@ pub fn import(rows: usize) -> ImportTimes {
 
 fn run_import(portal: &Portal, file: &std::path::Path) -> (f64, f64) {
     let started = Instant::now();
-    let mut command = Command::new(binary("guichet-admin"));
+    let mut command = Command::new(admin_binary());
     command.arg("import").arg(file).arg("--data").arg(portal.setup().data());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("guichet-admin runs");
     let mut memory = 0.0_f64;

@@ -11,23 +11,30 @@ pub fn workspace() -> &'static Path {
     WORKSPACE.get_or_init(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the workspace"))
 }
 
-/// The path of a binary of the workspace. The first call builds all binaries, because `cargo test` builds none of other
-/// packages.
+/// The path of `guichet-admin`. The first call builds it, because `cargo test` builds no binary of another package.
 #[must_use]
-pub fn binary(name: &str) -> PathBuf {
-    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    let folder = FOLDER.get_or_init(|| {
-        let mut cargo = Command::new(env!("CARGO"));
-        for name in INHERITED_CARGO_VARS {
-            cargo.env_remove(name);
-        }
-        let built = cargo.args(["build", "--bins"]).current_dir(workspace()).status();
-        assert!(built.expect("cargo runs").success(), "the binaries are built");
-        // This test's executable is in target/debug/deps.
-        let test = std::env::current_exe().expect("this test's path");
-        test.parent().and_then(Path::parent).expect("target/debug").to_owned()
-    });
-    folder.join(name)
+pub fn admin_binary() -> PathBuf {
+    static ADMIN: OnceLock<PathBuf> = OnceLock::new();
+    ADMIN.get_or_init(|| build(&["--bin", "guichet-admin"]).join("guichet-admin")).clone()
+}
+
+/// The path of `guichet-local`. The first call builds all binaries, the functions among them.
+#[must_use]
+pub fn local_binary() -> PathBuf {
+    static LOCAL: OnceLock<PathBuf> = OnceLock::new();
+    LOCAL.get_or_init(|| build(&["--bins"]).join("guichet-local")).clone()
+}
+
+fn build(binaries: &[&str]) -> PathBuf {
+    let mut cargo = Command::new(env!("CARGO"));
+    for name in INHERITED_CARGO_VARS {
+        cargo.env_remove(name);
+    }
+    let built = cargo.arg("build").args(binaries).current_dir(workspace()).status();
+    assert!(built.expect("cargo runs").success(), "the binaries are built");
+    // This test's executable is in target/debug/deps.
+    let test = std::env::current_exe().expect("this test's path");
+    test.parent().and_then(Path::parent).expect("target/debug").to_owned()
 }
 
 /// The paths of the site's pages except 404, the front page first.

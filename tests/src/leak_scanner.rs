@@ -21,6 +21,8 @@ pub(crate) const RECORD: &str = "recorded-secrets.jsonl";
 /// `logs` are browser profiles and not searched either.
 const NOT_SEARCHED: [&str; 4] = [RECORD, "secrets.json", MAILS, "directory.csv"];
 const MAILS: &str = "mail.jsonl";
+/// The domain of the desk's own address.
+const SENDER_DOMAIN: &[u8] = b"@guichet.example";
 /// A shorter secret may occur by chance, so it is searched only as a complete field.
 const MIN_LENGTH: usize = 8;
 
@@ -103,8 +105,9 @@ pub(crate) fn find_leaks(data: &Path, copies: &[Copy]) -> Vec<String> {
     let found = find(&secrets, copies);
     let logs = copies.iter().filter(|(name, _)| name.starts_with("log"));
     let addresses = logs.filter_map(|(name, bytes)| {
-        let address = |at: &[u8]| at[1] == b'@' && at[0].is_ascii_alphanumeric() && at[2].is_ascii_alphanumeric();
-        let at = bytes.windows(3).position(address);
+        let is_address = |at: &[u8]| at[1] == b'@' && at[0].is_ascii_alphanumeric() && at[2].is_ascii_alphanumeric();
+        let is_sender = |at: usize| bytes[at + 1..].starts_with(SENDER_DOMAIN);
+        let at = (0..bytes.len().saturating_sub(2)).find(|at| is_address(&bytes[*at..at + 3]) && !is_sender(*at));
         at.map(|at| format!("an email address in {name}: {}", around(bytes, at)))
     });
     found.into_iter().chain(addresses).collect()

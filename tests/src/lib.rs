@@ -26,7 +26,7 @@ mod wait;
 
 pub use accessibility::{has_axe, lighthouse};
 pub use browser::Browser;
-pub use build::{binary, pages, sources, workspace};
+pub use build::{admin_binary, local_binary, pages, sources, workspace};
 pub use engine::dynamodb;
 pub use fault_scenario::FaultScenario;
 pub use invariants::INVARIANTS;

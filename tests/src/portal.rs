@@ -1,6 +1,6 @@
 //! A local stack, as `cargo dev` starts it.
 
-use crate::build::{binary, workspace};
+use crate::build::{admin_binary, local_binary, workspace};
 use crate::functions;
 use crate::leak_scanner::{self, Secrets};
 use crate::mailbox::Mail;
@@ -178,7 +178,7 @@ impl Portal {
     }
 
     fn start_processes(setup: Setup) -> Self {
-        let inner = setup.command(&binary("guichet-local"));
+        let inner = setup.command(&local_binary());
         let mut child = child_guard::command(inner.get_program())
             .current_dir(workspace())
             .args(inner.get_args())
@@ -314,7 +314,7 @@ impl Portal {
     /// Runs `cargo admin` on this stack. Returns its exit code and output.
     #[must_use]
     pub fn admin(&self, arguments: &[&str]) -> (Option<i32>, String) {
-        let mut command = Command::new(binary("guichet-admin"));
+        let mut command = Command::new(admin_binary());
         let output = command.args(arguments).arg("--data").arg(self.setup.data()).output().expect("guichet-admin runs");
         let text = [output.stdout, output.stderr].concat();
         (output.status.code(), String::from_utf8(text).expect("UTF-8"))

@@ -1,11 +1,11 @@
 //! `cargo dev` itself.
 
-use guichet_tests::{Person, Setup, binary, signal};
+use guichet_tests::{Person, Setup, local_binary, signal};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
 fn refuses(setup: &Setup) -> (Option<i32>, String) {
-    let output = setup.command(&binary("guichet-local")).output().expect("guichet-local runs");
+    let output = setup.command(&local_binary()).output().expect("guichet-local runs");
     (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
@@ -53,7 +53,7 @@ async fn two_stacks_run_side_by_side() {
 #[test]
 fn second_start_builds_nothing() {
     let setup = Setup::new();
-    let mut command = Command::new(binary("guichet-local"));
+    let mut command = Command::new(local_binary());
     command.args(["--port=0", "--data"]).arg(setup.data()).stdout(Stdio::null()).stderr(Stdio::piped());
     let mut stack = command.spawn().unwrap();
     let mut output = BufReader::new(stack.stderr.take().unwrap()).lines().map_while(Result::ok);
