@@ -92,6 +92,8 @@ async fn explain_says_why_email_is_missing_and_retry_sends_it() {
     assert!(code == Some(0) && portal.mails_to(&refused.email).await.is_empty(), "{output}");
     let (code, output) = portal.admin(&["retry", &refused.account]);
     assert_eq!(code, Some(0), "{output}");
+    // The stream does not overtake the deferred request; the sweep sends both.
+    portal.sweep().await;
     portal.nth_mail(1, &refused).await;
     wait_for_cause(&portal, &refused.account, "link-good").await;
     assert_eq!(portal.admin(&["retry", &refused.account]).0, Some(3), "already retried");

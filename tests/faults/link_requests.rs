@@ -32,10 +32,14 @@ async fn request_write_throttled(scenario: &mut FaultScenario) {
 
 async fn request_write_idempotent(scenario: &mut FaultScenario) {
     let person = Person::new();
+    // Both attempts must fall into one deduplication window of two minutes.
+    let now = std::time::UNIX_EPOCH.elapsed().expect("the time").as_secs();
+    scenario.portal.move_clock("register", 120 - i64::try_from(now % 120).expect("seconds"));
     scenario.portal.inject_faults(&json!([{ "service": "dynamodb", "operation": "TransactWriteItems", "match": "\"requested_account\"", "nth": [1, 2, 3], "mode": "drop-after" }]));
     let visitor = scenario.portal.visitor();
     visitor.register(&person.account).await.expect(503, "unavailable");
     visitor.register(&person.account).await.expect(202, "");
+    scenario.portal.move_clock("register", 0);
     scenario.expect_email(&person);
     scenario.drain().await;
     let requests = scenario.portal.items("MailRequests").await;

@@ -11,7 +11,6 @@ use guichet_deploy::child_guard;
 use guichet_local::cli::Options;
 use guichet_local::{console, start};
 use serde_json::Value;
-use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdin, Command, Stdio};
@@ -131,13 +130,8 @@ impl Portal {
     }
 
     fn start_thread(setup: Setup) -> Self {
-        let options = Options::parse_from(setup.command(Path::new("guichet-local")).get_args().fold(
-            vec![OsString::from("cargo dev")],
-            |mut all, argument| {
-                all.push(argument.to_owned());
-                all
-            },
-        ));
+        let command = setup.command(Path::new("guichet-local"));
+        let options = Options::parse_from(std::iter::once(command.get_program()).chain(command.get_args()));
         if setting("GUICHET_TEST_DYNAMODB").is_none() {
             prepare(setup.data());
         }
@@ -154,13 +148,13 @@ impl Portal {
         let (ready, port) = mpsc::channel();
         let sink = Arc::clone(&log);
         let thread = std::thread::spawn(move || {
-            console::redirect(Arc::clone(&sink));
+            console::redirect(sink);
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             let ready = move |port| ready.send(port).expect("the test waits");
             let stop = async { drop(stopped.await) };
             let result = runtime.block_on(start::run_in_process(&options, functions::start_instance(), ready, stop));
             if let Err(error) = result {
-                sink.lock().expect("the log").push_str(&format!("{error:#}\n"));
+                console::print(format_args!("{error:#}"));
             }
         });
         let Ok(port) = port.recv_timeout(START_TIMEOUT) else {

@@ -126,9 +126,7 @@ async fn serve(
     }
     let workspace = workspace::root()?;
     let stack_name = data.stack_name(port)?;
-    let set: ParameterOverrides = options.set.iter().cloned().collect();
-    let template = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
-    let definition = portal_template::read(&template, &stack_name, port, &set)?;
+    let definition = definition(options, &workspace, &stack_name, port)?;
     if let FunctionHost::Processes(_) = host {
         definition.print_not_emulated();
         if !options.no_build && !options.packaged {
@@ -137,8 +135,7 @@ async fn serve(
     }
     let PortalDefinition { stack, page_headers, api_headers, site_settings, mail_from } = definition;
 
-    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
-    let client = client.context("cannot create an HTTP client")?;
+    let client = http_client()?;
     let (engine, _embedded) = engine(options, data, &client, &fatal).await?;
     let new_tables = tables::create(&engine, &stack.tables, options.fresh).await?;
     let mailbox = Arc::new(Mailbox::open(&data.file(data_folder::MAILBOX))?);
@@ -209,16 +206,10 @@ async fn serve(
         tokio::try_join!(portal_server, gateway_server)?;
         bail!("the portal's servers stopped")
     };
-    let runtime_api_exited = async {
-        match runtime_api {
-            Some(runtime_api) => runtime_api.exited().await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
         biased;
         Some(error) = failures.recv() => Err(error),
-        error = runtime_api_exited => Err(error),
+        error = exited(runtime_api) => Err(error),
         result = open => result,
     }
 }
@@ -255,6 +246,24 @@ impl Functions<'_> {
         tokio::spawn(axum::serve(listener, in_process::router(Arc::clone(&functions))).into_future());
         Ok((Backend::InProcess(functions), address))
     }
+}
+
+async fn exited(runtime_api: Option<&mut RuntimeApi>) -> anyhow::Error {
+    match runtime_api {
+        Some(runtime_api) => runtime_api.exited().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn definition(options: &Options, workspace: &Path, stack_name: &str, port: u16) -> anyhow::Result<PortalDefinition> {
+    let set: ParameterOverrides = options.set.iter().cloned().collect();
+    let template = options.template.clone().unwrap_or_else(|| workspace.join("infra/template.yaml"));
+    portal_template::read(&template, stack_name, port, &set)
+}
+
+fn http_client() -> anyhow::Result<reqwest::Client> {
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build();
+    client.context("cannot create an HTTP client")
 }
 
 async fn engine(

@@ -48,11 +48,11 @@ pub async fn respond<Context, Handled>(
     event: &Value,
 ) -> Result<Value, Error>
 where
-    Handled: Future<Output = Result<Response, ApiError>>,
+    Handled: Future<Output = Result<Response, ApiError>> + Send + 'static,
 {
     let request = Request::from(serde_json::from_value::<LambdaRequest>(sanitize_event(event))?);
     let route = crate::route(&request).to_owned();
-    Ok(to_apigw_response(&catch_panic(&route, handle(context, request)).await))
+    Ok(to_apigw_response(&catch_panic(&route, handle(context, request).boxed()).await))
 }
 
 /// A response in payload format 2.0

@@ -2,13 +2,15 @@
 //! in one process, each in a scope of its own.
 
 #[cfg(debug_assertions)]
-pub use scoped::{Scope, is_scoped};
+pub use scoped::Scope;
+#[cfg(debug_assertions)]
+pub(crate) use scoped::current;
 
 #[must_use]
 pub(crate) fn variable(name: &str) -> Option<String> {
     #[cfg(debug_assertions)]
-    if let Some(variable) = scoped::variable(name) {
-        return variable;
+    if let Some(scope) = current() {
+        return scope.variables.get(name).cloned();
     }
     #[expect(clippy::disallowed_methods, reason = "this is the entry point")]
     std::env::var(name).ok()
@@ -17,8 +19,8 @@ pub(crate) fn variable(name: &str) -> Option<String> {
 /// Prints a line that Lambda sends to CloudWatch.
 pub(crate) fn print_line(line: &str) {
     #[cfg(debug_assertions)]
-    if scoped::print_line(line) {
-        return;
+    if let Some(scope) = current() {
+        return (scope.print_line)(line);
     }
     println!("{line}");
 }
@@ -43,18 +45,7 @@ mod scoped {
         }
     }
 
-    #[must_use]
-    pub fn is_scoped() -> bool {
-        CURRENT.try_with(|_| ()).is_ok()
-    }
-
-    /// `None` outside of a scope.
-    pub(super) fn variable(name: &str) -> Option<Option<String>> {
-        CURRENT.try_with(|scope| scope.variables.get(name).cloned()).ok()
-    }
-
-    /// Whether a scope printed the line.
-    pub(super) fn print_line(line: &str) -> bool {
-        CURRENT.try_with(|scope| (scope.print_line)(line)).is_ok()
+    pub(crate) fn current() -> Option<Scope> {
+        CURRENT.try_with(Clone::clone).ok()
     }
 }
