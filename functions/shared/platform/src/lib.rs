@@ -8,7 +8,6 @@ pub mod env;
 pub mod failpoint;
 pub mod log;
 pub mod metrics;
-#[cfg_attr(not(debug_assertions), expect(unreachable_pub, reason = "only scopes are public"))]
 pub mod process;
 pub mod random;
 pub mod secrets;
